@@ -1,0 +1,82 @@
+//! What can be promised of reads, and which promise contains which.
+//!
+//! The order is that of Viotti and Vukolić, "Consistency in Non-Transactional Distributed Storage
+//! Systems" (2016). A level's *promise* is one of these; a checker's *verdict* says whether the
+//! recorded history kept it. Only guarantees that a checker here can judge are listed.
+
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A guarantee about the values reads return.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// One order of all operations on a key that agrees with real time (Herlihy and Wing 1990).
+    Linearizable,
+    /// A read misses no write that was acknowledged longer ago than this before the read began.
+    BoundedStaleness(Duration),
+    /// Both of the two below.
+    Session,
+    /// A session sees its own earlier writes (Terry et al. 1994).
+    ReadYourWrites,
+    /// A session never reads an older version after a newer one (Terry et al. 1994).
+    MonotonicReads,
+    /// Reads return values somebody wrote, and once writes stop all replicas become equal.
+    Eventual,
+}
+
+impl Guarantee {
+    /// Whether every history that keeps `self` also keeps `other`.
+    #[must_use]
+    pub fn implies(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::BoundedStaleness(ours), Self::BoundedStaleness(theirs)) => ours <= theirs,
+            (a, b) if a == b => true,
+            (_, Self::Eventual) => true,
+            (Self::Linearizable, _) => true,
+            (Self::Session, Self::ReadYourWrites | Self::MonotonicReads) => true,
+            _ => false,
+        }
+    }
+}
+
+impl fmt::Display for Guarantee {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linearizable => f.write_str("linearizable"),
+            Self::BoundedStaleness(age) => write!(f, "bounded({age})"),
+            Self::Session => f.write_str("session"),
+            Self::ReadYourWrites => f.write_str("read-your-writes"),
+            Self::MonotonicReads => f.write_str("monotonic-reads"),
+            Self::Eventual => f.write_str("eventual"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn implication_is_a_partial_order() {
+        let all = [
+            Guarantee::Linearizable,
+            Guarantee::BoundedStaleness(Duration::millis(1)),
+            Guarantee::BoundedStaleness(Duration::millis(2)),
+            Guarantee::Session,
+            Guarantee::ReadYourWrites,
+            Guarantee::MonotonicReads,
+            Guarantee::Eventual,
+        ];
+        for a in all {
+            assert!(a.implies(a) && Guarantee::Linearizable.implies(a));
+            for b in all {
+                assert!(a == b || !(a.implies(b) && b.implies(a)), "{a} and {b}");
+                for c in all {
+                    assert!(!(a.implies(b) && b.implies(c)) || a.implies(c), "{a} {b} {c}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What happened in one run: every operation, every decided write, and nothing derived from them.
+//!
+//! A world records; analysis only reads. The recorder refuses a history that lies: operations of one
+//! session overlap never, nothing completes before it was invoked, and an operation whose outcome is
+//! unknown stays open to the end and ends its session (Jepsen's and etcd's rule).
+
+mod file;
+mod record;
+
+pub use file::{FORMAT, read, write};
+pub use record::Recorder;
+
+use crate::op::{Key, OpKind, Value};
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+
+/// How an operation ended; [`crate::op::Outcome`] without the value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It took effect.
+    Ok,
+    /// It certainly had none.
+    Failed,
+    /// A write that may take effect at any time after its invocation, or never.
+    Unknown,
+}
+
+/// One operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operation {
+    /// Which session; sessions are sequential, and a fresh number follows an unknown outcome.
+    pub session: u32,
+    /// Index into [`History::groups`]: the client group the session belongs to.
+    pub group: u16,
+    /// Read, write or scan.
+    pub kind: OpKind,
+    /// How it ended.
+    pub status: Status,
+    /// This write is the second half of a read-modify-write; the session's previous operation is the
+    /// first half.
+    pub rmw: bool,
+    /// The key, or a scan's first key.
+    pub key: Key,
+    /// The value written, or returned by an `Ok` read. Of an `Ok` scan: where its values begin in
+    /// [`History::scanned`].
+    pub value: Value,
+    /// Of a scan: how many keys.
+    pub count: u16,
+    /// When the load generator meant to begin it; response time counts from here.
+    pub intended: Instant,
+    /// When the client took it; service time counts from here.
+    pub invoked: Instant,
+    /// When the client knew its end; [`Instant::NEVER`] for an unknown outcome.
+    pub completed: Instant,
+}
+
+/// A decided write: its place in its key's version order is its place among the key's commits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// When the first replica decided it.
+    pub at: Instant,
+    /// The key.
+    pub key: Key,
+    /// The write.
+    pub value: Value,
+}
+
+/// A stretch of true time in which a fault was in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// First instant of the fault.
+    pub start: Instant,
+    /// When it was healed.
+    pub end: Instant,
+}
+
+/// The E and the P of PACELC: fault windows cut a run into these.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Before the first fault.
+    Healthy,
+    /// While a fault is in force.
+    Partitioned,
+    /// After a fault was healed.
+    Recovering,
+}
+
+impl Phase {
+    /// The `phase` column's text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Partitioned => "partitioned",
+            Self::Recovering => "recovering",
+        }
+    }
+}
+
+/// What the network carried in the measured time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    /// Messages sent, heartbeats and retries included.
+    pub messages: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The state of one replica when everything had come to rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FinalState {
+    /// What a local read of each key would return, by key.
+    pub values: Vec<Value>,
+}
+
+/// Everything recorded of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// The region of each client group.
+    pub groups: Vec<String>,
+    /// Keys are `0..keys`.
+    pub keys: u32,
+    /// How many writes there are: their values are `1..=writes`.
+    pub writes: u32,
+    /// Operations intended before this instant are warm-up: judged, but not measured.
+    pub warm_up: Instant,
+    /// No operation was intended after this instant.
+    pub horizon: Instant,
+    /// Fault windows, in order, not overlapping.
+    pub windows: Vec<Window>,
+    /// In order of invocation; ties in the order the world took them.
+    pub operations: Vec<Operation>,
+    /// The values scans returned, one after another.
+    pub scanned: Vec<Value>,
+    /// Decided writes in the order they were decided; empty where the world cannot see them.
+    pub commits: Vec<Commit>,
+    /// Per replica; empty where the world cannot see them.
+    pub finals: Vec<FinalState>,
+    /// Messages and bytes between warm-up and horizon.
+    pub traffic: Traffic,
+}
+
+impl History {
+    /// Which phase an instant belongs to.
+    #[must_use]
+    pub fn phase(&self, at: Instant) -> Phase {
+        let mut phase = Phase::Healthy;
+        for window in &self.windows {
+            if at < window.start {
+                break;
+            }
+            phase = if at < window.end { Phase::Partitioned } else { Phase::Recovering };
+        }
+        phase
+    }
+
+    /// The values an `Ok` scan returned, in key order.
+    #[must_use]
+    pub fn scan_values(&self, scan: &Operation) -> &[Value] {
+        &self.scanned[scan.value.0 as usize..][..usize::from(scan.count)]
+    }
+
+    /// A 64-bit digest of everything above: equal digests, equal runs.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        record::digest(self)
+    }
+}

@@ -1,0 +1,248 @@
+//! Operations: what a client asks of the store and what it is told.
+//!
+//! Written values are unique and dense: the recorder numbers the writes of a run 1, 2, 3, ..., and
+//! 0 is the value every key has before its first write. So every read names the write it saw, and
+//! checkers index arrays instead of hashing.
+
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// A process that sends and receives messages: replicas come first (`0..replicas`), then clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// As an index into a table over all processes.
+    #[must_use]
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The number of an operation in its run's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct OpId(pub u32);
+
+/// A key, dense from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(pub u32);
+
+/// The number of the write that made this value; 0 is the initial value.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Value(pub u32);
+
+impl Value {
+    /// What every key holds before its first write.
+    pub const INITIAL: Self = Self(0);
+}
+
+/// What kind of operation; the `op` column of results.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpKind {
+    /// One key is read.
+    Read,
+    /// One key is written.
+    Write,
+    /// A run of consecutive keys is read at one replica.
+    Scan,
+    /// A read and the write that follows it, timed as one (YCSB F); a row, never an operation.
+    Rmw,
+}
+
+impl OpKind {
+    /// The column's text.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Scan => "scan",
+            Self::Rmw => "rmw",
+        }
+    }
+}
+
+impl fmt::Display for OpKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// One operation as asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Op {
+    /// Read the request's key.
+    Read,
+    /// Store this value under the request's key.
+    Write(Value),
+    /// Read this many consecutive keys, beginning with the request's.
+    Scan(u16),
+}
+
+impl Op {
+    /// Which kind this is.
+    #[must_use]
+    pub fn kind(self) -> OpKind {
+        match self {
+            Self::Read => OpKind::Read,
+            Self::Write(_) => OpKind::Write,
+            Self::Scan(_) => OpKind::Scan,
+        }
+    }
+}
+
+/// What a session hands its client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The operation's number, fresh for each request.
+    pub id: OpId,
+    /// The key, or the first key of a scan.
+    pub key: Key,
+    /// What to do with it.
+    pub op: Op,
+    /// How consistent the answer must be.
+    pub level: Level,
+}
+
+/// What an operation that took effect returned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ret {
+    /// The write is acknowledged.
+    Written,
+    /// The value read.
+    Value(Value),
+    /// The values of a scan, in key order.
+    Values(Box<[Value]>),
+}
+
+/// How an operation ended, as its client knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It took effect and returned this.
+    Done(Ret),
+    /// It certainly had no effect: refused, or a read that timed out.
+    Failed,
+    /// A write that timed out: it may take effect at any later time, or never.
+    Unknown,
+}
+
+/// The consistency level a client asks of one operation. Whether a protocol offers it, how it serves
+/// it (the *path*) and what it then claims (the *promise*) is the protocol's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The latest write, whatever it costs.
+    Linearizable,
+    /// The latest write, from a leader that trusts its lease and its clock.
+    Lease,
+    /// No older than this.
+    Bounded(Duration),
+    /// At least what this session has written and read.
+    Session,
+    /// At least what this session has written.
+    ReadYourWrites,
+    /// At least what this session has read.
+    MonotonicReads,
+    /// Whatever the nearest replica has.
+    EventualNearest,
+    /// Whatever some replica, drawn anew for each read, has.
+    EventualAny,
+}
+
+impl Level {
+    /// Every level as a user writes it, strongest first; `bounded` takes a duration.
+    pub const NAMES: [&'static str; 8] = [
+        "linearizable",
+        "lease",
+        "bounded(500ms)",
+        "session",
+        "read-your-writes",
+        "monotonic-reads",
+        "eventual-nearest",
+        "eventual-any",
+    ];
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linearizable => f.write_str("linearizable"),
+            Self::Lease => f.write_str("lease"),
+            Self::Bounded(age) => write!(f, "bounded({age})"),
+            Self::Session => f.write_str("session"),
+            Self::ReadYourWrites => f.write_str("read-your-writes"),
+            Self::MonotonicReads => f.write_str("monotonic-reads"),
+            Self::EventualNearest => f.write_str("eventual-nearest"),
+            Self::EventualAny => f.write_str("eventual-any"),
+        }
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(age) = text.strip_prefix("bounded(").and_then(|t| t.strip_suffix(')')) {
+            return Ok(Self::Bounded(age.parse()?));
+        }
+        Ok(match text {
+            "linearizable" => Self::Linearizable,
+            "lease" => Self::Lease,
+            "session" => Self::Session,
+            "read-your-writes" => Self::ReadYourWrites,
+            "monotonic-reads" => Self::MonotonicReads,
+            "eventual-nearest" => Self::EventualNearest,
+            "eventual-any" => Self::EventualAny,
+            _ => return Err(unknown("level", text, Self::NAMES)),
+        })
+    }
+}
+
+impl Serialize for Level {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// "unknown level `leese`; did you mean `lease`?": one sentence that names the nearest valid choice,
+/// or all of them where none is near.
+pub fn unknown<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.into_iter().collect();
+    let near = known
+        .iter()
+        .map(|name| (strsim::damerau_levenshtein(given, name), *name))
+        .min()
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 3);
+    match near {
+        Some((_, name)) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
+        None => format!("unknown {what} `{given}`; known: {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_read_as_they_print() {
+        for name in Level::NAMES {
+            assert_eq!(name.parse::<Level>().map(|l| l.to_string()), Ok(name.to_owned()));
+        }
+        assert!("leese".parse::<Level>().unwrap_err().contains("did you mean `lease`"));
+        assert!("bounded(5)".parse::<Level>().unwrap_err().contains("duration"));
+    }
+}

@@ -1,0 +1,4 @@
+//! Pieces that several protocols share.
+
+pub mod quorum;
+pub mod table;

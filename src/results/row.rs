@@ -1,0 +1,232 @@
+//! One row: a flat record per cell x phase x client region x operation.
+//!
+//! The order of the fields is the order of the columns. Times are milliseconds of virtual (or real)
+//! time; rates are fractions of 1; an absent figure is `null`, never 0. The schema's number rises with
+//! every change of a name, a unit or a meaning.
+
+use serde::{Deserialize, Serialize};
+
+/// The number of the schema below.
+pub const SCHEMA: u32 = 1;
+
+/// How the history compares with the promise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictWord {
+    /// Every seed's history keeps the promise.
+    Holds,
+    /// Some seed's could not be decided, and none breaks it.
+    Unknown,
+    /// Some seed's history breaks it.
+    Violated,
+}
+
+/// One row of `rows.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// Number of this schema.
+    pub schema: u32,
+    /// Version of the crate that made the row.
+    pub version: String,
+    /// Full name: `scenario/mode[/variant]/level`.
+    pub cell: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The mode, or the named system.
+    pub system: String,
+    /// The values of the scenario's axes, or empty.
+    pub variant: String,
+    /// Name of the first numeric axis.
+    pub axis: Option<String>,
+    /// Its unit.
+    pub axis_unit: Option<String>,
+    /// Where on it.
+    pub axis_at: Option<f64>,
+    /// The protocol.
+    pub protocol: String,
+    /// Its settings on one line.
+    pub config: String,
+    /// The consistency level asked for.
+    pub level: String,
+    /// How the operation is served.
+    pub path: String,
+    /// What is claimed for reads at this level.
+    pub promise: String,
+    /// What the histories show, over all phases, regions and seeds of the cell.
+    pub verdict: VerdictWord,
+    /// The first counterexample or the reason for an unknown; empty when the promise holds.
+    pub evidence: String,
+    /// `sim`, `live` or `lab`.
+    pub world: String,
+    /// How many seeds, from `first_seed` on.
+    pub seeds: u32,
+    /// The first of them.
+    pub first_seed: u64,
+    /// `healthy`, `partitioned` or `recovering`.
+    pub phase: String,
+    /// The clients' region, or `all`.
+    pub client_region: String,
+    /// `read`, `write`, `scan` or `rmw`.
+    pub op: String,
+    /// Measured operations; always `ok + failed + unknown`.
+    pub n: u64,
+    /// Took effect.
+    pub ok: u64,
+    /// Certainly did not.
+    pub failed: u64,
+    /// May or may not have.
+    pub unknown: u64,
+    /// Response time: from the intended start. Failed and unknown operations count as at least the timeout.
+    pub mean_ms: f64,
+    /// Percentiles of it.
+    pub p10_ms: f64,
+    /// 25th.
+    pub p25_ms: f64,
+    /// Median.
+    pub p50_ms: f64,
+    /// 75th.
+    pub p75_ms: f64,
+    /// 90th.
+    pub p90_ms: f64,
+    /// 95th.
+    pub p95_ms: f64,
+    /// 99th.
+    pub p99_ms: f64,
+    /// 99.9th.
+    pub p999_ms: f64,
+    /// Largest.
+    pub max_ms: f64,
+    /// 95 % interval of the median across seeds; `null` with one seed.
+    pub p50_low_ms: Option<f64>,
+    /// Its upper end.
+    pub p50_high_ms: Option<f64>,
+    /// 95 % interval of the 99th percentile across seeds.
+    pub p99_low_ms: Option<f64>,
+    /// Its upper end.
+    pub p99_high_ms: Option<f64>,
+    /// Service time: from the actual start. Median.
+    pub service_p50_ms: f64,
+    /// 99th percentile of it.
+    pub service_p99_ms: f64,
+    /// What the protocol's closed form gives for this region without jitter, queueing or faults.
+    pub theory_ms: Option<f64>,
+    /// Completed reads of keys that had an acknowledged write: the denominator of the stale rate.
+    pub fresh_or_stale: u64,
+    /// Reads that missed a write acknowledged before they began.
+    pub stale: u64,
+    /// Their share; `null` for writes and where the denominator is 0.
+    pub stale_rate: Option<f64>,
+    /// Wilson 95 % interval.
+    pub stale_rate_low: Option<f64>,
+    /// Its upper end; 3/n where nothing was stale.
+    pub stale_rate_high: Option<f64>,
+    /// Age of stale reads, as clients can observe it: median.
+    pub stale_age_p50_ms: Option<f64>,
+    /// 99th percentile.
+    pub stale_age_p99_ms: Option<f64>,
+    /// Largest.
+    pub stale_age_max_ms: Option<f64>,
+    /// Acknowledged newer versions a stale read missed: mean and largest.
+    pub stale_versions_mean: Option<f64>,
+    /// Largest.
+    pub stale_versions_max: Option<u64>,
+    /// Share of reads older than what some replica had decided when they began (omniscient).
+    pub behind_rate: Option<f64>,
+    /// Age of those, from the decision: 99th percentile.
+    pub behind_age_p99_ms: Option<f64>,
+    /// Completed operations per second.
+    pub throughput: f64,
+    /// Planned operations per second; `null` in a closed loop.
+    pub offered: Option<f64>,
+    /// Whether the planned rate was kept: 99 % of what was planned was completed in its phase.
+    pub sustained: Option<bool>,
+    /// Messages of the whole cell per completed operation, heartbeats included.
+    pub messages_per_op: f64,
+    /// Bytes likewise.
+    pub bytes_per_op: f64,
+    /// Virtual seconds simulated for the cell, all seeds.
+    pub virtual_seconds: f64,
+    /// The command that runs this cell again.
+    pub replay: String,
+}
+
+/// One point of a t-visibility curve: a line of `curves.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CurvePoint {
+    /// Number of this schema.
+    pub schema: u32,
+    /// Full name of the cell.
+    pub cell: String,
+    /// The scenario.
+    pub scenario: String,
+    /// The mode.
+    pub system: String,
+    /// The values of the scenario's axes, or empty.
+    pub variant: String,
+    /// The level of the reads.
+    pub level: String,
+    /// Verdict on the cell's promise.
+    pub verdict: VerdictWord,
+    /// The readers' region, or `all`.
+    pub client_region: String,
+    /// Milliseconds from the acknowledgement of the key's latest write to the read's start.
+    pub t_ms: f64,
+    /// Reads at this t.
+    pub n: u64,
+    /// Those that returned that write or a newer one.
+    pub fresh: u64,
+    /// Their share.
+    pub fresh_rate: f64,
+    /// Wilson 95 % interval.
+    pub fresh_rate_low: f64,
+    /// Its upper end.
+    pub fresh_rate_high: f64,
+}
+
+/// What the report says about a scenario; part of `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioNote {
+    /// Its name.
+    pub name: String,
+    /// The question it answers, one sentence.
+    pub question: String,
+    /// Why it exists and how to read it: paragraphs, separated by blank lines.
+    pub analysis: String,
+    /// Where its round-trip times come from.
+    pub provenance: String,
+    /// Replica places, in order: `us-east-1/a`.
+    pub replicas: Vec<String>,
+    /// Client places.
+    pub clients: Vec<String>,
+    /// How many cells it has.
+    pub cells: u32,
+}
+
+/// `run.json`: where the rows come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunNote {
+    /// Number of this schema.
+    pub schema: u32,
+    /// Version of the crate.
+    pub version: String,
+    /// The command that makes these files again.
+    pub command: String,
+    /// The world.
+    pub world: String,
+    /// First seed.
+    pub first_seed: u64,
+    /// Number of seeds.
+    pub seeds: u32,
+    /// Cells run.
+    pub cells: u32,
+    /// Operations recorded, warm-up included.
+    pub operations: u64,
+    /// Virtual seconds simulated.
+    pub virtual_seconds: f64,
+    /// The scenarios, in order.
+    pub scenarios: Vec<ScenarioNote>,
+}

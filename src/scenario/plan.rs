@@ -1,0 +1,272 @@
+//! One cell, resolved: everything a world needs except the seed. Pure data, already validated, no
+//! names left to look up.
+
+use crate::distribution::Distribution;
+use crate::op::Level;
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+
+/// A cell's coordinates. Its full name is `scenario/mode[/variant]/level`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CellName {
+    /// The scenario's name.
+    pub scenario: String,
+    /// The mode's name within it.
+    pub mode: String,
+    /// The value of each axis the scenario varies: `rtt=50ms`, joined by commas; empty without axes.
+    pub variant: String,
+    /// The consistency level of its operations.
+    pub level: Level,
+}
+
+impl std::fmt::Display for CellName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}/", self.scenario, self.mode)?;
+        if !self.variant.is_empty() {
+            write!(f, "{}/", self.variant)?;
+        }
+        write!(f, "{}", self.level)
+    }
+}
+
+/// A number on a scenario's first axis, for charts that draw against it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AxisPoint {
+    /// The axis: `rtt`, `rate`, `disk`.
+    pub axis: String,
+    /// Its unit, possibly empty: `ms`, `op/s`.
+    pub unit: String,
+    /// Where on it this cell stands.
+    pub at: f64,
+}
+
+/// One cell, ready to run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Its name.
+    pub name: CellName,
+    /// Where it stands on the scenario's first numeric axis, if it has one.
+    pub axis: Option<AxisPoint>,
+    /// A protocol of the catalogue.
+    pub protocol: String,
+    /// The protocol's settings, checked against it.
+    pub config: toml::Table,
+    /// Names of the regions in use.
+    pub regions: Vec<String>,
+    /// The replicas, `NodeId(0)..`.
+    pub replicas: Vec<Host>,
+    /// Client groups; their sessions' addresses follow the replicas', group by group.
+    pub clients: Vec<ClientGroup>,
+    /// Directed links between sites in row-major order. Site `i` is replica `i`; site
+    /// `replicas.len() + g` is client group `g`.
+    pub links: Vec<Link>,
+    /// What is asked of the store.
+    pub load: Load,
+    /// Keys that exist at the start.
+    pub records: u32,
+    /// How long, and how much of the beginning is not measured.
+    pub length: Length,
+    /// Dropped from every figure, not from the verdict.
+    pub warm_up: Duration,
+    /// An operation older than this, counted from its intended time, is given up.
+    pub timeout: Duration,
+    /// A client that hears nothing for this long tries another replica.
+    pub attempt_timeout: Duration,
+    /// What breaks, and when.
+    pub faults: Vec<Fault>,
+}
+
+impl Plan {
+    /// How many sites the link table has on each side.
+    #[must_use]
+    pub fn sites(&self) -> usize {
+        self.replicas.len() + self.clients.len()
+    }
+
+    /// The directed link between two sites.
+    #[must_use]
+    pub fn link(&self, from: usize, to: usize) -> &Link {
+        &self.links[from * self.sites() + to]
+    }
+}
+
+/// A replica's machine.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// `n0`, `n1`, ... unless the scenario names it.
+    pub name: String,
+    /// Index into [`Plan::regions`].
+    pub region: usize,
+    /// Its availability zone within the region.
+    pub zone: String,
+    /// Milliseconds of processor time per message.
+    pub service_ms: Distribution,
+    /// Milliseconds one sync of the log takes.
+    pub disk_ms: Distribution,
+    /// How wrong its clock is.
+    pub clock: ClockError,
+}
+
+/// How a node's clock differs from true time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClockError {
+    /// Milliseconds ahead of true time at the start; negative for behind.
+    pub offset_ms: f64,
+    /// Parts per million it runs too fast; negative for too slow.
+    pub drift_ppm: f64,
+}
+
+/// Clients that share a place and a load.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientGroup {
+    /// Index into [`Plan::regions`].
+    pub region: usize,
+    /// Its availability zone.
+    pub zone: String,
+    /// How many sessions, each with one operation in flight.
+    pub sessions: u32,
+    /// What they do; ignored under [`Load::Probe`].
+    pub mix: Mix,
+}
+
+/// One direction of a link.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Link {
+    /// Delay without jitter.
+    pub base: Duration,
+    /// Milliseconds added per message.
+    pub jitter_ms: Distribution,
+    /// The base delay is multiplied by this, drawn per message.
+    pub jitter_factor: Distribution,
+    /// Probability that a transmission is lost.
+    pub loss: f64,
+    /// How long after a loss the transmission is repeated, doubling each time; `None` drops the message.
+    pub retransmit: Option<Duration>,
+    /// Bytes per second; `None` is unlimited.
+    pub bandwidth: Option<f64>,
+    /// Whether a later message may overtake an earlier one.
+    pub order: Order,
+}
+
+/// Delivery order on one directed link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// As over one TCP connection.
+    #[default]
+    Fifo,
+    /// As over UDP.
+    Reorder,
+}
+
+/// What is asked of the store.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Load {
+    /// Every client group does its own mix.
+    Mix,
+    /// Rounds of one write and reads at fixed times after its acknowledgement, for t-visibility.
+    Probe(Probe),
+}
+
+/// Read-after-write probing: one session of group `writer` writes a key; at the acknowledgement
+/// plus each offset, one session of every group reads it; when all have answered and `pause` has
+/// passed, the next round begins with the next key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// Index into [`Plan::clients`].
+    pub writer: usize,
+    /// Times after the acknowledgement.
+    pub offsets: Vec<Duration>,
+    /// Rest between rounds.
+    pub pause: Duration,
+}
+
+/// Shares of operations, as in YCSB; they add up to 1.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mix {
+    /// Single reads.
+    pub read: f64,
+    /// Writes of existing keys.
+    pub update: f64,
+    /// Writes of new keys.
+    pub insert: f64,
+    /// Scans.
+    pub scan: f64,
+    /// Read-modify-writes.
+    pub rmw: f64,
+    /// How keys are chosen.
+    pub keys: KeyChoice,
+    /// Scans take 1 to this many keys.
+    pub scan_max: u16,
+    /// When operations begin.
+    pub arrivals: Arrivals,
+}
+
+/// How a key is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyChoice {
+    /// All alike.
+    Uniform,
+    /// YCSB's scrambled zipfian: ranks of a fixed universe of 10^10, hashed over the keys.
+    Zipfian,
+    /// The newest most often, plain zipfian over age.
+    Latest,
+    /// `operations` of the requests go to the first `data` of the keys.
+    Hotspot {
+        /// Share of the keys that is hot.
+        data: f64,
+        /// Share of the operations that goes there.
+        operations: f64,
+    },
+}
+
+/// When a session begins its operations.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Arrivals {
+    /// Each begins when the last ended and this many milliseconds have passed.
+    Closed {
+        /// Think time in milliseconds.
+        think_ms: Distribution,
+    },
+    /// Planned in advance, exponential gaps; operations per second of the whole group.
+    Poisson {
+        /// Operations per second.
+        rate: f64,
+    },
+    /// Planned in advance, equal gaps; operations per second of the whole group.
+    Constant {
+        /// Operations per second.
+        rate: f64,
+    },
+}
+
+/// When a run stops asking.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Length {
+    /// After this much virtual time, warm-up included.
+    Time(Duration),
+    /// After this many operations, warm-up included; probe rounds under [`Load::Probe`].
+    Operations(u64),
+}
+
+/// Something that breaks and is healed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// From when.
+    pub start: Duration,
+    /// Until when.
+    pub end: Duration,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What breaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultKind {
+    /// These sites and all others cannot talk to each other; messages are lost.
+    Cut(Vec<usize>),
+    /// This replica stops, loses what was not on disk, and restarts at the end.
+    Crash(usize),
+}
