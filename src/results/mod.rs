@@ -1,0 +1,3 @@
+//! Stage.
+mod row;
+pub use row::{CurvePoint, Row, RunNote, SCHEMA, ScenarioNote, VerdictWord};

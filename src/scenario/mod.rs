@@ -1,0 +1,2 @@
+//! What shall happen.
+pub mod plan;
