@@ -211,7 +211,8 @@ impl Distribution {
 }
 
 fn validate_percentiles(points: &[(f64, f64)]) -> Result<(), String> {
-    let ends = points.first().map(|p| p.0) == Some(0.0) && points.last().map(|p| p.0) == Some(100.0);
+    let ends =
+        points.first().map(|p| p.0) == Some(0.0) && points.last().map(|p| p.0) == Some(100.0);
     let rising = points.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1);
     let finite = points.iter().all(|p| p.1.is_finite() && (0.0..=1e12).contains(&p.1));
     if ends && rising && finite {
@@ -325,7 +326,10 @@ pub struct Sampler(Kind);
 #[derive(Clone, Debug)]
 enum Kind {
     Constant(f64),
-    Table { values: Box<[f64]>, exact: Distribution },
+    Table {
+        values: Box<[f64]>,
+        exact: Distribution,
+    },
     /// Cumulative weights, ending at 1, each with its part.
     Mixture(Vec<(f64, Sampler)>),
 }

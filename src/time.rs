@@ -10,12 +10,16 @@ use std::fmt;
 use std::ops::{Add, AddAssign, Mul, Sub};
 
 /// A point in true time: nanoseconds since the run began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct Instant(pub u64);
 
 /// A reading of one node's own clock, in nanoseconds. Readings of different nodes are not comparable.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct LocalTime(pub u64);
 
@@ -147,7 +151,8 @@ impl std::str::FromStr for Duration {
 
     /// Reads `"250us"`, `"1.5ms"`, `"30s"`, `"2min"`, `"1h"`.
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is not a duration; write a number and a unit, as in `1.5ms`");
+        let wrong =
+            || format!("`{text}` is not a duration; write a number and a unit, as in `1.5ms`");
         let text = text.trim();
         let (unit, ns) = UNITS.iter().find(|(u, _)| text.ends_with(u)).ok_or_else(wrong)?;
         let number = text[..text.len() - unit.len()].trim();

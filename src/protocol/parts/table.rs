@@ -82,7 +82,12 @@ mod tests {
 
     #[test]
     fn a_request_sent_twice_takes_effect_once() {
-        let write = |op, value| Command { key: Key(1), value: Value(value), client: NodeId(5), op: OpId(op) };
+        let write = |op, value| Command {
+            key: Key(1),
+            value: Value(value),
+            client: NodeId(5),
+            op: OpId(op),
+        };
         let mut table = Table::new(1);
         assert!(table.apply(&write(3, 10)));
         assert!(table.apply(&write(4, 11)));

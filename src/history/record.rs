@@ -1,0 +1,5 @@
+//! Placeholder.
+pub struct Recorder;
+pub(super) fn digest(_: &super::History) -> u64 {
+    0
+}
