@@ -1,1 +1,223 @@
-fn main() {}
+//! What the simulator costs: events and operations per second of one core, beside what else could have
+//! been used.
+//!
+//! One workload for all: five nodes in three regions, 64 closed-loop clients, a write that waits for
+//! three of five, ten messages each, lognormal jitter on every link. The reference is the plainest loop
+//! that does it: a std `BinaryHeap` of tuples. Contestants take turns in one process, so that the
+//! machine's moods meet all of them alike; the ratios are what counts.
+
+mod quorum_loop;
+
+use criterion::{Criterion, Throughput};
+use pacelc::analysis;
+use pacelc::catalog::Catalog;
+use pacelc::guarantee::Guarantee;
+use pacelc::scenario::plan::Plan;
+use pacelc::scenario::{Overrides, Source, load};
+use quorum_loop::{Geography, paused_tokio, reference, our_queue};
+use std::hint::black_box;
+
+/// Operations of one measured run.
+const OPERATIONS: u64 = 100_000;
+/// tokio is slower; its figure is per operation all the same.
+const TOKIO_OPERATIONS: u64 = 10_000;
+const ROUNDS: usize = 5;
+
+/// The workload as a scenario; `{...}` is filled in.
+const SCENARIO: &str = r#"
+question = "What does the simulator cost?"
+analysis = "The workload of the engine benchmark."
+regions = "three.toml"
+replicas = [{replicas}]
+operations = {operations}
+warm_up = "0ms"
+
+[link]
+jitter_factor = { lognormal = { median = 1.0, sigma = 0.1 } }
+
+[workload]
+read = 0.0
+update = 1.0
+records = 1000
+keys = "uniform"
+arrivals = "closed"
+
+{clients}
+
+[[modes]]
+name = "mode"
+protocol = "{protocol}"
+config = {config}
+levels = ["linearizable"]
+"#;
+
+const MATRIX: &str = r#"
+symmetric = true
+intra_az_rtt_ms = 0.5
+cross_az_rtt_ms = 0.5
+[rtt_ms.a]
+b = 30.0
+c = 80.0
+[rtt_ms.b]
+c = 90.0
+"#;
+
+fn plan(protocol: &str, config: &str, nodes: usize, clients: usize, operations: u64) -> Plan {
+    let dir = std::env::temp_dir().join(format!("pacelc-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).expect("a temporary folder");
+    std::fs::write(dir.join("three.toml"), MATRIX).expect("the matrix is written");
+    // Two of five nodes in a, two in b, one in c, and so on for more.
+    let places = ["a", "a", "b", "b", "c"];
+    let replicas: Vec<String> = (0..nodes).map(|i| format!("\"{}\"", places[i % 5])).collect();
+    let groups = ["a", "b", "c"].iter().enumerate().map(|(i, region)| {
+        let sessions = clients / 3 + usize::from(i < clients % 3);
+        format!("[[clients]]\nregion = \"{region}\"\nsessions = {sessions}\n")
+    });
+    let text = SCENARIO
+        .replace("{replicas}", &replicas.join(", "))
+        .replace("{operations}", &operations.to_string())
+        .replace("{clients}", &groups.collect::<String>())
+        .replace("{protocol}", protocol)
+        .replace("{config}", config);
+    let file = dir.join("engine.toml");
+    std::fs::write(&file, text).expect("the scenario is written");
+    let source = Source::open(file.to_str().expect("UTF-8")).expect("it opens");
+    let mut scenario =
+        load(&source, &Catalog::builtin(), &Overrides::default()).expect("the scenario is valid");
+    std::fs::remove_dir_all(&dir).expect("the temporary folder goes");
+    scenario.plans.remove(0)
+}
+
+/// A whole run as the suite does it: simulate, record, judge, measure. Returns the events.
+fn full_run(catalog: &Catalog, plan: &Plan, seed: u64) -> u64 {
+    let protocol = catalog.find(&plan.protocol).expect("a built-in protocol");
+    let run = protocol.simulate(plan, seed, None).expect("it runs");
+    let summary = analysis::summarize(
+        &run.history,
+        &analysis::Context { promise: Guarantee::Linearizable, timeout: plan.timeout },
+    );
+    black_box(summary);
+    run.events
+}
+
+/// The same without judging and measuring. Returns the events.
+fn engine_run(catalog: &Catalog, plan: &Plan, seed: u64) -> u64 {
+    let protocol = catalog.find(&plan.protocol).expect("a built-in protocol");
+    black_box(protocol.simulate(plan, seed, None).expect("it runs")).events
+}
+
+struct Contestant<'a> {
+    name: &'static str,
+    operations: u64,
+    run: Box<dyn Fn(u64) -> u64 + 'a>,
+}
+
+/// Seconds of one call, by the wall.
+#[allow(clippy::disallowed_methods, clippy::disallowed_types, reason = "benches measure real time")]
+fn timed(call: impl FnOnce() -> u64) -> (f64, u64) {
+    let start = std::time::Instant::now();
+    let result = call();
+    (start.elapsed().as_secs_f64(), result)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Takes turns and prints medians, with ratios to the first.
+fn interleaved(contestants: &[Contestant<'_>]) {
+    let mut seconds = vec![Vec::new(); contestants.len()];
+    let mut events = vec![0; contestants.len()];
+    for round in 0..=ROUNDS as u64 {
+        for (i, contestant) in contestants.iter().enumerate() {
+            let (took, count) = timed(|| (contestant.run)(round));
+            // The first round warms up.
+            if round > 0 {
+                seconds[i].push(took / contestant.operations as f64);
+            }
+            events[i] = count;
+        }
+    }
+    println!("\n{:44} {:>10} {:>10} {:>12}", "contestant", "kops/s", "ns/event", "x reference");
+    let medians: Vec<f64> = seconds.into_iter().map(median).collect();
+    for (i, contestant) in contestants.iter().enumerate() {
+        println!(
+            "{:44} {:>10.0} {:>10.0} {:>12.2}",
+            contestant.name,
+            1e-3 / medians[i],
+            medians[i] * contestant.operations as f64 / events[i] as f64 * 1e9,
+            medians[0] / medians[i],
+        );
+    }
+    println!();
+}
+
+fn contest(catalog: &Catalog, geography: &Geography) {
+    let backup = plan("primary-backup", "{ acknowledge = \"any 2\" }", 5, 64, OPERATIONS);
+    let raft = plan("raft", "{ eager_commit = false }", 5, 64, OPERATIONS);
+    let crowd = plan("raft", "{ eager_commit = false }", 5, 10_000, OPERATIONS);
+    let many = plan("primary-backup", "{ acknowledge = \"any 50\" }", 100, 64, OPERATIONS / 20);
+    let contestant = |name, operations, run| Contestant { name, operations, run };
+    interleaved(&[
+        contestant("reference: std BinaryHeap, tuples", OPERATIONS, Box::new(|seed| {
+            reference(geography, seed, OPERATIONS)
+        })),
+        contestant("our queue, same loop", OPERATIONS, Box::new(|seed| {
+            our_queue(geography, seed, OPERATIONS)
+        })),
+        contestant("simulator, primary-backup, any 2 of 4", OPERATIONS, Box::new(|seed| {
+            engine_run(catalog, &backup, seed)
+        })),
+        contestant("  with verdict, latency and staleness", OPERATIONS, Box::new(|seed| {
+            full_run(catalog, &backup, seed)
+        })),
+        contestant("simulator, raft of 5", OPERATIONS, Box::new(|seed| {
+            engine_run(catalog, &raft, seed)
+        })),
+        contestant("  with verdict, latency and staleness", OPERATIONS, Box::new(|seed| {
+            full_run(catalog, &raft, seed)
+        })),
+        contestant("simulator, raft of 5, 10,000 clients", OPERATIONS, Box::new(|seed| {
+            engine_run(catalog, &crowd, seed)
+        })),
+        contestant("simulator, 100 nodes, any 50", OPERATIONS / 20, Box::new(|seed| {
+            engine_run(catalog, &many, seed)
+        })),
+        contestant("tokio, paused clock, sleep per message", TOKIO_OPERATIONS, Box::new(|seed| {
+            paused_tokio(geography, seed, TOKIO_OPERATIONS)
+        })),
+    ]);
+}
+
+fn main() {
+    let catalog = Catalog::builtin();
+    let geography = Geography::new(64);
+    contest(&catalog, &geography);
+    let mut criterion = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(std::time::Duration::from_millis(500))
+        .measurement_time(std::time::Duration::from_secs(3))
+        .configure_from_args();
+    let mut group = criterion.benchmark_group("engine");
+    group.throughput(Throughput::Elements(OPERATIONS));
+    let mut seed = 0;
+    group.bench_function("reference", |b| {
+        b.iter(|| {
+            seed += 1;
+            reference(&geography, seed, OPERATIONS)
+        });
+    });
+    for entry in catalog.protocols() {
+        let config = if entry.name == "raft" { "{}" } else { "{ acknowledge = \"any 2\" }" };
+        let plan = plan(entry.name, config, 5, 64, OPERATIONS);
+        group.bench_function(entry.name, |b| {
+            b.iter(|| {
+                seed += 1;
+                full_run(&catalog, &plan, seed)
+            });
+        });
+    }
+    group.finish();
+    criterion.final_summary();
+}

@@ -4,6 +4,7 @@ pub mod analysis;
 pub mod distribution;
 pub mod guarantee;
 pub mod history;
+pub mod world;
 pub mod op;
 pub mod protocol;
 pub mod report;

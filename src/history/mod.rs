@@ -8,7 +8,7 @@ mod file;
 mod record;
 
 pub use file::{FORMAT, read, write};
-pub use record::Recorder;
+pub use record::{Begin, Recorder};
 
 use crate::op::{Key, OpKind, Value};
 use crate::time::Instant;

@@ -1,0 +1,122 @@
+//! What exists: the protocols, and all that the command line, the runner and the tests do with them.
+//!
+//! Inside a world a protocol is a type; here it becomes a value, once, at the cold edge. A new protocol
+//! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
+
+use crate::op::{Level, OpKind};
+use crate::protocol::primary_backup::PrimaryBackup;
+use crate::protocol::raft::Raft;
+use crate::protocol::{Offer, Protocol};
+use crate::scenario::Protocols;
+use crate::scenario::plan::Plan;
+use crate::time::Duration;
+use crate::world::{Run, Trace, client_address, geometry, sim};
+
+/// A protocol as a value.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtocolEntry {
+    /// The name scenarios use.
+    pub name: &'static str,
+    /// One sentence about it.
+    pub about: &'static str,
+    check: fn(&toml::Table, u32) -> Result<(), String>,
+    offer: fn(&toml::Table, Level) -> Option<Offer>,
+    theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
+    simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
+}
+
+impl ProtocolEntry {
+    /// The entry of a protocol.
+    #[must_use]
+    pub const fn of<P: Protocol>() -> Self {
+        Self {
+            name: P::NAME,
+            about: P::ABOUT,
+            check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
+            offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
+            theory: |plan, op, group| {
+                let config = parse::<P>(&plan.config).ok()?;
+                let client = client_address(plan, group);
+                P::theory(&config, plan.name.level, op, &geometry(plan), client)
+            },
+            simulate: |plan, seed, trace| sim::run::<P>(plan, seed, trace),
+        }
+    }
+
+    /// How a level is served under these settings, and what is promised.
+    #[must_use]
+    pub fn offer(&self, config: &toml::Table, level: Level) -> Option<Offer> {
+        (self.offer)(config, level)
+    }
+
+    /// What the protocol's closed form gives for a client group's operations.
+    #[must_use]
+    pub fn theory(&self, plan: &Plan, op: OpKind, group: usize) -> Option<Duration> {
+        (self.theory)(plan, op, group)
+    }
+
+    /// Runs a plan in the simulated world.
+    ///
+    /// # Errors
+    /// When the plan's settings are not this protocol's.
+    pub fn simulate(
+        &self,
+        plan: &Plan,
+        seed: u64,
+        trace: Option<&mut Trace>,
+    ) -> Result<Run, String> {
+        (self.simulate)(plan, seed, trace)
+    }
+}
+
+fn parse<P: Protocol>(config: &toml::Table) -> Result<P::Config, String> {
+    config.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+}
+
+/// All protocols that scenarios may name.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    protocols: Vec<ProtocolEntry>,
+}
+
+impl Catalog {
+    /// The built-in protocols.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self { protocols: vec![ProtocolEntry::of::<PrimaryBackup>(), ProtocolEntry::of::<Raft>()] }
+    }
+
+    /// With one more, which scenarios can then name.
+    #[must_use]
+    pub fn with<P: Protocol>(mut self) -> Self {
+        self.protocols.push(ProtocolEntry::of::<P>());
+        self
+    }
+
+    /// Every entry, in order.
+    #[must_use]
+    pub fn protocols(&self) -> &[ProtocolEntry] {
+        &self.protocols
+    }
+
+    /// The entry with this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<&ProtocolEntry> {
+        self.protocols.iter().find(|entry| entry.name == name)
+    }
+}
+
+impl Protocols for Catalog {
+    fn names(&self) -> Vec<&'static str> {
+        self.protocols.iter().map(|entry| entry.name).collect()
+    }
+
+    fn check(&self, protocol: &str, config: &toml::Table, replicas: u32) -> Result<(), String> {
+        let entry = self.find(protocol).ok_or_else(|| format!("no protocol `{protocol}`"))?;
+        (entry.check)(config, replicas)
+    }
+
+    fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool {
+        self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
+    }
+}

@@ -1,0 +1,169 @@
+//! The arguments of every verb.
+
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Measure what consistency costs in latency.
+#[derive(Debug, Parser)]
+#[command(name = "pacelc", version, about, arg_required_else_help = true)]
+#[command(after_help = "Exit status: 0 all promises hold, 1 a promise was broken, 2 bad input, 3 a \
+    verdict is unknown.\nA cell is scenario/mode[/variant]/level; `pacelc list` shows them all.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Verb {
+    /// Show what exists: scenarios and their cells, protocols, regions. Runs nothing.
+    List(ListArgs),
+    /// Run scenarios in the simulated world, judge them, and write rows and a report.
+    Run(RunArgs),
+    /// Make the HTML report again from saved rows.
+    Report(ReportArgs),
+    /// Compare saved rows: two results cell by cell, or one result mode by mode.
+    Cmp(CmpArgs),
+    /// Replay one cell under one seed and show its operations message by message.
+    Explain(ExplainArgs),
+    /// Print a completion script for a shell.
+    Completions(CompletionArgs),
+    /// Print the manual page.
+    Man,
+}
+
+/// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case flags
+/// include, upper-case flags exclude, and the last one that matches decides.
+#[derive(Debug, Args)]
+pub(super) struct FilterArgs {
+    /// Keep cells whose scenario matches
+    #[arg(short = 'f', long = "scenario", value_name = "RE")]
+    pub(super) keep_scenario: Vec<String>,
+    /// Drop cells whose scenario matches
+    #[arg(short = 'F', long = "no-scenario", value_name = "RE")]
+    pub(super) drop_scenario: Vec<String>,
+    /// Keep cells whose mode or protocol matches
+    #[arg(short = 'p', long = "protocol", value_name = "RE")]
+    pub(super) keep_protocol: Vec<String>,
+    /// Drop cells whose mode or protocol matches
+    #[arg(short = 'P', long = "no-protocol", value_name = "RE")]
+    pub(super) drop_protocol: Vec<String>,
+    /// Keep cells whose consistency level matches
+    #[arg(short = 'l', long = "level", value_name = "RE")]
+    pub(super) keep_level: Vec<String>,
+    /// Drop cells whose consistency level matches
+    #[arg(short = 'L', long = "no-level", value_name = "RE")]
+    pub(super) drop_level: Vec<String>,
+}
+
+/// Which scenarios, and what is changed in them.
+#[derive(Debug, Args)]
+pub(super) struct ScenarioArgs {
+    /// Built-in scenarios by name, groups (curated, smoke), or scenario files; without any, all curated
+    #[arg(value_name = "SCENARIO")]
+    pub(super) scenarios: Vec<String>,
+    #[command(flatten)]
+    pub(super) filters: FilterArgs,
+    /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file), region
+    /// names joined by commas, or MATRIX:NAMES
+    #[arg(long, value_name = "REGIONS")]
+    pub(super) regions: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    pub(super) select: ScenarioArgs,
+    /// Every cell, with path and promise, instead of a line per scenario
+    #[arg(short, long)]
+    pub(super) cells: bool,
+    /// The protocols, with the levels they offer
+    #[arg(long, conflicts_with_all = ["cells", "matrices"])]
+    pub(super) protocols: bool,
+    /// The built-in round-trip matrices, with their regions and sources
+    #[arg(long, conflicts_with = "cells")]
+    pub(super) matrices: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) select: ScenarioArgs,
+    /// Seeds per cell; intervals are across seeds, so few seeds make them wide
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) seeds: u32,
+    /// The first seed
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) first_seed: u64,
+    /// Threads; the results are the same bytes for any number [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// Every cell briefly, one seed: does everything run and keep its promise?
+    #[arg(long)]
+    pub(super) smoke: bool,
+    /// Where rows.jsonl, curves.jsonl, run.json and index.html go
+    #[arg(short, long, value_name = "DIR", default_value = "reports/latest")]
+    pub(super) output: PathBuf,
+    /// Go on with an interrupted run of the same command: finished cells are kept
+    #[arg(long)]
+    pub(super) resume: bool,
+    /// Print the rows as JSON lines instead of the table
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReportArgs {
+    /// A folder that `run` wrote, or its rows.jsonl
+    #[arg(value_name = "ROWS")]
+    pub(super) rows: PathBuf,
+    /// Where index.html goes [default: beside the rows]
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Also write the PACELC plane alone, as an SVG picture
+    #[arg(long, value_name = "FILE")]
+    pub(super) plane: Option<PathBuf>,
+    /// Also print the table as Markdown
+    #[arg(long)]
+    pub(super) markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CmpArgs {
+    /// One result, or the old and the new one
+    #[arg(value_name = "ROWS", num_args = 1..=2, required = true)]
+    pub(super) rows: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) filters: FilterArgs,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// A cell's full name, as `pacelc list --cells` prints it
+    #[arg(value_name = "CELL")]
+    pub(super) cell: String,
+    /// Which seed to replay
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) seed: u64,
+    /// Show this operation, by its number in the history, instead of typical ones
+    #[arg(long, value_name = "N")]
+    pub(super) op: Vec<u32>,
+    /// A scenario file that holds the cell, if it is not built in
+    #[arg(long, value_name = "FILE")]
+    pub(super) file: Option<String>,
+    /// As for `run`
+    #[arg(long, value_name = "REGIONS")]
+    pub(super) regions: Option<String>,
+    /// As for `run`: replay the cell as `run --smoke` shortens it
+    #[arg(long)]
+    pub(super) smoke: bool,
+    /// Also write the whole history to this file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub(super) history: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionArgs {
+    /// The shell
+    pub(super) shell: clap_complete::Shell,
+}

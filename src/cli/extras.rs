@@ -1,0 +1,24 @@
+//! Completions and the manual page, generated from the arguments.
+
+use super::args::{Cli, CompletionArgs};
+use clap::CommandFactory;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+pub(super) fn completions(args: &CompletionArgs) -> anyhow::Result<ExitCode> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "pacelc", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(super) fn man() -> anyhow::Result<ExitCode> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+    for verb in Cli::command().get_subcommands().filter(|verb| verb.get_name() != "help") {
+        let name = format!("pacelc-{}", verb.get_name());
+        clap_mangen::Man::new(verb.clone().name(name)).render(&mut page)?;
+    }
+    std::io::stdout().write_all(&page)?;
+    Ok(ExitCode::SUCCESS)
+}

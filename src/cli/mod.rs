@@ -1,0 +1,86 @@
+//! The command line: one file per verb, one set of filters for all of them.
+//!
+//! stdout is data, stderr is talk. Exit status: 0 all promises hold, 1 a promise was broken, 2 bad input,
+//! 3 a verdict is unknown, 130 interrupted.
+
+mod args;
+mod cmp;
+mod explain;
+mod extras;
+mod list;
+mod progress;
+mod report;
+mod run;
+mod select;
+
+pub use args::Cli;
+
+use crate::results::{Row, VerdictWord};
+use args::Verb;
+use clap::{CommandFactory, FromArgMatches};
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments, the first being its own name.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match Cli::command().try_get_matches_from(arguments) {
+        Ok(matches) => matches,
+        Err(error) => {
+            // Help and version are no errors; everything else is bad input.
+            let code = u8::from(error.use_stderr()) * 2;
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    let parsed = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from);
+    let outcome = parsed.and_then(|cli| match cli.verb {
+        Verb::List(ref args) => list::run(args, &matches),
+        Verb::Run(ref args) => run::run(args, &matches),
+        Verb::Report(ref args) => report::run(args),
+        Verb::Cmp(ref args) => cmp::run(args, &matches),
+        Verb::Explain(ref args) => explain::run(args),
+        Verb::Completions(ref args) => extras::completions(args),
+        Verb::Man => extras::man(),
+    });
+    match outcome {
+        Ok(code) => code,
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            anstream::eprintln!("{}error:{} {error:#}", style(RED), style_end(RED));
+            ExitCode::from(2)
+        }
+    }
+}
+
+const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
+
+fn style(style: anstyle::Style) -> impl std::fmt::Display {
+    style.render()
+}
+
+fn style_end(style: anstyle::Style) -> impl std::fmt::Display {
+    style.render_reset()
+}
+
+/// `pacelc list | head` closes our output early; that is not a failure.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
+    error.downcast_ref::<std::io::Error>().is_some_and(broken)
+}
+
+/// The worst verdict of the rows, as an exit status.
+fn exit_status(rows: &[Row]) -> ExitCode {
+    let worst = rows.iter().map(|row| row.verdict).max().unwrap_or(VerdictWord::Holds);
+    ExitCode::from(match worst {
+        VerdictWord::Holds => 0,
+        VerdictWord::Violated => 1,
+        VerdictWord::Unknown => 3,
+    })
+}
+
+/// How wide tables may be: the terminal's width, or `COLUMNS`, or 100.
+fn width() -> usize {
+    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
+    let columns = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    terminal().or_else(columns).unwrap_or(100).clamp(60, 200)
+}

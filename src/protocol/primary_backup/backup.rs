@@ -1,0 +1,118 @@
+//! A backup's half: append, sync, acknowledge, apply; and know how old its copy is.
+
+use super::{Env, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store};
+use crate::op::NodeId;
+use crate::protocol::parts::table::Command;
+use crate::time::LocalTime;
+use std::collections::VecDeque;
+
+/// Entries that overtook earlier ones are held up to this far ahead; the rest is asked for again.
+const AHEAD: u64 = 1 << 12;
+
+/// What a backup knows besides its copy.
+#[derive(Debug, Default)]
+pub(super) struct Backup {
+    /// Entries after the log's end that arrived early, on links that reorder.
+    early: VecDeque<Option<Command>>,
+    /// Everything acknowledged before this reading of the primary's clock is applied here.
+    pub(super) current_as_of: LocalTime,
+    /// A later reading for which that will hold once this index is applied.
+    next: Option<(u64, LocalTime)>,
+}
+
+impl Backup {
+    pub(super) fn on_ship(
+        &mut self,
+        store: &mut Store,
+        primary: NodeId,
+        standing: Standing,
+        (index, command): (u64, Command),
+        cx: ServerCx<'_, '_>,
+    ) {
+        if standing.epoch != store.epoch() {
+            return self.ack(store, primary, 0, cx);
+        }
+        match index.checked_sub(store.last() + 1) {
+            Some(0) => {
+                store.append(command, cx);
+                self.early.pop_front();
+                self.append_early(store, cx);
+            }
+            Some(ahead) if ahead < AHEAD => {
+                let ahead = ahead as usize;
+                if self.early.len() <= ahead {
+                    self.early.resize(ahead + 1, None);
+                }
+                self.early[ahead] = Some(command);
+            }
+            _ => {}
+        }
+        self.learn(store, standing);
+    }
+
+    /// Appends what arrived early and has no gap before it any more.
+    fn append_early(&mut self, store: &mut Store, cx: ServerCx<'_, '_>) {
+        while let Some(Some(command)) = self.early.front().copied() {
+            store.append(command, cx);
+            self.early.pop_front();
+        }
+    }
+
+    pub(super) fn on_beat(
+        &mut self,
+        store: &mut Store,
+        primary: NodeId,
+        standing: Standing,
+        last: u64,
+        cx: ServerCx<'_, '_>,
+    ) {
+        let missing = if last > store.last() { store.last() + 1 } else { 0 };
+        if standing.epoch == store.epoch() {
+            self.learn(store, standing);
+        }
+        self.ack(store, primary, missing, cx);
+    }
+
+    pub(super) fn on_install(
+        &mut self,
+        store: &mut Store,
+        snapshot: Snapshot,
+        cx: ServerCx<'_, '_>,
+    ) {
+        let newer = snapshot.bases.len() as u32 > store.epoch() + 1;
+        if newer || snapshot.index > store.last() {
+            self.early.clear();
+            self.next = None;
+            store.install(snapshot, cx);
+        }
+    }
+
+    pub(super) fn on_durable(
+        &mut self,
+        env: &Env<PrimaryBackup>,
+        store: &mut Store,
+        cx: ServerCx<'_, '_>,
+    ) {
+        store.apply_all(store.durable());
+        if let Some((index, stamp)) = self.next
+            && store.applied() >= index
+        {
+            self.current_as_of = stamp;
+            self.next = None;
+        }
+        store.trim(u64::MAX);
+        self.ack(store, NodeId(env.config.primary), 0, cx);
+    }
+
+    fn ack(&self, store: &Store, primary: NodeId, missing: u64, cx: ServerCx<'_, '_>) {
+        cx.send(primary, Msg::Ack { epoch: store.epoch(), durable: store.durable(), missing });
+    }
+
+    fn learn(&mut self, store: &Store, standing: Standing) {
+        if store.applied() >= standing.commit {
+            self.current_as_of = self.current_as_of.max(standing.stamp);
+        } else if self.next.is_none() {
+            self.next = Some((standing.commit, standing.stamp));
+        }
+    }
+}

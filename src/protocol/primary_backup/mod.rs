@@ -1,0 +1,376 @@
+//! Primary-backup replication with one knob: how many backups a write waits for.
+//!
+//! The primary orders writes, ships each to every backup at once and in parallel with its own disk, and
+//! acknowledges when its disk and the knob are satisfied. Asynchronous, semi-synchronous (any k, or the
+//! first k of a list) and synchronous replication differ in nothing else. After Alsberg and Day, "A
+//! Principle for Resilient Sharing of Distributed Resources" (1976); the knob is PostgreSQL's
+//! `synchronous_standby_names`.
+//!
+//! There is no failover: while the primary is down, writes wait, and when it returns it continues from
+//! its own disk. A write that only backups had is then undone on them; the epoch in every token lets a
+//! session notice instead of silently reading backwards.
+
+mod acknowledge;
+mod backup;
+mod client;
+mod primary;
+mod reads;
+mod store;
+
+pub use acknowledge::Acknowledge;
+pub use client::Session;
+
+use super::parts::table::{Command, Table};
+use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
+use crate::guarantee::Guarantee;
+use crate::op::{Key, Level, NodeId, OpId, OpKind, Value};
+use crate::time::{Duration, LocalTime};
+use backup::Backup;
+use primary::Primary;
+use reads::Waiting;
+use serde::{Deserialize, Serialize};
+use store::Store;
+
+/// The protocol.
+#[derive(Debug)]
+pub struct PrimaryBackup;
+
+/// Its settings.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Whom a write waits for: `"async"`, `"any 1"`, `"first 1 (1, 2)"`, `"all"`.
+    pub acknowledge: Acknowledge,
+    /// Which replica is the primary.
+    #[serde(default)]
+    pub primary: u32,
+    /// How often the primary tells idle backups that they are current. Longer: bounded reads find
+    /// backups too old and lost messages are noticed later. Shorter: more messages.
+    #[serde(default = "defaults::heartbeat")]
+    pub heartbeat: Duration,
+    /// A backup silent for longer does not count as one of the first k; PostgreSQL's
+    /// `wal_sender_timeout` is 60 s.
+    #[serde(default = "defaults::silence")]
+    pub silence: Duration,
+    /// How far two nodes' clocks may be apart. Bounded reads are refused this much earlier; if the
+    /// clocks are worse than this, they break their promise.
+    #[serde(default = "defaults::max_clock_error")]
+    pub max_clock_error: Duration,
+    /// Writes between two snapshots of the log.
+    #[serde(default = "defaults::snapshot_every")]
+    pub snapshot_every: u64,
+}
+
+mod defaults {
+    use crate::time::Duration;
+    pub(super) fn heartbeat() -> Duration {
+        Duration::millis(100)
+    }
+    pub(super) fn silence() -> Duration {
+        Duration::secs(5)
+    }
+    pub(super) fn max_clock_error() -> Duration {
+        Duration::millis(10)
+    }
+    pub(super) fn snapshot_every() -> u64 {
+        10_000
+    }
+}
+
+/// A place in the primary's order: an index within an epoch. A new epoch begins when the primary
+/// restarts, because what it had not synced may be gone.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
+)]
+pub struct Token {
+    /// Restarts of the primary.
+    pub epoch: u32,
+    /// Writes ordered so far.
+    pub index: u64,
+}
+
+/// What a read needs before it may be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Need {
+    /// The primary's latest.
+    Latest,
+    /// At least this; the default token is satisfied by anything.
+    Token(Token),
+    /// Everything acknowledged longer ago than this.
+    Within(Duration),
+}
+
+/// A read or scan on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadRequest {
+    /// The client's operation.
+    pub op: OpId,
+    /// The key, or the first.
+    pub key: Key,
+    /// Keys of a scan; 0 for a read.
+    pub count: u16,
+    /// What it needs.
+    pub need: Need,
+}
+
+/// What the primary says with everything it sends to backups.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The current epoch.
+    pub epoch: u32,
+    /// Everything acknowledged before `stamp` is at or below this index.
+    pub commit: u64,
+    /// The primary's clock.
+    pub stamp: LocalTime,
+}
+
+/// Everything that is said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Msg {
+    /// Client to primary.
+    Write(Command),
+    /// Client to any replica.
+    Read(ReadRequest),
+    /// Replica to client: done, with the value read or [`Value::INITIAL`] for a write.
+    Reply {
+        /// The client's operation.
+        op: OpId,
+        /// What was read.
+        value: Value,
+        /// The replica's place in the order.
+        token: Token,
+    },
+    /// Replica to client: a scan's values.
+    Values {
+        /// The client's operation.
+        op: OpId,
+        /// In key order.
+        values: Box<[Value]>,
+        /// The replica's place in the order.
+        token: Token,
+    },
+    /// Replica to client: only the primary can serve this.
+    Redirect(OpId),
+    /// Replica to client: what your token names was lost with the old primary's disk.
+    Refused(OpId),
+    /// Primary to backup: one entry.
+    Ship {
+        /// The primary's standing.
+        standing: Standing,
+        /// The entry's index.
+        index: u64,
+        /// The entry.
+        command: Command,
+    },
+    /// Primary to backup: nothing new, and you should have everything up to `last`.
+    Beat {
+        /// The primary's standing.
+        standing: Standing,
+        /// The latest index.
+        last: u64,
+    },
+    /// Backup to primary.
+    Ack {
+        /// The backup's epoch; an old one asks for a snapshot.
+        epoch: u32,
+        /// On its disk up to here.
+        durable: u64,
+        /// It misses entries from here on; 0 for none.
+        missing: u64,
+    },
+    /// Primary to backup: begin anew from here.
+    Install(Box<Snapshot>),
+}
+
+/// The state up to an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// By epoch, the index at which it began.
+    pub bases: Vec<u64>,
+    /// Everything up to here is applied.
+    pub index: u64,
+    /// The result.
+    pub table: Table,
+}
+
+/// What survives a crash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// The entry after the previous one.
+    Entry(Command),
+    /// The primary restarted: by epoch, the index at which it began.
+    Epochs(Vec<u64>),
+    /// All that came before.
+    Snapshot(Box<Snapshot>),
+}
+
+/// Timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// The primary's heartbeat.
+    Beat,
+    /// A client has waited long enough for an answer.
+    Attempt,
+}
+
+impl Protocol for PrimaryBackup {
+    const NAME: &'static str = "primary-backup";
+    const ABOUT: &'static str = "One primary orders writes and ships them; a write waits for none, k \
+        or all of the backups (Alsberg and Day 1976, PostgreSQL, MySQL).";
+    type Config = Config;
+    type Msg = Msg;
+    type Record = Record;
+    type Timer = Timer;
+    type Replica = Server;
+    type Client = Session;
+
+    fn validate(config: &Config, replicas: u32) -> Result<(), String> {
+        if config.primary >= replicas {
+            return Err(format!(
+                "primary is {}, but replicas are numbered 0 to {}",
+                config.primary,
+                replicas.saturating_sub(1)
+            ));
+        }
+        if config.heartbeat == Duration::ZERO || config.snapshot_every == 0 {
+            return Err("heartbeat and snapshot_every must be above zero".into());
+        }
+        config.acknowledge.validate(config.primary, replicas)
+    }
+
+    fn offer(config: &Config, level: Level) -> Option<Offer> {
+        let (read_path, promise) = match level {
+            Level::Linearizable => ("primary", Guarantee::Linearizable),
+            Level::Lease => return None,
+            Level::Bounded(age) => {
+                ("nearest replica if young enough, else primary", Guarantee::BoundedStaleness(age))
+            }
+            Level::Session => ("nearest replica, waits for the session's token", Guarantee::Session),
+            Level::ReadYourWrites => {
+                ("nearest replica, waits for the session's writes", Guarantee::ReadYourWrites)
+            }
+            Level::MonotonicReads => {
+                ("nearest replica, waits for the session's reads", Guarantee::MonotonicReads)
+            }
+            Level::EventualNearest => ("nearest replica", Guarantee::Eventual),
+            Level::EventualAny => ("any replica", Guarantee::Eventual),
+        };
+        Some(Offer { read_path, write_path: config.acknowledge.path(), promise })
+    }
+
+    fn theory(
+        config: &Config,
+        level: Level,
+        op: OpKind,
+        geometry: &Geometry,
+        client: NodeId,
+    ) -> Option<Duration> {
+        let primary = NodeId(config.primary);
+        let to_primary = geometry.rtt(client, primary);
+        match (op, level) {
+            (OpKind::Write, _) => {
+                let backups = config.acknowledge.wait(geometry, primary);
+                let acknowledged = backups.map_or(Duration::ZERO, |rtt| rtt + geometry.disk);
+                Some(to_primary + acknowledged.max(geometry.disk))
+            }
+            (OpKind::Rmw, _) => None,
+            (_, Level::Linearizable) => Some(to_primary),
+            (_, Level::EventualNearest) => {
+                Some(geometry.rtt(client, *geometry.nearest(client).first()?))
+            }
+            _ => None,
+        }
+    }
+
+    fn wire_size(msg: &Msg) -> u32 {
+        const HEADER: u32 = 40;
+        const VALUE: u32 = 100;
+        HEADER
+            + match msg {
+                Msg::Write(_) | Msg::Reply { .. } | Msg::Ship { .. } => VALUE,
+                Msg::Values { values, .. } => VALUE * values.len() as u32,
+                Msg::Install(snapshot) => snapshot.table.wire_size(),
+                _ => 0,
+            }
+    }
+}
+
+/// A replica: its copy of the data, and the half of the protocol it plays.
+#[derive(Debug)]
+pub struct Server {
+    env: Env<PrimaryBackup>,
+    store: Store,
+    waiting: Waiting,
+    role: Role,
+}
+
+#[derive(Debug)]
+enum Role {
+    Primary(Primary),
+    Backup(Backup),
+}
+
+type ServerCx<'a, 'b> = &'a mut ReplicaCx<'b, PrimaryBackup>;
+
+impl Replica<PrimaryBackup> for Server {
+    fn recover(
+        env: Env<PrimaryBackup>,
+        log: &[Record],
+        cx: &mut ReplicaCx<'_, PrimaryBackup>,
+    ) -> Self {
+        let mut store = Store::recover(env.keys, log);
+        let role = if env.me.0 == env.config.primary {
+            Role::Primary(Primary::start(&env, &mut store, cx))
+        } else {
+            store.apply_all(store.last());
+            Role::Backup(Backup::default())
+        };
+        Self { env, store, waiting: Waiting::default(), role }
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
+        match (msg, &mut self.role) {
+            (Msg::Read(read), _) => return self.on_read(from, read, cx),
+            (Msg::Write(command), Role::Primary(primary)) => {
+                primary.on_write(&self.env, &mut self.store, command, cx);
+            }
+            (Msg::Write(command), Role::Backup(_)) => cx.send(from, Msg::Redirect(command.op)),
+            (Msg::Ack { epoch, durable, missing }, Role::Primary(primary)) => {
+                primary.on_ack(&self.env, &mut self.store, from, (epoch, durable, missing), cx);
+            }
+            (Msg::Ship { standing, index, command }, Role::Backup(backup)) => {
+                backup.on_ship(&mut self.store, from, standing, (index, command), cx);
+            }
+            (Msg::Beat { standing, last }, Role::Backup(backup)) => {
+                backup.on_beat(&mut self.store, from, standing, last, cx);
+            }
+            (Msg::Install(snapshot), Role::Backup(backup)) => {
+                backup.on_install(&mut self.store, *snapshot, cx);
+            }
+            // Roles never change, so nobody sends these to the wrong one.
+            _ => return,
+        }
+        self.serve_waiting(cx);
+    }
+
+    fn on_timer(&mut self, _timer: Timer, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
+        if let Role::Primary(primary) = &mut self.role {
+            primary.on_beat(&self.env, &mut self.store, cx);
+            self.serve_waiting(cx);
+        }
+    }
+
+    fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
+        self.store.on_durable(upto, cx);
+        match &mut self.role {
+            Role::Primary(primary) => primary.advance(&self.env, &mut self.store, cx),
+            Role::Backup(backup) => backup.on_durable(&self.env, &mut self.store, cx),
+        }
+        self.serve_waiting(cx);
+        self.store.compact(self.env.config.snapshot_every, cx);
+    }
+
+    fn inspect(&self, key: Key) -> Value {
+        self.store.table().read(key)
+    }
+}

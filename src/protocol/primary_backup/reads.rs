@@ -1,0 +1,82 @@
+//! Serving reads at either role: now, later, elsewhere, or not at all.
+
+use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store};
+use crate::op::NodeId;
+use crate::protocol::ReplicaCx;
+
+/// Reads that wait for the copy to catch up: one per client, so never more than there are clients.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(Vec<(u64, NodeId, ReadRequest)>);
+
+impl Waiting {
+    /// Keeps a read until the index is applied, in place of an earlier one of the same client.
+    fn keep(&mut self, index: u64, client: NodeId, read: ReadRequest) {
+        match self.0.iter_mut().find(|(_, other, _)| *other == client) {
+            Some(slot) => *slot = (index, client, read),
+            None => self.0.push((index, client, read)),
+        }
+    }
+}
+
+impl Server {
+    pub(super) fn on_read(
+        &mut self,
+        from: NodeId,
+        read: ReadRequest,
+        cx: &mut ReplicaCx<'_, PrimaryBackup>,
+    ) {
+        let index = match (&self.role, read.need) {
+            (_, Need::Token(token)) if self.store.has_lost(token) => {
+                return cx.send(from, Msg::Refused(read.op));
+            }
+            (Role::Primary(primary), Need::Token(token)) => token.index.max(primary.barrier),
+            (Role::Primary(primary), _) => primary.barrier,
+            (Role::Backup(_), Need::Token(token)) => token.index,
+            (Role::Backup(_), Need::Latest) => return cx.send(from, Msg::Redirect(read.op)),
+            (Role::Backup(backup), Need::Within(age)) => {
+                let oldest = cx.clock() + self.env.config.max_clock_error;
+                if oldest.since(backup.current_as_of) > age {
+                    return cx.send(from, Msg::Redirect(read.op));
+                }
+                0
+            }
+        };
+        if self.store.applied() >= index {
+            answer(&self.store, from, &read, cx);
+        } else {
+            self.waiting.keep(index, from, read);
+        }
+    }
+
+    /// Answers the waiting reads whose time has come.
+    pub(super) fn serve_waiting(&mut self, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
+        let store = &self.store;
+        self.waiting.0.retain(|(index, client, read)| {
+            if let Need::Token(token) = read.need
+                && store.has_lost(token)
+            {
+                cx.send(*client, Msg::Refused(read.op));
+                return false;
+            }
+            let ready = store.applied() >= *index;
+            if ready {
+                answer(store, *client, read, cx);
+            }
+            !ready
+        });
+    }
+}
+
+fn answer(
+    store: &Store,
+    client: NodeId,
+    read: &ReadRequest,
+    cx: &mut ReplicaCx<'_, PrimaryBackup>,
+) {
+    let (op, token) = (read.op, store.token());
+    let reply = match read.count {
+        0 => Msg::Reply { op, value: store.table().read(read.key), token },
+        count => Msg::Values { op, values: store.table().scan(read.key, count), token },
+    };
+    cx.send(client, reply);
+}

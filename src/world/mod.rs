@@ -1,0 +1,27 @@
+//! Makes a plan happen and records what happened.
+//!
+//! The simulated world ([`sim`]) is one heap of events in virtual nanoseconds. Two laws hold for every
+//! world: a state machine is never called while its effects are being performed, and every queue has a
+//! bound that is asserted.
+
+mod geometry;
+pub mod load;
+pub mod sim;
+mod trace;
+
+pub use geometry::{client_address, geometry};
+pub use trace::{Step, Trace};
+
+use crate::history::History;
+use crate::time::Instant;
+
+/// What a world gives back.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// What happened.
+    pub history: History,
+    /// How many events it took.
+    pub events: u64,
+    /// When everything had come to rest.
+    pub ended: Instant,
+}

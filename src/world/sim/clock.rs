@@ -1,0 +1,70 @@
+//! A node's own clock: off by a constant and running too fast or too slow by a constant rate.
+
+use crate::scenario::plan::ClockError;
+use crate::time::{Duration, Instant, LocalTime};
+
+/// Local clocks begin here, so that one that is behind true time still reads a positive number.
+const EPOCH_NS: i128 = 86_400_000_000_000;
+const BILLION: i128 = 1_000_000_000;
+
+/// Maps true time to one node's reading and back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Clock {
+    offset_ns: i128,
+    /// Nanoseconds gained per second.
+    drift_ppb: i128,
+}
+
+impl Clock {
+    /// The clock of a node with this error.
+    pub(super) fn new(error: ClockError) -> Self {
+        Self {
+            offset_ns: (error.offset_ms * 1e6) as i128,
+            drift_ppb: (error.drift_ppm * 1e3) as i128,
+        }
+    }
+
+    /// What the clock reads at a true instant.
+    #[inline]
+    pub(super) fn read(&self, now: Instant) -> LocalTime {
+        let mut local = EPOCH_NS + i128::from(now.0) + self.offset_ns;
+        if self.drift_ppb != 0 {
+            local += i128::from(now.0) * self.drift_ppb / BILLION;
+        }
+        LocalTime(local.clamp(0, i128::from(u64::MAX)) as u64)
+    }
+
+    /// How much true time passes until this clock has advanced by at least `local`.
+    #[inline]
+    pub(super) fn true_length(&self, local: Duration) -> Duration {
+        if self.drift_ppb == 0 {
+            return local;
+        }
+        let rate = BILLION + self.drift_ppb;
+        Duration(((i128::from(local.0) * BILLION + rate - 1) / rate) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fast_clock_gains_and_its_timers_fire_early() {
+        let fast = Clock::new(ClockError { offset_ms: 5.0, drift_ppm: 100.0 });
+        let start = fast.read(Instant::ZERO);
+        let later = fast.read(Instant::ZERO + Duration::secs(10));
+        assert_eq!(later.since(start), Duration(10_001_000_000));
+        let fires = fast.true_length(Duration::secs(10));
+        assert!(fires < Duration::secs(10));
+        assert!(fast.read(Instant::ZERO + fires).since(start) >= Duration::secs(10));
+    }
+
+    #[test]
+    fn a_true_clock_is_exact() {
+        let exact = Clock::new(ClockError::default());
+        let at = |ns| exact.read(Instant(ns)).since(exact.read(Instant::ZERO));
+        assert_eq!(at(123_456_789), Duration(123_456_789));
+        assert_eq!(exact.true_length(Duration(7)), Duration(7));
+    }
+}

@@ -1,0 +1,106 @@
+//! The machines of a simulated cluster: a replica with its disk, clock and processor; a client.
+
+use super::clock::Clock;
+use super::disk::Disk;
+use super::timers::Alarm;
+use crate::distribution::Sampler;
+use crate::history::Recorder;
+use crate::op::{NodeId, OpId};
+use crate::protocol::{Client as _, Env, Protocol};
+use crate::rng::Rng;
+use crate::scenario::plan::Plan;
+use crate::time::Instant;
+use crate::world::geometry;
+use crate::world::load::Load;
+use std::sync::Arc;
+
+/// One replica's machine.
+pub(super) struct ReplicaHost<P: Protocol> {
+    pub env: Env<P>,
+    /// `None` while it is down.
+    pub machine: Option<P::Replica>,
+    pub rng: Rng,
+    pub clock: Clock,
+    pub disk: Disk<P::Record>,
+    /// The operation whose record was appended last.
+    pub disk_cause: u32,
+    pub service_ms: Sampler,
+    pub service_rng: Rng,
+    /// When its processor has worked through what arrived.
+    pub busy_until: Instant,
+    /// How often it has crashed and been started.
+    pub life: u32,
+}
+
+impl<P: Protocol> ReplicaHost<P> {
+    /// Stops the machine; what was not synced is lost.
+    pub(super) fn crash(&mut self) {
+        self.machine = None;
+        self.life += 1;
+        self.disk.crash();
+        self.busy_until = Instant::ZERO;
+    }
+}
+
+/// One client's machine, with its session.
+pub(super) struct ClientHost<P: Protocol> {
+    pub env: Env<P>,
+    pub machine: P::Client,
+    pub rng: Rng,
+    pub session: u32,
+    /// The operation in flight.
+    pub current: Option<OpId>,
+    pub current_is_write: bool,
+    /// When that is given up.
+    pub deadline: Alarm,
+}
+
+/// All machines of a plan, none booted yet.
+pub(super) fn build<P: Protocol>(
+    plan: &Plan,
+    config: P::Config,
+    seed: u64,
+    load: &Load,
+    recorder: &mut Recorder,
+) -> (Vec<ReplicaHost<P>>, Vec<ClientHost<P>>) {
+    let config = Arc::new(config);
+    let shape = geometry(plan);
+    let nearest: Vec<Arc<[NodeId]>> =
+        (0..plan.sites() as u32).map(|site| shape.nearest(NodeId(site)).into()).collect();
+    let env = |me: u32, site: usize| Env::<P> {
+        me: NodeId(me),
+        replicas: plan.replicas.len() as u32,
+        config: Arc::clone(&config),
+        nearest: Arc::clone(&nearest[site]),
+        keys: load.keys(),
+        first_boot: true,
+        attempt_timeout: plan.attempt_timeout,
+    };
+    let replica = |(index, host): (usize, &crate::scenario::plan::Host)| ReplicaHost {
+        env: env(index as u32, index),
+        machine: None,
+        rng: Rng::stream(seed, "node", index as u64),
+        clock: Clock::new(host.clock),
+        disk: Disk::new(Sampler::new(&host.disk_ms), Rng::stream(seed, "disk", index as u64)),
+        disk_cause: super::NOBODY,
+        service_ms: Sampler::new(&host.service_ms),
+        service_rng: Rng::stream(seed, "service", index as u64),
+        busy_until: Instant::ZERO,
+        life: 0,
+    };
+    let replicas: Vec<_> = plan.replicas.iter().enumerate().map(replica).collect();
+    let clients = (0..load.clients() as u32).map(|client| {
+        let site = plan.replicas.len() + usize::from(load.group(client));
+        let env = env(plan.replicas.len() as u32 + client, site);
+        ClientHost {
+            machine: P::Client::start(env.clone()),
+            env,
+            rng: Rng::stream(seed, "client", u64::from(client)),
+            session: recorder.new_session(),
+            current: None,
+            current_is_write: false,
+            deadline: Alarm::OFF,
+        }
+    });
+    (replicas, clients.collect())
+}

@@ -1,0 +1,395 @@
+//! The simulated world: one heap of events, virtual time in whole nanoseconds, one seed.
+//!
+//! Single-threaded and generic over the protocol, so that a run is exactly reproducible and a message
+//! costs tens of nanoseconds; runs are spread over cores, never one run. Chosen over the simulators at
+//! hand because those round delays to a millisecond (tokio's paused clock, turmoil) or charge one per
+//! hop (madsim).
+//!
+//! The loop takes the earliest event, calls one state machine, and performs the effects it asked for.
+//! What would call another machine at the same instant is scheduled at the same instant.
+
+mod clock;
+mod disk;
+mod hosts;
+mod network;
+mod perform;
+mod queue;
+mod slab;
+mod timers;
+
+pub use queue::Queue;
+
+use crate::history::{Begin, FinalState, History, Recorder, Window};
+use crate::op::{Key, NodeId, Op, OpId, OpKind, Outcome, Request};
+use crate::protocol::{Client as _, Effects, Protocol, Replica as _};
+use crate::scenario::plan::{FaultKind, Length, Plan};
+use crate::time::{Duration, Instant};
+use crate::world::load::Load;
+use crate::world::{Run, Trace};
+use hosts::{ClientHost, ReplicaHost};
+use network::Network;
+use slab::Slab;
+use timers::{Due, Timers};
+
+/// How long after the last operation replicas are given to converge before they are compared.
+const SETTLE: Duration = Duration::secs(10);
+/// No operation.
+const NOBODY: u32 = u32::MAX;
+
+/// Something that happens at an instant.
+enum Event {
+    /// A message arrives.
+    Arrive(Parcel),
+    /// The receiver's processor has done its part and the message is handled.
+    Handle(Parcel),
+    /// A timer's event.
+    Timer { who: NodeId, slot: u32 },
+    /// A replica's sync is complete.
+    Synced { replica: u32, life: u32, cause: u32 },
+    /// A client's next operation is due.
+    Begin { client: u32 },
+    /// A client's operation may have run out of time.
+    Deadline { client: u32 },
+    /// A fault begins or ends.
+    Fault { index: u32, begins: bool },
+}
+
+/// A message under way.
+#[derive(Clone, Copy)]
+struct Parcel {
+    from: NodeId,
+    to: NodeId,
+    /// How often the receiver had been restarted when it was sent: a connection does not outlive one.
+    life: u32,
+    /// The operation that caused it.
+    cause: u32,
+    /// Its slot in [`Sim::messages`].
+    message: u32,
+}
+
+/// Runs one plan under one seed, tracing the wanted operations if a trace is given.
+///
+/// # Errors
+/// When the plan's protocol settings do not parse; a loaded scenario's always do.
+pub fn run<P: Protocol>(plan: &Plan, seed: u64, trace: Option<&mut Trace>) -> Result<Run, String> {
+    let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
+    let mut sim = Sim::<P>::new(plan, config, seed, trace);
+    sim.start();
+    sim.run();
+    Ok(sim.finish())
+}
+
+struct Sim<'a, P: Protocol> {
+    plan: &'a Plan,
+    queue: Queue<Event>,
+    messages: Slab<P::Msg>,
+    network: Network,
+    replicas: Vec<ReplicaHost<P>>,
+    clients: Vec<ClientHost<P>>,
+    /// By process.
+    timers: Vec<Timers<P::Timer>>,
+    load: Load,
+    recorder: Recorder,
+    effects: Effects<P>,
+    trace: Option<&'a mut Trace>,
+    now: Instant,
+    /// The operation on whose behalf the current event happens.
+    cause: u32,
+    /// Clients that are not done yet.
+    active: usize,
+    /// When the run ends; known once all clients are done.
+    stop: Instant,
+    events: u64,
+}
+
+impl<'a, P: Protocol> Sim<'a, P> {
+    fn new(plan: &'a Plan, config: P::Config, seed: u64, trace: Option<&'a mut Trace>) -> Self {
+        let load = Load::new(plan, seed);
+        let mut site_of: Vec<u32> = (0..plan.replicas.len() as u32).collect();
+        for client in 0..load.clients() as u32 {
+            site_of.push(plan.replicas.len() as u32 + u32::from(load.group(client)));
+        }
+        let windows = (plan.faults.iter())
+            .map(|f| Window { start: Instant::ZERO + f.start, end: Instant::ZERO + f.end })
+            .collect();
+        let regions = plan.clients.iter().map(|g| plan.regions[g.region].clone()).collect();
+        let expected = match plan.length {
+            Length::Operations(n) => (n as usize * 2).min(1 << 25),
+            Length::Time(_) => 1 << 12,
+        };
+        let warm_up = Instant::ZERO + plan.warm_up;
+        let mut recorder = Recorder::new(regions, warm_up, Instant::NEVER, windows, expected);
+        let (replicas, clients) = hosts::build::<P>(plan, config, seed, &load, &mut recorder);
+        Self {
+            plan,
+            queue: Queue::default(),
+            messages: Slab::default(),
+            network: Network::new(plan, site_of, seed),
+            timers: (0..replicas.len() + clients.len()).map(|_| Timers::default()).collect(),
+            active: clients.len(),
+            replicas,
+            clients,
+            load,
+            recorder,
+            effects: Effects::default(),
+            trace,
+            now: Instant::ZERO,
+            cause: NOBODY,
+            stop: Instant::NEVER,
+            events: 0,
+        }
+    }
+
+    fn start(&mut self) {
+        for replica in 0..self.replicas.len() {
+            self.boot(replica);
+        }
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            let index = index as u32;
+            self.queue.push(Instant::ZERO + fault.start, Event::Fault { index, begins: true });
+            self.queue.push(Instant::ZERO + fault.end, Event::Fault { index, begins: false });
+        }
+        self.wake();
+    }
+
+    fn run(&mut self) {
+        while let Some((at, event)) = self.queue.pop() {
+            if at > self.stop {
+                break;
+            }
+            self.now = at;
+            self.events += 1;
+            self.cause = NOBODY;
+            self.dispatch(event);
+        }
+    }
+
+    fn dispatch(&mut self, event: Event) {
+        match event {
+            Event::Arrive(parcel) => self.arrive(parcel),
+            Event::Handle(parcel) => self.handle(parcel),
+            Event::Timer { who, slot } => self.timer(who, slot),
+            Event::Synced { replica, life, cause } => self.synced(replica as usize, life, cause),
+            Event::Begin { client } => self.begin(client),
+            Event::Deadline { client } => self.deadline(client),
+            Event::Fault { index, begins } => self.fault(index as usize, begins),
+        }
+    }
+
+    fn arrive(&mut self, parcel: Parcel) {
+        let receiver = self.replicas.get(parcel.to.index());
+        let down = receiver.is_some_and(|host| host.life != parcel.life);
+        if down || self.network.is_cut(parcel.from, parcel.to) {
+            self.messages.take(parcel.message);
+            return;
+        }
+        match self.serve(parcel.to) {
+            None => self.handle(parcel),
+            Some(done) => self.queue.push(done, Event::Handle(parcel)),
+        }
+    }
+
+    /// When the receiver's processor will have worked through its queue and this message; `None` if a
+    /// message costs it nothing.
+    fn serve(&mut self, to: NodeId) -> Option<Instant> {
+        let host = self.replicas.get_mut(to.index())?;
+        let service = match host.service_ms.constant() {
+            Some(0.0) => return None,
+            Some(ms) => Duration::from_ms(ms),
+            None => Duration::from_ms(host.service_ms.sample(&mut host.service_rng)),
+        };
+        host.busy_until = host.busy_until.max(self.now) + service;
+        Some(host.busy_until)
+    }
+
+    fn handle(&mut self, parcel: Parcel) {
+        let Parcel { from, to, life, cause, message } = parcel;
+        self.cause = cause;
+        let msg = self.messages.take(message);
+        let replica = to.index();
+        if replica >= self.replicas.len() {
+            self.step_client(to, |machine, cx| machine.on_message(from, msg, cx));
+        } else if self.replicas[replica].life == life {
+            self.step_replica(replica, |machine, cx| machine.on_message(from, msg, cx));
+        }
+    }
+
+    fn timer(&mut self, who: NodeId, slot: u32) {
+        let (timer, due) = self.timers[who.index()].check(slot, self.now);
+        match due {
+            Due::Stale => {}
+            Due::Later(at) => self.queue.push(at, Event::Timer { who, slot }),
+            Due::Now if who.index() < self.replicas.len() => {
+                self.step_replica(who.index(), |machine, cx| machine.on_timer(timer, cx));
+            }
+            Due::Now => {
+                let client = &self.clients[who.index() - self.replicas.len()];
+                self.cause = client.current.map_or(NOBODY, |op| op.0);
+                self.step_client(who, |machine, cx| machine.on_timer(timer, cx));
+            }
+        }
+    }
+
+    fn synced(&mut self, replica: usize, life: u32, cause: u32) {
+        let host = &mut self.replicas[replica];
+        if host.life != life {
+            return;
+        }
+        self.cause = cause;
+        let upto = host.disk.end_sync();
+        if let Some(trace) = self.trace.as_deref_mut().filter(|trace| trace.wants(cause)) {
+            let (at, node) = (self.now, NodeId(replica as u32));
+            trace.steps.push(super::Step::Synced { op: cause, at, node });
+        }
+        self.step_replica(replica, |machine, cx| machine.on_durable(upto, cx));
+    }
+
+    /// A client takes up its next operation.
+    fn begin(&mut self, client: u32) {
+        let Some(task) = self.load.begin(client, self.now) else {
+            return self.retire();
+        };
+        let host = &mut self.clients[client as usize];
+        let (id, value) = self.recorder.begin(Begin {
+            session: host.session,
+            group: self.load.group(client),
+            kind: task.kind,
+            rmw: task.rmw,
+            key: task.key,
+            count: task.count,
+            intended: task.intended,
+            invoked: self.now,
+        });
+        let deadline = task.intended + self.plan.timeout;
+        if deadline <= self.now {
+            // It waited for its session longer than a client waits: it is given up unsent.
+            self.recorder.end(id, &Outcome::Failed, self.now);
+            self.load.ended(client, false, self.now);
+            return self.wake();
+        }
+        host.current = Some(id);
+        host.current_is_write = task.kind == OpKind::Write;
+        if let Some(at) = host.deadline.set(deadline) {
+            self.queue.push(at, Event::Deadline { client });
+        }
+        let op = match task.kind {
+            OpKind::Write => Op::Write(value),
+            OpKind::Scan => Op::Scan(task.count),
+            OpKind::Read | OpKind::Rmw => Op::Read,
+        };
+        let request = Request { id, key: task.key, op, level: self.plan.name.level };
+        self.cause = id.0;
+        let who = NodeId(self.replicas.len() as u32 + client);
+        self.step_client(who, |machine, cx| machine.on_request(request, cx));
+    }
+
+    /// A client has nothing left to do; the last one starts the settling.
+    fn retire(&mut self) {
+        self.active -= 1;
+        if self.active > 0 {
+            return;
+        }
+        let healed = self.plan.faults.iter().map(|f| Instant::ZERO + f.end).max();
+        let worked_off = self.replicas.iter().map(|host| host.busy_until).max();
+        let rest = self.now.max(healed.unwrap_or_default()).max(worked_off.unwrap_or_default());
+        self.stop = rest + SETTLE;
+    }
+
+    fn deadline(&mut self, client: u32) {
+        let host = &mut self.clients[client as usize];
+        match host.deadline.check(self.now) {
+            Due::Stale => {}
+            Due::Later(at) => self.queue.push(at, Event::Deadline { client }),
+            Due::Now => {
+                if let Some(op) = host.current {
+                    let outcome =
+                        if host.current_is_write { Outcome::Unknown } else { Outcome::Failed };
+                    self.complete(client, op, &outcome);
+                }
+            }
+        }
+    }
+
+    /// An operation ends, as its client knows it.
+    fn complete(&mut self, client: u32, op: OpId, outcome: &Outcome) {
+        let host = &mut self.clients[client as usize];
+        if host.current != Some(op) {
+            // The deadline was faster.
+            return;
+        }
+        host.current = None;
+        host.deadline.cancel();
+        self.recorder.end(op, outcome, self.now);
+        if *outcome == Outcome::Unknown {
+            host.session = self.recorder.new_session();
+            host.machine = P::Client::start(host.env.clone());
+            self.timers[host.env.me.index()].cancel_all();
+        }
+        self.load.ended(client, matches!(outcome, Outcome::Done(_)), self.now);
+        self.wake();
+    }
+
+    /// Schedules the clients the load wants woken.
+    fn wake(&mut self) {
+        for wake in self.load.wakes.drain(..) {
+            self.queue.push(wake.at, Event::Begin { client: wake.client });
+        }
+    }
+
+    fn fault(&mut self, index: usize, begins: bool) {
+        match &self.plan.faults[index].kind {
+            FaultKind::Cut(sites) => self.network.set_cut(begins.then_some(&sites[..])),
+            FaultKind::Crash(replica) if begins => {
+                self.timers[*replica].cancel_all();
+                self.replicas[*replica].crash();
+            }
+            FaultKind::Crash(replica) => self.boot(*replica),
+        }
+    }
+
+    fn finish(self) -> Run {
+        let keys = self.load.keys().max(self.plan.records);
+        let audit = |host: &ReplicaHost<P>| FinalState {
+            values: match &host.machine {
+                Some(machine) => (0..keys).map(|key| machine.inspect(Key(key))).collect(),
+                None => Vec::new(),
+            },
+        };
+        let finals = self.replicas.iter().map(audit).collect();
+        let history: History = self.recorder.finish(keys, self.load.horizon(), finals);
+        Run { history, events: self.events, ended: self.now }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::distribution::Distribution;
+    use crate::op::Level;
+    use crate::protocol::primary_backup::PrimaryBackup;
+    use crate::scenario::plan::*;
+    fn plan(ack: &str, level: Level, n: u64) -> Plan {
+        let mix = Mix { read: 0.5, update: 0.5, insert: 0.0, scan: 0.0, rmw: 0.0, keys: KeyChoice::Zipfian, scan_max: 1, arrivals: Arrivals::Closed { think_ms: Distribution::ZERO } };
+        let rtt = [[0.0, 69.6, 218.9, 0.0], [69.6, 0.0, 182.2, 69.6], [218.9, 182.2, 0.0, 218.9], [0.0, 69.6, 218.9, 0.0]];
+        let links = (0..16).map(|i| Link { base: Duration::from_ms(rtt[i / 4][i % 4] / 2.0), jitter_ms: Distribution::ZERO, jitter_factor: Distribution::Constant(1.0), loss: 0.0, retransmit: None, bandwidth: None, order: Order::Fifo }).collect();
+        let host = |i: usize| Host { name: format!("n{i}"), region: i, zone: "a".into(), service_ms: Distribution::ZERO, disk_ms: Distribution::ZERO, clock: ClockError::default() };
+        let mut config = toml::Table::new(); config.insert("acknowledge".into(), ack.into());
+        Plan { name: CellName { scenario: "t".into(), mode: "m".into(), variant: String::new(), level }, axis: None, protocol: "primary-backup".into(), config,
+            regions: vec!["a".into(), "b".into(), "c".into()], replicas: (0..3).map(host).collect(), clients: vec![ClientGroup { region: 0, zone: "a".into(), sessions: 8, mix }],
+            links, load: crate::scenario::plan::Load::Mix, records: 1000, length: Length::Operations(n), warm_up: Duration::ZERO, timeout: Duration::secs(5), attempt_timeout: Duration::secs(1), faults: vec![] }
+    }
+    #[test]
+    fn closed_forms() {
+        for (ack, want) in [("async", 0.0), ("any 1", 69.6), ("any 2", 218.9), ("all", 218.9), ("first 1 (2)", 218.9)] {
+            let t = std::time::Instant::now();
+            let run = run::<PrimaryBackup>(&plan(ack, Level::Linearizable, 2000), 1, None).unwrap();
+            let h = &run.history;
+            for o in &h.operations { let l = o.completed.since(o.invoked); if o.kind == OpKind::Write { assert_eq!(l, Duration::from_ms(want)); } else { assert_eq!(l, Duration::ZERO); } }
+            println!("{ack} {} ops {} events {:?} {} {}", h.operations.len(), run.events, t.elapsed(), h.traffic.messages, h.finals[0] == h.finals[1] && h.finals[1] == h.finals[2]);
+        }
+        for _ in 0..3 {
+        let t = std::time::Instant::now();
+        let run = run::<PrimaryBackup>(&plan("any 1", Level::Linearizable, 1_000_000), 1, None).unwrap();
+        println!("{} events {:?}", run.events, t.elapsed()); }
+    }
+}

@@ -1,0 +1,178 @@
+//! Links with delay, jitter, loss, bandwidth and cuts.
+//!
+//! Every message gets a deadline of its own: a thousand sent at once over a 100 ms link all arrive at
+//! 100 ms. Under FIFO order, the default, a message arrives no earlier than the one sent before it on
+//! the same connection, as over TCP; without it, a protocol's pipelined messages overtake each other
+//! and its latency changes, so reordering is an option with a name.
+
+use crate::distribution::{Distribution, Sampler};
+use crate::op::NodeId;
+use crate::rng::Rng;
+use crate::scenario::plan::{Link, Order, Plan};
+use crate::time::{Duration, Instant};
+
+/// A lost transmission is repeated at most this often; then the connection is taken as broken.
+const MAX_RETRANSMISSIONS: u32 = 16;
+
+/// The compiled form of a [`Link`].
+struct Wire {
+    base: Duration,
+    /// Indexes [`Network::samplers`].
+    jitter: u32,
+    factor: u32,
+    /// The delay that never varies, if neither of the two does.
+    constant: Option<Duration>,
+    loss: f64,
+    retransmit: Option<Duration>,
+    /// Nanoseconds per byte.
+    byte_ns: f64,
+    fifo: bool,
+}
+
+/// All links of a cluster, with their state.
+pub(super) struct Network {
+    sites: usize,
+    replicas: usize,
+    /// The site of each process.
+    site_of: Vec<u32>,
+    wires: Vec<Wire>,
+    samplers: Vec<Sampler>,
+    /// Per site pair: when the link's transmitter is free.
+    free_at: Vec<Instant>,
+    /// Per process and replica: the latest arrival at the replica, and from it.
+    inbound: Vec<Instant>,
+    outbound: Vec<Instant>,
+    /// Per site: whether it is on the far side of the cut in force.
+    cut: Option<Vec<bool>>,
+    rng: Rng,
+}
+
+impl Network {
+    /// The links of a plan; `site_of` maps each process to its site.
+    pub(super) fn new(plan: &Plan, site_of: Vec<u32>, seed: u64) -> Self {
+        let mut distributions: Vec<&Distribution> = Vec::new();
+        let mut samplers: Vec<Sampler> = Vec::new();
+        let mut compiled = |distribution| match distributions.iter().position(|d| *d == distribution)
+        {
+            Some(known) => known as u32,
+            None => {
+                distributions.push(distribution);
+                samplers.push(Sampler::new(distribution));
+                (samplers.len() - 1) as u32
+            }
+        };
+        let indexes: Vec<(u32, u32)> = (plan.links.iter())
+            .map(|link| (compiled(&link.jitter_ms), compiled(&link.jitter_factor)))
+            .collect();
+        let wires = (plan.links.iter().zip(&indexes))
+            .map(|(link, (jitter, factor))| Wire::new(link, *jitter, *factor, &samplers))
+            .collect();
+        let replicas = plan.replicas.len();
+        let connections = site_of.len() * replicas;
+        Self {
+            sites: plan.sites(),
+            replicas,
+            wires,
+            samplers,
+            free_at: vec![Instant::ZERO; plan.links.len()],
+            inbound: vec![Instant::ZERO; connections],
+            outbound: vec![Instant::ZERO; connections],
+            site_of,
+            cut: None,
+            rng: Rng::stream(seed, "network", 0),
+        }
+    }
+
+    /// Cuts the given sites off from all others, or heals the cut.
+    pub(super) fn set_cut(&mut self, sites: Option<&[usize]>) {
+        self.cut = sites.map(|far| (0..self.sites).map(|site| far.contains(&site)).collect());
+    }
+
+    /// Whether a cut separates two processes now.
+    #[inline]
+    pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        self.cut.as_ref().is_some_and(|far| {
+            far[self.site_of[from.index()] as usize] != far[self.site_of[to.index()] as usize]
+        })
+    }
+
+    /// When a message of `size` bytes sent now arrives; `None` if it is lost.
+    #[inline]
+    pub(super) fn send(&mut self, now: Instant, from: NodeId, to: NodeId, size: u32) -> Option<Instant> {
+        if self.is_cut(from, to) {
+            return None;
+        }
+        let pair = self.site_of[from.index()] as usize * self.sites
+            + self.site_of[to.index()] as usize;
+        let wire = &self.wires[pair];
+        let mut departs = now;
+        if wire.byte_ns > 0.0 {
+            let free = &mut self.free_at[pair];
+            departs = now.max(*free) + Duration(f64::from(size).mul_add(wire.byte_ns, 0.5) as u64);
+            *free = departs;
+        }
+        let mut delay = match wire.constant {
+            Some(delay) => delay,
+            None => {
+                let factor = self.samplers[wire.factor as usize].sample(&mut self.rng);
+                let jitter = self.samplers[wire.jitter as usize].sample(&mut self.rng);
+                wire.base.scale(factor) + Duration::from_ms(jitter)
+            }
+        };
+        if wire.loss > 0.0 {
+            delay = delay + self.retransmissions(pair)?;
+        }
+        let mut arrives = departs + delay;
+        let wire = &self.wires[pair];
+        if wire.fifo {
+            // Clients never talk to each other, so every connection has a replica at one end.
+            let latest = if to.index() < self.replicas {
+                &mut self.inbound[from.index() * self.replicas + to.index()]
+            } else {
+                &mut self.outbound[to.index() * self.replicas + from.index()]
+            };
+            arrives = arrives.max(*latest);
+            *latest = arrives;
+        }
+        Some(arrives)
+    }
+
+    /// What losses add to one message's delay; `None` if it is never repeated.
+    fn retransmissions(&mut self, pair: usize) -> Option<Duration> {
+        let wire = &self.wires[pair];
+        let mut added = Duration::ZERO;
+        let mut wait = wire.retransmit;
+        for _ in 0..MAX_RETRANSMISSIONS {
+            if self.rng.unit() >= wire.loss {
+                return Some(added);
+            }
+            let timeout = wait?;
+            added = added + timeout;
+            wait = Some(timeout * 2);
+        }
+        None
+    }
+}
+
+impl Wire {
+    fn new(link: &Link, jitter: u32, factor: u32, samplers: &[Sampler]) -> Self {
+        let constants = (
+            samplers[factor as usize].constant(),
+            samplers[jitter as usize].constant(),
+        );
+        let constant = match constants {
+            (Some(factor), Some(jitter)) => Some(link.base.scale(factor) + Duration::from_ms(jitter)),
+            _ => None,
+        };
+        Self {
+            base: link.base,
+            jitter,
+            factor,
+            constant,
+            loss: link.loss,
+            retransmit: link.retransmit,
+            byte_ns: link.bandwidth.map_or(0.0, |bytes_per_second| 1e9 / bytes_per_second),
+            fifo: link.order == Order::Fifo,
+        }
+    }
+}

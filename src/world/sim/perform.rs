@@ -1,0 +1,131 @@
+//! Calling a state machine and performing what it asked for.
+//!
+//! One call, then all its effects in order; nothing here calls a machine again.
+
+use super::{Event, Parcel, Sim};
+use crate::op::NodeId;
+use crate::protocol::{ClientCx, Cx, Effect, Protocol, Replica as _, ReplicaCx};
+use crate::time::{Duration, Instant, LocalTime};
+use crate::world::Step;
+
+impl<P: Protocol> Sim<'_, P> {
+    /// Starts a replica from its durable log.
+    pub(super) fn boot(&mut self, replica: usize) {
+        let host = &mut self.replicas[replica];
+        let env = host.env.clone();
+        host.env.first_boot = false;
+        self.effects.next_write = host.disk.next();
+        let clock = host.clock.read(self.now);
+        let mut cx = ReplicaCx(Cx::new(&mut self.effects, &mut host.rng, clock));
+        host.machine = Some(P::Replica::recover(env, host.disk.survivors(), &mut cx));
+        self.perform(NodeId(replica as u32));
+    }
+
+    /// Calls a replica's machine, if it is up, and performs its effects.
+    #[inline]
+    pub(super) fn step_replica(
+        &mut self,
+        replica: usize,
+        call: impl FnOnce(&mut P::Replica, &mut ReplicaCx<'_, P>),
+    ) {
+        let host = &mut self.replicas[replica];
+        let Some(machine) = host.machine.as_mut() else { return };
+        self.effects.next_write = host.disk.next();
+        let clock = host.clock.read(self.now);
+        let mut cx = ReplicaCx(Cx::new(&mut self.effects, &mut host.rng, clock));
+        call(machine, &mut cx);
+        self.perform(NodeId(replica as u32));
+    }
+
+    /// Calls a client's machine and performs its effects.
+    #[inline]
+    pub(super) fn step_client(
+        &mut self,
+        who: NodeId,
+        call: impl FnOnce(&mut P::Client, &mut ClientCx<'_, P>),
+    ) {
+        let host = &mut self.clients[who.index() - self.replicas.len()];
+        // Clients' clocks are exact: a client never compares its clock with anybody's.
+        let mut cx = ClientCx(Cx::new(&mut self.effects, &mut host.rng, LocalTime(self.now.0)));
+        call(&mut host.machine, &mut cx);
+        self.perform(who);
+    }
+
+    #[inline]
+    fn perform(&mut self, who: NodeId) {
+        let mut queue = std::mem::take(&mut self.effects.queue);
+        for effect in queue.drain(..) {
+            match effect {
+                Effect::Send { to, msg } => self.transmit(who, to, msg),
+                Effect::SetTimer(timer, after) => self.set_timer(who, timer, after),
+                Effect::CancelTimer(timer) => self.timers[who.index()].cancel(timer),
+                Effect::Persist(record) => {
+                    let host = &mut self.replicas[who.index()];
+                    host.disk.append(record);
+                    host.disk_cause = self.cause;
+                }
+                Effect::Truncate(from) => self.replicas[who.index()].disk.truncate(from),
+                Effect::Complete(op, outcome) => {
+                    let client = who.0 - self.replicas.len() as u32;
+                    self.complete(client, op, &outcome);
+                }
+                Effect::Commit(key, value) => self.recorder.commit(self.now, key, value),
+            }
+        }
+        self.effects.queue = queue;
+        if who.index() < self.replicas.len() {
+            self.sync(who.index());
+        }
+    }
+
+    /// Begins a sync if the replica's disk is idle and has something to write.
+    #[inline]
+    fn sync(&mut self, replica: usize) {
+        let host = &mut self.replicas[replica];
+        if let Some(takes) = host.disk.begin_sync() {
+            let (life, cause) = (host.life, host.disk_cause);
+            let replica = replica as u32;
+            self.queue.push(self.now + takes, Event::Synced { replica, life, cause });
+        }
+    }
+
+    #[inline]
+    fn transmit(&mut self, from: NodeId, to: NodeId, msg: P::Msg) {
+        debug_assert_ne!(from, to, "a process sent a message to itself");
+        let size = P::wire_size(&msg);
+        if self.active > 0 && self.now.0 >= self.plan.warm_up.0 {
+            let traffic = self.recorder.traffic();
+            traffic.messages += 1;
+            traffic.bytes += u64::from(size);
+        }
+        let arrives = self.network.send(self.now, from, to, size);
+        if self.trace.is_some() {
+            self.note_sent(from, to, arrives, &msg);
+        }
+        let Some(arrives) = arrives else { return };
+        let life = self.replicas.get(to.index()).map_or(0, |host| host.life);
+        let message = self.messages.keep(msg);
+        let parcel = Parcel { from, to, life, cause: self.cause, message };
+        self.queue.push(arrives, Event::Arrive(parcel));
+    }
+
+    #[inline]
+    fn set_timer(&mut self, who: NodeId, timer: P::Timer, after: Duration) {
+        let after = match self.replicas.get(who.index()) {
+            Some(host) => host.clock.true_length(after),
+            None => after,
+        };
+        let (slot, event) = self.timers[who.index()].set(timer, self.now + after);
+        if let Some(at) = event {
+            self.queue.push(at, Event::Timer { who, slot });
+        }
+    }
+
+    #[cold]
+    fn note_sent(&mut self, from: NodeId, to: NodeId, arrives: Option<Instant>, msg: &P::Msg) {
+        let (op, at) = (self.cause, self.now);
+        if let Some(trace) = self.trace.as_deref_mut().filter(|trace| trace.wants(op)) {
+            trace.steps.push(Step::Sent { op, at, arrives, from, to, text: format!("{msg:?}") });
+        }
+    }
+}
