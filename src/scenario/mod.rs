@@ -1,2 +1,251 @@
-//! What shall happen.
+//! What shall happen: from TOML and matrices of round-trip times to validated [`plan::Plan`]s.
+//!
+//! A scenario is a file that asks one question. It says where replicas and clients are, what the
+//! clients do, what breaks, and which modes and consistency levels are compared. [`load`] turns it
+//! into plans, one per *cell*: mode x variant x level. Nothing is left to look up afterwards, and
+//! whatever is wrong is refused with file, line, and the nearest valid choice.
+//!
+//! # The file
+//!
+//! ```toml
+//! question = "What does each replication mode cost between three continents?"
+//! analysis = """
+//! How to read the result. Paragraphs, separated by blank lines."""
+//!
+//! regions  = "aws"                 # built-in set, path (.csv, .toml), or a [regions] table
+//! replicas = ["us-east-1", "eu-west-1/b", { region = "ap-southeast-1", name = "far" }]
+//! duration = "20s"                 # or operations = 5000; with [probe]: or rounds = 100
+//! warm_up  = "1s"                  # dropped from figures; default 0
+//! timeout  = "10s"                 # an operation is given up; default 10s
+//! attempt_timeout = "2s"           # a client turns to another replica; default 2s
+//! levels   = ["linearizable"]      # for modes that list none; or "all"
+//!
+//! [replica]                        # what replicas are like; each may say otherwise in its own table
+//! service_ms = 0.02                # processor time per message
+//! disk_ms    = { lognormal = { median = 1, sigma = 0.5 } }    # one sync of the log
+//! clock      = { offset_ms = 0, drift_ppm = 20 }
+//!
+//! [[clients]]                      # one group; repeat for more
+//! region   = "us-east-1"           # or "us-east-1/b"; without a zone, zone a
+//! name     = "shop"                # optional, for [[links]], faults and probes
+//! sessions = 8
+//! workload = { read = 1 }          # optional: what differs from [workload]; all but records
+//!
+//! [link]                           # what all links are like
+//! jitter_ms     = { lognormal = { median = 0.5, sigma = 1.0 } }  # added to each message
+//! jitter_factor = 1.0              # multiplies the base delay
+//! loss          = 0.001            # probability per transmission, below 1
+//! retransmit    = "200ms"          # after a loss, doubling each time; or "never"
+//! bandwidth     = 12_500_000       # bytes per second; default unlimited
+//! order         = "fifo"           # or "reorder"
+//!
+//! [[links]]                        # some links otherwise; later entries win
+//! from = "us-east-1"               # region, region/zone, node, client group,
+//! to   = "far"                     # or "clients", "replicas", "*"
+//! both = true                      # the other direction too; default false
+//! rtt_ms = 250                     # needs both; for one direction: delay_ms
+//! loss = 0.02                      # and any key of [link]
+//!
+//! [workload]
+//! ycsb     = "B"                   # A to F; or shares: read, update, insert, scan, rmw
+//! keys     = "zipfian"             # uniform, latest, { hotspot = { data = 0.2, operations = 0.8 } }
+//! records  = 1000                  # keys that exist at the start; default 1000
+//! scan_max = 100                   # scans take 1 to this many keys
+//! arrivals = { poisson = { rate = 100 } }   # or constant, or "closed"; rate is per client group
+//! # think_ms = 5                   # pause between operations; closed arrivals only
+//!
+//! # [probe]                        # instead of [workload]: write, then read at these times after
+//! # offsets = ["0ms", "5ms"]       # rising; give every group as many sessions as offsets
+//! # writer  = "us-east-1"          # the group that writes; default the first
+//! # pause   = "50ms"               # between rounds
+//! # records = 100
+//!
+//! [[faults]]                       # one at a time
+//! cut   = ["eu-west-1"]            # regions (with their clients), zones, nodes; or
+//! # crash = "n0"                   # one replica
+//! start = "8s"
+//! end   = "14s"
+//!
+//! [[modes]]
+//! name     = "async"               # default: the protocol's name
+//! protocol = "primary-backup"
+//! config   = { acknowledge = "async" }      # the protocol's own table
+//! levels   = ["linearizable", "bounded(500ms)"]   # or "all" that it offers
+//!
+//! [[vary]]                         # an axis; variants are the product of all axes
+//! name   = "disk"
+//! unit   = "ms"
+//! values = [0.1, 1, 10]
+//! set    = "replica.disk_ms"       # dotted path, or a list of them
+//! ```
+//!
+//! *Lengths of time* are strings with a unit (`"1.5ms"`), except keys that end in `_ms`: those are
+//! numbers of milliseconds, or distributions where noise makes sense: a number,
+//! `{ uniform = { low, high } }`, `{ normal = { mean, sd } }`, `{ lognormal = { median, sigma } }`,
+//! `{ exponential = { mean } }`, `{ pareto = { scale, shape } }`, `{ percentiles = [[0, 1], [100, 9]] }`,
+//! `{ mixture = [{ weight, of }, ...] }`.
+//!
+//! *Zones.* Replicas of one region that name no zone get `a`, `b`, `c`, ... in order. Two sites of one
+//! zone are the matrix's `intra_az_rtt_ms` apart, two zones its `cross_az_rtt_ms`.
+//!
+//! *Delays.* One direction takes half of the round-trip time measured from its sender. That halving is
+//! an assumption; round trips are then the mean of both directions' measurements.
+//!
+//! *Own maps.* `[regions]` with `rtt_ms` tables, as in a matrix file ([`regions`]), names regions of
+//! the scenario's own: `[regions.rtt_ms.near]` and under it `far = 50`.
+//!
+//! *Axes.* Besides a list, `values` can be a table of named values; with `set`, each is written there,
+//! and without, each is itself a table from quoted paths to values:
+//! `values = { light = { "workload.ycsb" = "C", "replica.disk_ms" = 0 } }`. A path steps through
+//! tables by key and through lists by number, by `name`, or by `*` for every entry:
+//! `"modes.raft.config.leader"`. What stands at a path is replaced whole. The label `disk=10ms`
+//! becomes part of the cell's name; a unit with a `/` is left out there.
+
+mod document;
+mod faults;
+pub mod filter;
+mod overrides;
 pub mod plan;
+pub mod regions;
+mod resolve;
+mod source;
+mod topology;
+mod vary;
+mod workload;
+
+pub use overrides::Overrides;
+pub use source::{ScenarioError, Source, builtin, find};
+
+use crate::op::Level;
+use document::Document;
+use plan::Plan;
+use resolve::Failure;
+use serde::Deserialize;
+use source::Refusal;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue, ValueDeserializer};
+
+/// What a scenario must know of the protocols to refuse what they cannot do. The catalogue of
+/// protocols implements it; this stage never sees one.
+pub trait Protocols {
+    /// The names scenarios may use.
+    fn names(&self) -> Vec<&'static str>;
+
+    /// Whether `config` suits the protocol and this many replicas.
+    ///
+    /// # Errors
+    /// One sentence: what is wrong and what would be right.
+    fn check(&self, protocol: &str, config: &toml::Table, replicas: u32) -> Result<(), String>;
+
+    /// Whether the protocol, so configured, offers the level.
+    fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool;
+}
+
+/// A scenario, resolved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Its name: the file's stem.
+    pub name: String,
+    /// The folder it lies in.
+    pub group: String,
+    /// The question it answers, one sentence.
+    pub question: String,
+    /// How to read the result: paragraphs, separated by blank lines.
+    pub analysis: String,
+    /// Where its round-trip times come from.
+    pub provenance: String,
+    /// Where replicas are, in order: `us-east-1/a`. Variants that add places add them at the end.
+    pub replica_places: Vec<String>,
+    /// Where client groups are, likewise.
+    pub client_places: Vec<String>,
+    /// The cells: modes in order, within them variants, within them levels.
+    pub plans: Vec<Plan>,
+}
+
+/// Reads a scenario and resolves all its cells.
+///
+/// # Errors
+/// The first thing that is wrong, with file and line.
+pub fn load(
+    source: &Source,
+    protocols: &dyn Protocols,
+    overrides: &Overrides,
+) -> Result<Scenario, ScenarioError> {
+    let refused = |refusal| source.error(refusal);
+    let mut root = DeTable::parse(&source.text).map_err(|e| refused(e.into()))?;
+    let axes = vary::take_axes(root.get_mut()).map_err(refused)?;
+    let variants = vary::variants(&axes);
+    let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));
+    let read = |variant: &vary::Variant<'_>| -> Result<Document, Refusal> {
+        Ok(Document::deserialize(ValueDeserializer::from(variant.apply(&root)?))?)
+    };
+    let documents: Vec<Document> =
+        variants.iter().map(read).collect::<Result<_, _>>().map_err(refused)?;
+    let map = overrides.map(&documents)?;
+
+    let mut modes: Vec<(String, Vec<Plan>)> = Vec::new();
+    let mut scenario: Option<Scenario> = None;
+    for (document, variant) in documents.iter().zip(&variants) {
+        let resolved = resolve::resolve(document, variant, source, protocols, map.as_ref())
+            .map_err(|failure| match failure {
+                Failure::Here(refusal) => refused(refusal),
+                Failure::Elsewhere(error) => error,
+            })?;
+        for (name, plans) in resolved.modes {
+            match modes.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, known)) => known.extend(plans),
+                None => modes.push((name, plans)),
+            }
+        }
+        match &mut scenario {
+            None => {
+                let (question, analysis) = prose(document).map_err(refused)?;
+                scenario = Some(Scenario {
+                    name: source.name.clone(),
+                    group: source.group.clone(),
+                    question,
+                    analysis,
+                    provenance: resolved.provenance,
+                    replica_places: resolved.replica_places,
+                    client_places: resolved.client_places,
+                    plans: Vec::new(),
+                });
+            }
+            Some(scenario) => {
+                add_places(&mut scenario.replica_places, resolved.replica_places);
+                add_places(&mut scenario.client_places, resolved.client_places);
+            }
+        }
+    }
+    let Some(mut scenario) = scenario else {
+        return Err(refused(Refusal { at: None, message: "there is no variant to run".into() }));
+    };
+    scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
+    Ok(scenario)
+}
+
+fn add_places(places: &mut Vec<String>, more: Vec<String>) {
+    for place in more {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+}
+
+/// The question on one line and the analysis without outer blank lines.
+fn prose(document: &Document) -> Result<(String, String), Refusal> {
+    let question = document.question.get_ref().split_whitespace().collect::<Vec<_>>().join(" ");
+    let analysis = document.analysis.get_ref().trim().to_owned();
+    for (name, text, span) in [
+        ("question", &question, document.question.span()),
+        ("analysis", &analysis, document.analysis.span()),
+    ] {
+        if text.is_empty() {
+            return Err(Refusal::at(span, format!("{name} is empty; say why the scenario exists")));
+        }
+    }
+    Ok((question, analysis))
+}
+
+#[cfg(test)]
+mod tests;

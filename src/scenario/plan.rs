@@ -88,7 +88,49 @@ impl Plan {
     pub fn link(&self, from: usize, to: usize) -> &Link {
         &self.links[from * self.sites() + to]
     }
+
+    /// Cuts the run down so that it takes milliseconds, for smoke runs that want verdicts and no
+    /// figures. A plan with faults stays as it is: its phases are what it is about.
+    pub fn shorten(&mut self) {
+        if !self.faults.is_empty() {
+            return;
+        }
+        let most = match self.load {
+            Load::Mix => SMOKE_OPERATIONS,
+            Load::Probe(_) => SMOKE_ROUNDS,
+        };
+        self.length = match (self.length, self.planned_rate()) {
+            (Length::Operations(n), _) => Length::Operations(n.min(most)),
+            // Planned arrivals say how long that many operations take; a closed loop does not.
+            (Length::Time(time), Some(rate)) => {
+                let enough = Duration::from_ms(most as f64 / rate * 1e3);
+                Length::Time(time.min(self.warm_up + enough.max(Duration::millis(1))))
+            }
+            (Length::Time(_), None) => Length::Operations(most),
+        };
+        if let Length::Operations(_) = self.length {
+            // A time would swallow a count: nothing would be left to judge.
+            self.warm_up = Duration::ZERO;
+        }
+    }
+
+    /// Operations per second of all groups, if every group's arrivals are planned.
+    fn planned_rate(&self) -> Option<f64> {
+        let rate = |group: &ClientGroup| match group.mix.arrivals {
+            Arrivals::Poisson { rate } | Arrivals::Constant { rate } => Some(rate),
+            Arrivals::Closed { .. } => None,
+        };
+        match self.load {
+            Load::Mix => self.clients.iter().map(rate).sum(),
+            Load::Probe(_) => None,
+        }
+    }
 }
+
+/// How many operations a smoke run asks for.
+const SMOKE_OPERATIONS: u64 = 300;
+/// How many rounds of probes.
+const SMOKE_ROUNDS: u64 = 20;
 
 /// A replica's machine.
 #[derive(Clone, Debug, PartialEq)]

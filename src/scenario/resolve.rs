@@ -1,0 +1,313 @@
+//! From a document to plans: every name looked up, every number checked, nothing left to doubt.
+
+use super::document::{Document, LevelsEntry, ModeEntry, RegionsEntry};
+use super::overrides::Map;
+use super::plan::{CellName, Length, Load, Plan};
+use super::regions::{Matrix, OpenError};
+use super::source::{Refusal, ScenarioError, Source};
+use super::topology::{Rename, Sites};
+use super::vary::{Variant, label_is_fit};
+use super::{Protocols, faults, workload};
+use crate::op::{Level, unknown};
+use crate::time::Duration;
+use std::path::Path;
+use toml::Spanned;
+
+/// An operation is given up after this, unless the scenario says otherwise.
+const TIMEOUT: Duration = Duration::secs(10);
+/// A client turns to another replica after this, unless the scenario says otherwise.
+const ATTEMPT_TIMEOUT: Duration = Duration::secs(2);
+/// More operations than any run should ask for: their numbers are 32 bits wide.
+const OPERATIONS_MAX: u64 = 1_000_000_000;
+
+/// One variant, resolved.
+pub(super) struct Resolved {
+    pub(super) provenance: String,
+    pub(super) replica_places: Vec<String>,
+    pub(super) client_places: Vec<String>,
+    /// The plans of each mode, modes in order.
+    pub(super) modes: Vec<(String, Vec<Plan>)>,
+}
+
+/// One way to fail is a refusal of this text, another an error in a matrix file.
+pub(super) enum Failure {
+    Here(Refusal),
+    Elsewhere(ScenarioError),
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Here(refusal)
+    }
+}
+
+/// The matrix a document asks for, unless the command line replaced it.
+pub(super) fn matrix(
+    document: &Document,
+    source: &Source,
+    map: Option<&Map>,
+) -> Result<(Matrix, Rename), Failure> {
+    let entry = &document.regions;
+    match (entry.get_ref(), map) {
+        (RegionsEntry::Named(_), Some(map)) => Ok((map.matrix.clone(), map.rename.clone())),
+        (RegionsEntry::Named(name), None) => {
+            let folder = Path::new(&source.file).parent().unwrap_or(Path::new(""));
+            match Matrix::open(name, folder) {
+                Ok(matrix) => Ok((matrix, Rename::new())),
+                Err(OpenError::Name(message)) => Err(Refusal::at(entry.span(), message).into()),
+                Err(OpenError::File(error)) => Err(Failure::Elsewhere(error)),
+            }
+        }
+        // A scenario that draws its own map is about that map: `--regions` leaves it alone.
+        (RegionsEntry::Own(table), _) => {
+            let mut matrix = table.clone().into_matrix("the scenario's own map")?;
+            let own = "Round-trip times as the scenario gives them.";
+            matrix.provenance = match matrix.provenance.as_str() {
+                "" => own.to_owned(),
+                more => format!("{own} {more}"),
+            };
+            Ok((matrix, Rename::new()))
+        }
+    }
+}
+
+/// Resolves one variant of a scenario.
+pub(super) fn resolve(
+    document: &Document,
+    variant: &Variant<'_>,
+    source: &Source,
+    protocols: &dyn Protocols,
+    map: Option<&Map>,
+) -> Result<Resolved, Failure> {
+    let (matrix, rename) = matrix(document, source, map)?;
+    let mixes = mixes(document)?;
+    let sites = Sites::place(document, &matrix, &rename, mixes)?;
+    let links = sites.links(document, &matrix)?;
+    let (load, records) = load(document, &sites)?;
+    let length = length(document, &load)?;
+    let warm_up = warm_up(document, length)?;
+    let (timeout, attempt_timeout) = timeouts(document)?;
+    let faults = faults::resolve(&document.faults, &sites, length)?;
+    let replicas = u32::try_from(sites.replicas.len()).unwrap_or(u32::MAX);
+    let template = Plan {
+        name: CellName {
+            scenario: source.name.clone(),
+            mode: String::new(),
+            variant: variant.label(|label| rename.get(label).map_or(label, |to| to).to_owned()),
+            level: Level::Linearizable,
+        },
+        axis: variant.axis.clone(),
+        protocol: String::new(),
+        config: toml::Table::new(),
+        regions: sites.regions.clone(),
+        replicas: sites.replicas.clone(),
+        clients: sites.clients.clone(),
+        links,
+        load,
+        records,
+        length,
+        warm_up,
+        timeout,
+        attempt_timeout,
+        faults,
+    };
+    let mut modes: Vec<(String, Vec<Plan>)> = Vec::new();
+    if document.modes.get_ref().is_empty() {
+        return Err(Refusal::at(document.modes.span(), "there are no [[modes]]").into());
+    }
+    for entry in document.modes.get_ref() {
+        let mode = mode(entry, document, &template, protocols, replicas)?;
+        if modes.iter().any(|(name, _)| *name == mode.0) {
+            let message = format!("two modes are named {}; give each its own name", mode.0);
+            return Err(Refusal::at(entry.span(), message).into());
+        }
+        modes.push(mode);
+    }
+    Ok(Resolved {
+        provenance: matrix.provenance,
+        replica_places: sites.replica_places(),
+        client_places: sites.client_places(),
+        modes,
+    })
+}
+
+/// The plans of one mode: one per level.
+fn mode(
+    entry: &Spanned<ModeEntry>,
+    document: &Document,
+    template: &Plan,
+    protocols: &dyn Protocols,
+    replicas: u32,
+) -> Result<(String, Vec<Plan>), Refusal> {
+    let written = entry.get_ref();
+    let protocol = written.protocol.get_ref();
+    if !protocols.names().contains(&protocol.as_str()) {
+        let message = unknown("protocol", protocol, protocols.names());
+        return Err(Refusal::at(written.protocol.span(), message));
+    }
+    let name = written.name.as_ref().unwrap_or(&written.protocol);
+    label_is_fit("a mode", name.get_ref()).map_err(|m| Refusal::at(name.span(), m))?;
+    let config = written.config.as_ref().map(|c| c.get_ref().clone()).unwrap_or_default();
+    let config_span = written.config.as_ref().map_or(written.protocol.span(), Spanned::span);
+    protocols
+        .check(protocol, &config, replicas)
+        .map_err(|message| Refusal::at(config_span, message))?;
+    let Some(levels) = written.levels.as_ref().or(document.levels.as_ref()) else {
+        let message =
+            "the mode names no levels; write levels = \"all\" or a list, here or at the top";
+        return Err(Refusal::at(entry.span(), message));
+    };
+    let levels = offered(levels, protocol, &config, protocols)?;
+    let plans = levels.into_iter().map(|level| {
+        let mut plan = template.clone();
+        plan.name.mode.clone_from(name.get_ref());
+        plan.name.level = level;
+        plan.protocol.clone_from(protocol);
+        plan.config.clone_from(&config);
+        plan
+    });
+    Ok((name.get_ref().clone(), plans.collect()))
+}
+
+/// The levels of a mode, each of which its protocol offers.
+fn offered(
+    entry: &Spanned<LevelsEntry>,
+    protocol: &str,
+    config: &toml::Table,
+    protocols: &dyn Protocols,
+) -> Result<Vec<Level>, Refusal> {
+    let every = || {
+        let named = Level::NAMES.iter().filter_map(|name| name.parse().ok());
+        named.filter(|level| protocols.levels_offered(protocol, config, *level)).collect()
+    };
+    let list = match entry.get_ref() {
+        LevelsEntry::All => return Ok(every()),
+        LevelsEntry::These(list) => list,
+    };
+    let mut levels: Vec<Level> = Vec::new();
+    for written in list {
+        let wrong = |message: String| Refusal::at(written.span(), message);
+        let level: Level = written.get_ref().parse().map_err(wrong)?;
+        if !protocols.levels_offered(protocol, config, level) {
+            let names: Vec<String> = every().iter().map(Level::to_string).collect();
+            let offers = names.join(", ");
+            return Err(wrong(format!("{protocol} does not offer {level}; it offers {offers}")));
+        }
+        if levels.contains(&level) {
+            return Err(wrong(format!("{level} is listed twice")));
+        }
+        levels.push(level);
+    }
+    if levels.is_empty() {
+        return Err(Refusal::at(entry.span(), "levels is empty; name at least one, or \"all\""));
+    }
+    Ok(levels)
+}
+
+fn mixes(document: &Document) -> Result<Vec<super::plan::Mix>, Refusal> {
+    let groups = document.clients.get_ref().iter().map(|group| group.get_ref().workload.as_ref());
+    match (&document.workload, &document.probe) {
+        (Some(common), None) => groups.map(|own| workload::mix(common, own)).collect(),
+        (None, Some(_)) => groups
+            .map(|own| match own {
+                Some(own) => {
+                    let message = "a probe decides what clients do; take this workload out";
+                    Err(Refusal::at(own.span(), message))
+                }
+                None => Ok(workload::no_mix()),
+            })
+            .collect(),
+        (Some(_), Some(probe)) => {
+            let message = "[workload] and [probe] exclude each other; keep one";
+            Err(Refusal::at(probe.span(), message))
+        }
+        (None, None) => {
+            let message = "the scenario has neither a [workload] nor a [probe]";
+            Err(Refusal { at: Some(document.modes.span()), message: message.into() })
+        }
+    }
+}
+
+fn load(document: &Document, sites: &Sites) -> Result<(Load, u32), Refusal> {
+    match (&document.probe, &document.workload) {
+        (Some(probe), _) => {
+            let probe = probe.get_ref();
+            let load = Load::Probe(workload::probe(probe, |name| sites.group(name))?);
+            Ok((load, workload::records(probe.records.as_ref())?))
+        }
+        (None, workload) => {
+            let records = workload.as_ref().and_then(|entry| entry.get_ref().records.as_ref());
+            Ok((Load::Mix, workload::records(records)?))
+        }
+    }
+}
+
+fn length(document: &Document, load: &Load) -> Result<Length, Refusal> {
+    let probing = matches!(load, Load::Probe(_));
+    let count = if probing { &document.rounds } else { &document.operations };
+    let (right, wrong, other) = if probing {
+        ("rounds", "operations", &document.operations)
+    } else {
+        ("operations", "rounds", &document.rounds)
+    };
+    if let Some(other) = other {
+        let message = format!("{wrong} does not fit this load; count its {right} instead");
+        return Err(Refusal::at(other.span(), message));
+    }
+    match (&document.duration, count) {
+        (Some(duration), None) if *duration.get_ref() > Duration::ZERO => {
+            Ok(Length::Time(*duration.get_ref()))
+        }
+        (Some(duration), None) => Err(Refusal::at(duration.span(), "duration is 0; give a time")),
+        (None, Some(n)) if (1..=OPERATIONS_MAX).contains(n.get_ref()) => {
+            Ok(Length::Operations(*n.get_ref()))
+        }
+        (None, Some(n)) => {
+            let given = n.get_ref();
+            let message = format!("{right} is {given}; it must be from 1 to {OPERATIONS_MAX}");
+            Err(Refusal::at(n.span(), message))
+        }
+        (Some(_), Some(n)) => {
+            let message = format!("duration and {right} exclude each other; keep one");
+            Err(Refusal::at(n.span(), message))
+        }
+        (None, None) => {
+            let message =
+                format!("the run has no length; write duration = \"20s\" or {right} = ...");
+            Err(Refusal::at(document.modes.span(), message))
+        }
+    }
+}
+
+fn warm_up(document: &Document, length: Length) -> Result<Duration, Refusal> {
+    let Some(entry) = &document.warm_up else { return Ok(Duration::ZERO) };
+    let warm_up = *entry.get_ref();
+    match length {
+        Length::Time(duration) if warm_up >= duration => {
+            let message = format!("warm_up is {warm_up}, which leaves nothing of {duration}");
+            Err(Refusal::at(entry.span(), message))
+        }
+        _ => Ok(warm_up),
+    }
+}
+
+fn timeouts(document: &Document) -> Result<(Duration, Duration), Refusal> {
+    let timeout = document.timeout.as_ref().map_or(TIMEOUT, |t| *t.get_ref());
+    let attempt = match &document.attempt_timeout {
+        Some(attempt) => *attempt.get_ref(),
+        None => ATTEMPT_TIMEOUT.min(timeout),
+    };
+    for (name, value, entry) in [
+        ("timeout", timeout, &document.timeout),
+        ("attempt_timeout", attempt, &document.attempt_timeout),
+    ] {
+        if let (Duration::ZERO, Some(entry)) = (value, entry) {
+            return Err(Refusal::at(entry.span(), format!("{name} is 0; give a time")));
+        }
+    }
+    if let Some(entry) = document.attempt_timeout.as_ref().filter(|_| attempt > timeout) {
+        let message = format!("attempt_timeout is {attempt}, longer than the timeout of {timeout}");
+        return Err(Refusal::at(entry.span(), message));
+    }
+    Ok((timeout, attempt))
+}

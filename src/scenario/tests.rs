@@ -1,0 +1,502 @@
+//! The scenario layer as its users see it: text in, plans or one sentence out.
+
+use super::plan::{Arrivals, FaultKind, Length, Link, Load, Order};
+use super::*;
+use crate::distribution::Distribution;
+use crate::op::unknown;
+use crate::time::Duration;
+use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+/// The two protocols of the built-in scenarios, as far as scenarios care.
+struct Fake;
+
+impl Protocols for Fake {
+    fn names(&self) -> Vec<&'static str> {
+        vec!["primary-backup", "raft"]
+    }
+
+    fn check(&self, protocol: &str, config: &toml::Table, replicas: u32) -> Result<(), String> {
+        let known: &[&str] = match protocol {
+            "raft" => &[
+                "leader",
+                "heartbeat",
+                "election_timeout",
+                "max_drift_ppm",
+                "snapshot_every",
+                "eager_commit",
+            ],
+            _ => &["acknowledge", "primary"],
+        };
+        if let Some(key) = config.keys().find(|key| !known.contains(&key.as_str())) {
+            return Err(unknown("key", key, known.iter().copied()));
+        }
+        for key in ["leader", "primary"] {
+            let number = config.get(key).map(|value| value.as_integer().unwrap_or(-1));
+            if number.is_some_and(|n| !(0..i64::from(replicas)).contains(&n)) {
+                return Err(format!("{key} is no replica; there are {replicas}"));
+            }
+        }
+        let acknowledge = config.get("acknowledge").and_then(|value| value.as_str());
+        match acknowledge.and_then(|text| text.strip_prefix("any ")).map(str::parse::<u32>) {
+            Some(Ok(k)) if k >= replicas => {
+                Err(format!("any {k} needs {k} followers; there are {}", replicas - 1))
+            }
+            Some(Err(_)) => Err("any takes a number".into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn levels_offered(&self, protocol: &str, _: &toml::Table, asked: Level) -> bool {
+        asked != Level::Lease || protocol == "raft"
+    }
+}
+
+fn read(text: &str) -> Result<Scenario, ScenarioError> {
+    load(&Source::new("tests/s.toml", text), &Fake, &Overrides::default())
+}
+
+fn read_at(text: &str, regions: &str) -> Result<Scenario, String> {
+    let overrides = Overrides { regions: Some(regions.to_owned()) };
+    load(&Source::new("tests/s.toml", text), &Fake, &overrides).map_err(|e| e.to_string())
+}
+
+/// The smallest honest scenario; tests add lines to it or replace some.
+const SMALL: &str = r#"question = "What does it cost?"
+analysis = "Read it."
+regions = "aws"
+replicas = ["us-east-1", "eu-west-1", "ap-southeast-1"]
+operations = 100
+levels = ["linearizable"]
+[[clients]]
+region = "us-east-1"
+sessions = 2
+[[modes]]
+protocol = "raft"
+[workload]
+ycsb = "B"
+"#;
+
+fn small() -> Plan {
+    read(SMALL).expect("is valid").plans.remove(0)
+}
+
+#[test]
+fn the_smallest_scenario_gets_the_documented_defaults() {
+    let plan = small();
+    assert_eq!(plan.name.to_string(), "s/raft/linearizable");
+    assert_eq!(plan.regions, ["us-east-1", "eu-west-1", "ap-southeast-1"]);
+    assert_eq!(plan.replicas[1].name, "n1");
+    assert_eq!((plan.records, plan.length), (1_000, Length::Operations(100)));
+    assert_eq!((plan.warm_up, plan.timeout), (Duration::ZERO, Duration::secs(10)));
+    assert_eq!(plan.attempt_timeout, Duration::secs(2));
+    assert_eq!(plan.replicas[0].disk_ms, Distribution::ZERO);
+    assert_eq!(plan.clients[0].mix.read, 0.95);
+    assert_eq!(plan.clients[0].mix.arrivals, Arrivals::Closed { think_ms: Distribution::ZERO });
+    let link = plan.link(0, 1);
+    assert_eq!((link.loss, link.order, link.bandwidth), (0.0, Order::Fifo, None));
+    assert_eq!(link.jitter_factor, Distribution::Constant(1.0));
+}
+
+#[test]
+fn round_trips_are_the_mean_of_both_directions() {
+    let plan = small();
+    let round_trip = |a, b| plan.link(a, b).base + plan.link(b, a).base;
+    assert_eq!(round_trip(0, 1), Duration::from_ms(69.6));
+    assert_eq!(round_trip(0, 2), Duration::from_ms(218.86));
+    assert_eq!(round_trip(1, 2), Duration::from_ms(182.235));
+    // The clients share zone a of us-east-1 with replica 0, and no site is away from itself.
+    assert_eq!(round_trip(3, 0), Duration::from_ms(0.409));
+    assert_eq!(round_trip(1, 1), Duration::ZERO);
+    assert_ne!(plan.link(0, 1).base, plan.link(1, 0).base, "directions are kept apart");
+}
+
+#[test]
+fn zones_are_dealt_out_in_order_around_those_given() {
+    let text = SMALL.replace(
+        r#"["us-east-1", "eu-west-1", "ap-southeast-1"]"#,
+        r#"["us-east-1", "us-east-1/b", "us-east-1", { region = "eu-west-1", name = "far" }]"#,
+    );
+    let scenario = read(&text).unwrap();
+    assert_eq!(
+        scenario.replica_places,
+        ["us-east-1/a", "us-east-1/b", "us-east-1/c", "eu-west-1/a"]
+    );
+    assert_eq!(scenario.client_places, ["us-east-1/a"]);
+    let plan = &scenario.plans[0];
+    assert_eq!(plan.link(0, 1).base, Duration::from_ms(1.364 / 2.0), "another zone");
+    assert_eq!(plan.link(4, 0).base, Duration::from_ms(0.409 / 2.0), "the same zone");
+    assert_eq!(plan.replicas[3].name, "far");
+}
+
+#[test]
+fn links_are_overridden_per_direction_and_the_last_entry_wins() {
+    let text = format!(
+        "{SMALL}[link]\njitter_ms = 1\n[[links]]\nfrom = 'n0'\nto = 'eu-west-1'\ndelay_ms = 5\n\
+         loss = 0.1\nretransmit = 'never'\n[[links]]\nfrom = 'clients'\nto = '*'\nboth = true\n\
+         rtt_ms = 0\njitter_ms = 0\norder = 'reorder'\nbandwidth = 1000\n"
+    );
+    let plan = read(&text).unwrap().plans.remove(0);
+    let there = plan.link(0, 1);
+    assert_eq!((there.base, there.loss, there.retransmit), (Duration::millis(5), 0.1, None));
+    assert_eq!(there.jitter_ms, Distribution::Constant(1.0));
+    assert_eq!(plan.link(1, 0).loss, 0.0, "the way back is another link");
+    let client = plan.link(2, 3);
+    assert_eq!((client.base, client.order), (Duration::ZERO, Order::Reorder));
+    assert_eq!((client.bandwidth, &client.jitter_ms), (Some(1e3), &Distribution::ZERO));
+}
+
+#[test]
+fn a_cut_region_takes_its_replicas_and_clients_along() {
+    let text = format!(
+        "{SMALL}[[faults]]\ncrash = 'n2'\nstart = '9s'\nend = '10s'\n\
+         [[faults]]\ncut = ['us-east-1']\nstart = '1s'\nend = '2s'\n"
+    );
+    let plan = read(&text).unwrap().plans.remove(0);
+    assert_eq!(plan.faults[0].kind, FaultKind::Cut(vec![0, 3]), "sorted by start");
+    assert_eq!(plan.faults[1].kind, FaultKind::Crash(2));
+}
+
+#[test]
+fn a_probe_counts_rounds() {
+    let text = SMALL.replace("operations = 100", "rounds = 7").replace(
+        "[workload]\nycsb = \"B\"\n",
+        "[probe]\noffsets = ['0ms', '5ms']\nwriter = 'us-east-1'\npause = '10ms'\nrecords = 9\n",
+    );
+    let plan = read(&text).unwrap().plans.remove(0);
+    assert_eq!((plan.length, plan.records), (Length::Operations(7), 9));
+    let Load::Probe(probe) = plan.load else { panic!("a probe") };
+    assert_eq!((probe.writer, probe.pause), (0, Duration::millis(10)));
+    assert_eq!(probe.offsets, [Duration::ZERO, Duration::millis(5)]);
+}
+
+#[test]
+fn cells_are_modes_times_variants_times_levels() {
+    let text = format!(
+        "{}[[modes]]\nname = 'sync'\nprotocol = 'primary-backup'\nlevels = 'all'\n\
+         config = {{ acknowledge = 'all' }}\n\
+         [[vary]]\nname = 'disk'\nunit = 'ms'\nvalues = [1, 10]\nset = 'replica.disk_ms'\n",
+        SMALL
+    );
+    let scenario = read(&text).unwrap();
+    let names: Vec<String> = scenario.plans.iter().map(|plan| plan.name.to_string()).collect();
+    assert_eq!(names.len(), 2 * (1 + 7));
+    assert_eq!(names[0], "s/raft/disk=1ms/linearizable");
+    assert_eq!(names[3], "s/sync/disk=1ms/bounded(500ms)");
+    assert_eq!(scenario.plans[1].replicas[2].disk_ms, Distribution::Constant(10.0));
+    let axis = scenario.plans[1].axis.clone().expect("numeric");
+    assert_eq!((axis.axis.as_str(), axis.unit.as_str(), axis.at), ("disk", "ms", 10.0));
+}
+
+#[test]
+fn a_scenario_can_draw_its_own_map() {
+    let text = SMALL
+        .replace("regions = \"aws\"\n", "")
+        .replace("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[\"us-east-1\", \"far\"]")
+        + "[regions]\nsymmetric = true\nintra_az_rtt_ms = 0\n[regions.rtt_ms.us-east-1]\nfar = 8\n";
+    let scenario = read(&text).unwrap();
+    let there = |plan: &Plan| plan.link(0, 1).base;
+    assert_eq!(there(&scenario.plans[0]), Duration::millis(4));
+    assert!(scenario.provenance.contains("as the scenario gives them"));
+    let elsewhere = read_at(&text, "azure").unwrap();
+    assert_eq!(elsewhere, scenario, "--regions leaves it alone");
+}
+
+#[test]
+fn regions_can_be_replaced_from_the_command_line() {
+    let first = |regions| read_at(SMALL, regions).map(|scenario| scenario.plans[0].regions.clone());
+    assert_eq!(
+        first("aws").unwrap(),
+        ["us-east-1", "eu-west-1", "ap-southeast-1"],
+        "a set that has them all keeps them"
+    );
+    assert_eq!(first("azure").unwrap(), ["australiaeast", "brazilsouth", "canadacentral"]);
+    assert_eq!(
+        first("eastus,westus,uksouth,japaneast").unwrap(),
+        ["eastus", "westus", "uksouth"],
+        "the first set that knows them all, in order"
+    );
+    assert_eq!(
+        first("aws:eu-north-1,us-east-1,us-west-2").unwrap(),
+        ["eu-north-1", "us-east-1", "us-west-2"]
+    );
+    for (regions, expected) in [
+        ("us-east-1,eu-west-1", "--regions: the scenario takes place in 3 regions"),
+        ("awz", "--regions: unknown region or region set `awz`; did you mean `aws`?"),
+        ("eastus,us-east-1", "--regions: these regions are of different sets"),
+        ("aws:us-esat-1,eu-west-1,a", "--regions: unknown region `us-esat-1`; did you mean `us-e"),
+        ("aws:us-east-1,us-east-1", "--regions: region us-east-1 is given twice"),
+        ("asw:us-east-1", "--regions: unknown region set `asw`; did you mean `aws`?"),
+        ("no/such.csv", "no/such.csv: cannot be read"),
+    ] {
+        let message = first(regions).unwrap_err();
+        assert!(message.starts_with(expected), "{regions}: {message}");
+    }
+}
+
+#[test]
+fn faults_and_links_move_with_their_regions() {
+    let text = format!(
+        "{SMALL}[[faults]]\ncut = ['eu-west-1']\nstart = '1s'\nend = '2s'\n\
+         [[vary]]\nname = 'at'\nset = 'clients.0.region'\nvalues = ['us-east-1', 'eu-west-1']\n"
+    );
+    let scenario = read_at(&text, "azure:eastus,uksouth,japaneast").unwrap();
+    assert_eq!(scenario.plans[1].name.variant, "at=uksouth");
+    assert_eq!(scenario.plans[0].faults[0].kind, FaultKind::Cut(vec![1]));
+    assert_eq!(scenario.plans[1].faults[0].kind, FaultKind::Cut(vec![1, 3]));
+    assert_eq!(scenario.client_places, ["eastus/a", "uksouth/a"]);
+}
+
+#[test]
+fn a_matrix_file_lies_beside_its_scenario() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("s.toml");
+    let text = SMALL.replace("\"aws\"", "\"net/mine.csv\"");
+    std::fs::write(&path, &text).unwrap();
+    std::fs::create_dir(folder.path().join("net")).unwrap();
+    let csv = "# symmetric\nx,us-east-1,eu-west-1,ap-southeast-1\nus-east-1,-,2,4\n\
+               eu-west-1,-,-,6\nap-southeast-1,-,-,-\n";
+    std::fs::write(folder.path().join("net/mine.csv"), csv).unwrap();
+    let source = Source::open(&path).unwrap();
+    let scenario = load(&source, &Fake, &Overrides::default()).unwrap();
+    assert_eq!(scenario.plans[0].link(1, 2).base, Duration::millis(3));
+    std::fs::write(folder.path().join("net/mine.csv"), csv.replace("2,4", "2,x")).unwrap();
+    let error = load(&source, &Fake, &Overrides::default()).unwrap_err();
+    assert!(error.file.ends_with("mine.csv") && error.line == Some(3), "{error}");
+}
+
+/// Replaces `old` in the small scenario, or appends where `old` is empty, and expects this start.
+fn refused(old: &str, new: &str, expected: &str) {
+    let text =
+        if old.is_empty() { format!("{SMALL}{new}") } else { SMALL.replace(old, new) };
+    assert_ne!(text, SMALL, "{old} is not in the text");
+    let message = read(&text).expect_err(new).to_string();
+    let expected = format!("tests/s.toml:{expected}");
+    assert!(message.starts_with(&expected), "\n{new}\n{message}\ninstead of\n{expected}");
+    assert!(!message.contains('\n'), "one sentence: {message}");
+}
+
+#[test]
+fn unknown_names_get_their_line_and_the_nearest_choice() {
+    for (old, new, expected) in [
+        ("analysis", "analisis", "2: unknown key `analisis`; did you mean `analysis`?"),
+        ("\"aws\"", "\"asw\"", "3: unknown region set `asw`; did you mean `aws`?"),
+        ("\"eu-west-1\"", "\"eu-wets-1\"", "4: unknown region `eu-wets-1`; did you mean `eu-west"),
+        ("region = \"us-east-1\"", "region = \"us-eats-1\"", "8: unknown region `us-eats-1`"),
+        ("\"raft\"", "\"rafd\"", "11: unknown protocol `rafd`; did you mean `raft`?"),
+        ("\"linearizable\"", "\"linearisable\"", "6: unknown level `linearisable`; did you mean"),
+        ("sessions", "sesions", "9: unknown key `sesions`; did you mean `sessions`?"),
+        ("", "keys = 'zipfan'\n", "14: unknown choice `zipfan`; did you mean `zipfian`?"),
+        ("", "[[links]]\nfrom = 'n9'\nto = 'n1'\n", "15: unknown place or node `n9`; did you mean"),
+        ("", "[[faults]]\ncrash = 'n5'\nstart = '1s'\nend = '2s'\n", "15: unknown replica `n5`"),
+        (
+            "",
+            "[[faults]]\ncut = [\n'n1', \n'eu-wst-1']\nstart = '1s'\nend = '2s'\n",
+            "17: unknown place or node `eu-wst-1`; did you mean `eu-west-1`?",
+        ),
+        ("", "[link]\njiter_ms = 1\n", "15: unknown key `jiter_ms`; did you mean `jitter_ms`?"),
+        ("", "[link]\njitter_ms = { lognorm = { median = 1, sigma = 1 } }\n", "15: unknown choice"),
+        ("protocol = \"raft\"", "protocol = \"raft\"\nconfig = { leder = 1 }", "12: unknown key `led"),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn impossible_values_get_their_line() {
+    let raft = "protocol = \"raft\"";
+    for (old, new, expected) in [
+        ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
+        ("sessions = 2", "sessions = 0", "9: sessions is 0"),
+        ("sessions = 2", "sessions = -1", "9: invalid value"),
+        ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
+        ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
+        ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
+        ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
+        ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
+        ("operations = 100", "operations = 0", "5: operations is 0"),
+        ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
+        ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
+        ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
+        ("operations = 100", "rounds = 100", "5: rounds does not fit"),
+        ("operations = 100\n", "", "9: the run has no length"),
+        ("operations = 100", "duration = \"1s\"\nwarm_up = \"1s\"", "6: warm_up is 1s"),
+        ("operations = 100", "operations = 1\ntimeout = \"0s\"", "6: timeout is 0"),
+        (
+            "operations = 100",
+            "operations = 1\ntimeout = \"1s\"\nattempt_timeout = \"2s\"",
+            "7: attempt_timeout is 2s, longer than the timeout of 1s",
+        ),
+        ("[\"linearizable\"]", "[]", "6: levels is empty"),
+        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
+        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
+        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
+        ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
+        (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
+            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
+        ),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
+            "12: any 3 needs 3 followers; there are 2",
+        ),
+        ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
+        ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
+        ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"n0\" }", "4: the name `n0` means"),
+        ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"clients\" }", "4: the name `clients`"),
+        ("\"eu-west-1\"", "\"eu-west-1/\"", "4: `eu-west-1/` is not a place"),
+        ("", "[replica]\nclock = { offset_ms = nan }\n", "15: clock.offset_ms is NaN"),
+        ("", "[replica]\ndisk_ms = -1\n", "15: a constant is -1"),
+        ("", "[link]\nloss = 1\n", "15: loss is 1"),
+        ("", "[link]\nbandwidth = 0\n", "15: bandwidth is 0"),
+        ("", "[link]\nretransmit = '0ms'\n", "15: retransmit must be above 0"),
+        ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\nrtt_ms = 3\n", "17: rtt_ms is there and back"),
+        ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\ndelay_ms = -3\n", "17: delay_ms is -3"),
+        ("", "[[faults]]\nstart = '1s'\nend = '2s'\n", "14: a fault needs either cut"),
+        ("", "[[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '2s'\n", "17: the fault ends at 2s"),
+        ("", "[[faults]]\ncut = ['*']\nstart = '1s'\nend = '2s'\n", "15: a cut must leave"),
+        (
+            "",
+            "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
+             [[faults]]\ncrash = 'n1'\nstart = '2s'\nend = '4s'\n",
+            "18: this fault starts at 2s, before the one that ends at 3s",
+        ),
+        ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
+        ("", "this is not toml\n", "14: "),
+    ] {
+        refused(old, new, expected);
+    }
+    refused("operations = 100", "duration = '1s'\n[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '2s'\n[x]", "5: unknown key");
+}
+
+#[test]
+fn a_wrong_value_of_an_axis_is_reported_where_the_axis_says_it() {
+    refused(
+        "",
+        "[[vary]]\nname = 'sessions'\nset = 'clients.0.sessions'\nvalues = [\n1,\n0,\n]\n",
+        "19: sessions is 0",
+    );
+    refused(
+        "",
+        "[[vary]]\nname = 'x'\nset = 'link.jiter_ms'\nvalues = [\n1,\n]\n",
+        "18: unknown key `jiter_ms`; did you mean `jitter_ms`?",
+    );
+}
+
+#[test]
+fn a_fault_after_the_end_is_refused() {
+    refused(
+        "operations = 100\n",
+        "duration = '1s'\nfaults = [{ crash = 'n0', start = '1s', end = '2s' }]\n",
+        "6: the fault starts at 1s, but the run lasts 1s",
+    );
+}
+
+#[test]
+fn every_built_in_scenario_loads() {
+    let mut names = BTreeSet::new();
+    let mut curated = 0;
+    for source in builtin() {
+        let scenario = load(&source, &Fake, &Overrides::default())
+            .unwrap_or_else(|error| panic!("{error}"));
+        assert!(names.insert(scenario.name.clone()), "{} exists twice", scenario.name);
+        assert!(scenario.question.ends_with('?'), "{}: {}", source.file, scenario.question);
+        let cells: BTreeSet<String> =
+            scenario.plans.iter().map(|plan| plan.name.to_string()).collect();
+        assert_eq!(cells.len(), scenario.plans.len(), "{}: a cell exists twice", source.file);
+        if scenario.group == "curated" {
+            curated += cells.len();
+        }
+    }
+    assert!((200..=260).contains(&curated), "{curated} cells in the curated suite");
+}
+
+#[test]
+fn the_smoke_scenarios_cover_every_protocol_and_level() {
+    let mut seen = BTreeSet::new();
+    for source in builtin().into_iter().filter(|source| source.group == "smoke") {
+        let scenario = load(&source, &Fake, &Overrides::default()).unwrap();
+        seen.extend(scenario.plans.into_iter().map(|plan| (plan.protocol, plan.name.level)));
+    }
+    for protocol in Fake.names() {
+        for level in Level::NAMES.map(|name| name.parse::<Level>().unwrap()) {
+            let offered = Fake.levels_offered(protocol, &toml::Table::new(), level);
+            assert_eq!(seen.contains(&(protocol.to_owned(), level)), offered, "{protocol} {level}");
+        }
+    }
+}
+
+#[test]
+fn smoke_runs_are_short_and_leave_something_to_measure() {
+    for source in builtin() {
+        for mut plan in load(&source, &Fake, &Overrides::default()).unwrap().plans {
+            let before = plan.clone();
+            plan.shorten();
+            if !before.faults.is_empty() {
+                assert_eq!(plan, before, "a plan with faults stays as it is");
+                continue;
+            }
+            match (plan.length, &plan.load) {
+                (Length::Operations(n), Load::Mix) => assert!(n <= 300),
+                (Length::Operations(n), Load::Probe(_)) => assert!(n <= 20),
+                (Length::Time(time), _) => assert!(time > plan.warm_up, "{}", plan.name),
+            }
+        }
+    }
+}
+
+#[test]
+fn links_of_a_site_to_itself_are_plain() {
+    let plan = read(&format!("{SMALL}[link]\njitter_ms = 5\nloss = 0.5\n")).unwrap().plans.remove(0);
+    let plain = |link: &Link| link.loss == 0.0 && link.jitter_ms == Distribution::ZERO;
+    assert!((0..plan.sites()).all(|site| plain(plan.link(site, site))));
+    assert!(!plain(plan.link(0, 1)));
+}
+
+/// A text with some bytes replaced, as a typing mistake would.
+fn mutated(text: &str, edits: &[(usize, u8)]) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    for (at, byte) in edits {
+        let at = at % bytes.len();
+        bytes[at] = *byte;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        let _ = read(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn mistyped_scenarios_never_panic(
+        which in any::<prop::sample::Index>(),
+        edits in proptest::collection::vec((any::<usize>(), 0x20u8..0x7f), 1..6),
+    ) {
+        let sources = builtin();
+        let source = &sources[which.index(sources.len())];
+        let text = mutated(&source.text, &edits);
+        if let Err(error) = read(&text) {
+            prop_assert!(!error.message.is_empty() && !error.message.contains('\n'));
+        }
+    }
+
+    #[test]
+    fn swapped_lines_never_panic(
+        which in any::<prop::sample::Index>(),
+        swaps in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6),
+    ) {
+        let sources = builtin();
+        let text = &sources[which.index(sources.len())].text;
+        let mut lines: Vec<&str> = text.lines().collect();
+        let n = lines.len();
+        for (a, b) in swaps {
+            lines.swap(a.index(n), b.index(n));
+        }
+        let _ = read(&lines.join("\n"));
+    }
+}
