@@ -7,8 +7,8 @@
 mod file;
 mod record;
 
-pub use file::{FORMAT, read, write};
-pub use record::Recorder;
+pub use file::{FORMAT, HistoryError, read, write};
+pub use record::{Begin, Recorder};
 
 use crate::op::{Key, OpKind, Value};
 use crate::time::Instant;
