@@ -1,4 +1,528 @@
-//! Placeholder.
+//! Histories on disk: JSON Lines, so that they can be cut, searched and written by other programs.
+//!
+//! The first line is a header that names the format and its version, says what does not change during
+//! a run, and how many lines of each kind follow. Then come the operations in order of invocation, the
+//! commits in order of decision, and the final states, one object per line. Times are nanoseconds since
+//! the run began; a `null` completion is an unknown outcome. Whatever a file says, reading it ends in a
+//! history that keeps the recorder's invariants or in an error that names the file and the line.
+
+use super::{Commit, FinalState, History, Operation, Status, Traffic, Window};
+use crate::op::{Key, OpKind, Value};
+use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::{self, BufRead, Read, Write};
+
+/// The version this crate writes, and the only one it reads.
 pub const FORMAT: u32 = 1;
-pub fn read() {}
-pub fn write() {}
+
+/// What the header calls itself.
+const NAME: &str = "pacelc-history";
+
+/// No line is longer than this many bytes.
+const LONGEST_LINE: u64 = 64 << 20;
+
+/// Keys and session numbers stay below this, because analysis keeps tables by both.
+const MOST_KEYS: u32 = 1 << 26;
+
+/// A history that could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}:{line}: {message}")]
+pub struct HistoryError {
+    /// The file, as the caller named it.
+    pub file: String,
+    /// The line, from 1.
+    pub line: u64,
+    /// What is wrong with it, and what would be right.
+    pub message: String,
+}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    format: String,
+    version: u32,
+    groups: Vec<String>,
+    keys: u32,
+    warm_up: Instant,
+    horizon: Instant,
+    windows: Vec<Window>,
+    traffic: Traffic,
+    operations: u64,
+    commits: u64,
+    finals: u64,
+}
+
+/// What is needed of a header to see whether the rest can be understood.
+#[derive(Deserialize)]
+struct Version {
+    format: String,
+    version: u32,
+}
+
+/// Any other line.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+enum Line {
+    Operation(OperationLine),
+    Commit(Commit),
+    Final(Vec<Value>),
+}
+
+/// An operation with its scanned values beside it.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OperationLine {
+    session: u32,
+    group: u16,
+    op: OpKind,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rmw: bool,
+    key: Key,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    count: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    values: Option<Vec<Value>>,
+    status: Status,
+    intended: Instant,
+    invoked: Instant,
+    completed: Option<Instant>,
+}
+
+/// Writes a history; the caller buffers.
+///
+/// # Errors
+/// Those of the writer.
+pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
+    let header = Header {
+        format: NAME.to_owned(),
+        version: FORMAT,
+        groups: history.groups.clone(),
+        keys: history.keys,
+        warm_up: history.warm_up,
+        horizon: history.horizon,
+        windows: history.windows.clone(),
+        traffic: history.traffic,
+        operations: history.operations.len() as u64,
+        commits: history.commits.len() as u64,
+        finals: history.finals.len() as u64,
+    };
+    put(&mut to, &header)?;
+    for op in &history.operations {
+        let ok = op.status == Status::Ok;
+        let values = ok && op.kind == OpKind::Scan;
+        let line = Line::Operation(OperationLine {
+            session: op.session,
+            group: op.group,
+            op: op.kind,
+            rmw: op.rmw,
+            key: op.key,
+            count: (op.kind == OpKind::Scan).then_some(op.count),
+            value: (op.kind == OpKind::Write || ok && !values).then_some(op.value),
+            values: values.then(|| history.scan_values(op).to_vec()),
+            status: op.status,
+            intended: op.intended,
+            invoked: op.invoked,
+            completed: (op.completed != Instant::NEVER).then_some(op.completed),
+        });
+        put(&mut to, &line)?;
+    }
+    for commit in &history.commits {
+        put(&mut to, &Line::Commit(*commit))?;
+    }
+    for state in &history.finals {
+        put(&mut to, &Line::Final(state.values.clone()))?;
+    }
+    to.flush()
+}
+
+fn put(to: &mut impl Write, line: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *to, line)?;
+    to.write_all(b"\n")
+}
+
+/// Reads a history back. `file` is only for messages.
+///
+/// # Errors
+/// The first line that cannot be read, understood or believed.
+pub fn read(from: impl BufRead, file: &str) -> Result<History, HistoryError> {
+    let mut lines = Lines { from, number: 0, buffer: Vec::new() };
+    read_lines(&mut lines).map_err(|message| HistoryError {
+        file: file.to_owned(),
+        line: lines.number.max(1),
+        message,
+    })
+}
+
+struct Lines<R> {
+    from: R,
+    number: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> Lines<R> {
+    /// The next line, or `None` at the end.
+    fn next(&mut self) -> Result<Option<&[u8]>, String> {
+        self.buffer.clear();
+        self.number += 1;
+        let mut limited = self.from.by_ref().take(LONGEST_LINE);
+        limited.read_until(b'\n', &mut self.buffer).map_err(|e| format!("cannot read: {e}"))?;
+        if self.buffer.len() as u64 == LONGEST_LINE {
+            return Err(format!("the line is longer than {} MiB", LONGEST_LINE >> 20));
+        }
+        Ok((!self.buffer.is_empty()).then_some(self.buffer.as_slice()))
+    }
+}
+
+fn read_lines(lines: &mut Lines<impl BufRead>) -> Result<History, String> {
+    let header = read_header(lines.next()?.ok_or("the file is empty")?)?;
+    let mut reader = Reader::new(&header);
+    let (mut operations, mut commits, mut finals) = (0, 0, 0);
+    while let Some(text) = lines.next()? {
+        let line = serde_json::from_slice(text).map_err(|e| in_words(&e))?;
+        match line {
+            Line::Operation(op) if commits == 0 && finals == 0 => {
+                operations += 1;
+                reader.operation(op)?;
+            }
+            Line::Commit(commit) if finals == 0 => {
+                commits += 1;
+                reader.commit(commit)?;
+            }
+            Line::Final(values) => {
+                finals += 1;
+                reader.final_state(values)?;
+            }
+            _ => return Err("operations come first, then commits, then final states".into()),
+        }
+    }
+    let (found, said) =
+        ([operations, commits, finals], [header.operations, header.commits, header.finals]);
+    if found != said {
+        return Err(format!(
+            "the file ends after {} operations, {} commits and {} final states, but its header \
+             announces {}, {} and {}",
+            found[0], found[1], found[2], said[0], said[1], said[2]
+        ));
+    }
+    Ok(reader.history)
+}
+
+fn read_header(text: &[u8]) -> Result<Header, String> {
+    let version: Version = serde_json::from_slice(text)
+        .map_err(|e| format!("this is no header of a history: {}", in_words(&e)))?;
+    if version.format != NAME {
+        return Err(format!("the format is `{}`, not `{NAME}`", version.format));
+    }
+    if version.version != FORMAT {
+        return Err(format!("the format's version is {}, not {FORMAT}", version.version));
+    }
+    let header: Header = serde_json::from_slice(text).map_err(|e| in_words(&e))?;
+    let ordered = header.windows.windows(2).all(|pair| pair[0].end <= pair[1].start);
+    if !ordered || header.windows.iter().any(|w| w.start > w.end) {
+        return Err("the fault windows overlap or are out of order".into());
+    }
+    if header.keys > MOST_KEYS {
+        return Err(format!("{} keys are more than {MOST_KEYS}", header.keys));
+    }
+    Ok(header)
+}
+
+/// What serde says, without its own idea of the line number.
+fn in_words(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    format!("{} (column {})", &text[..end], error.column())
+}
+
+/// Builds the history and refuses what the recorder would have refused.
+struct Reader {
+    history: History,
+    /// By session: the index of its last operation.
+    sessions: BTreeMap<u32, u32>,
+    /// By value: the key it was written to, and whether its commit was seen.
+    written: Vec<(Key, bool)>,
+}
+
+impl Reader {
+    fn new(header: &Header) -> Self {
+        let history = History {
+            groups: header.groups.clone(),
+            keys: header.keys,
+            writes: 0,
+            warm_up: header.warm_up,
+            horizon: header.horizon,
+            windows: header.windows.clone(),
+            operations: Vec::new(),
+            scanned: Vec::new(),
+            commits: Vec::new(),
+            finals: Vec::new(),
+            traffic: header.traffic,
+        };
+        Self { history, sessions: BTreeMap::new(), written: vec![(Key(0), true)] }
+    }
+
+    fn operation(&mut self, line: OperationLine) -> Result<(), String> {
+        let op = Operation {
+            session: line.session,
+            group: line.group,
+            kind: line.op,
+            status: line.status,
+            rmw: line.rmw,
+            key: line.key,
+            value: self.value(&line)?,
+            count: line.count.unwrap_or(0),
+            intended: line.intended,
+            invoked: line.invoked,
+            completed: line.completed.unwrap_or(Instant::NEVER),
+        };
+        self.shape(&op, &line)?;
+        self.order(&op)?;
+        let id = self.history.operations.len();
+        if id >= u32::MAX as usize - 1 {
+            return Err("a history holds at most 2^32 - 2 operations".into());
+        }
+        if op.kind == OpKind::Write {
+            self.history.writes += 1;
+            self.written.push((op.key, false));
+        }
+        self.sessions.insert(op.session, id as u32);
+        self.history.scanned.extend(line.values.into_iter().flatten());
+        self.history.operations.push(op);
+        Ok(())
+    }
+
+    /// The value to keep: what was written or read, or where a scan's values begin.
+    fn value(&self, line: &OperationLine) -> Result<Value, String> {
+        let next = self.history.writes + 1;
+        match (line.op, line.status, line.value, &line.values) {
+            (OpKind::Write, _, Some(value), None) if value.0 == next => Ok(value),
+            (OpKind::Write, _, _, None) => {
+                Err(format!("writes are numbered in order: this one's `value` must be {next}"))
+            }
+            (OpKind::Read, Status::Ok, Some(value), None) => Ok(value),
+            (OpKind::Scan, Status::Ok, None, Some(values))
+                if Some(values.len()) == line.count.map(usize::from) =>
+            {
+                let start = u32::try_from(self.history.scanned.len());
+                start.map(Value).map_err(|_| "scans returned more than 2^32 values".into())
+            }
+            (OpKind::Scan, Status::Ok, ..) => {
+                Err("a scan needs `count` and as many `values`".into())
+            }
+            (OpKind::Read, Status::Ok, ..) => Err("a read that is ok needs its `value`".into()),
+            (OpKind::Rmw, ..) => {
+                Err("a read-modify-write is recorded as a read and a write".into())
+            }
+            (_, _, None, None) => Ok(Value::INITIAL),
+            (kind, ..) => Err(format!("a {kind} that is not ok returned nothing")),
+        }
+    }
+
+    /// Whether the operation makes sense by itself.
+    fn shape(&self, op: &Operation, line: &OperationLine) -> Result<(), String> {
+        let keys = self.history.keys;
+        let last = u64::from(op.key.0) + u64::from(op.count.max(1)) - 1;
+        if last >= u64::from(keys) {
+            return Err(format!("key {last} is beyond the header's {keys} keys"));
+        }
+        if op.session >= MOST_KEYS {
+            return Err(format!("session {} is beyond {MOST_KEYS}", op.session));
+        }
+        if usize::from(op.group) >= self.history.groups.len() {
+            return Err(format!("group {} is not among the header's groups", op.group));
+        }
+        if (op.kind == OpKind::Scan) != line.count.is_some() {
+            return Err("`count` belongs to scans and only to them".into());
+        }
+        if op.status == Status::Unknown && op.kind != OpKind::Write {
+            return Err("only a write's outcome can be unknown".into());
+        }
+        if (op.status == Status::Unknown) != (op.completed == Instant::NEVER) {
+            return Err("an unknown outcome, and no other, has `completed: null`".into());
+        }
+        if op.completed < op.invoked {
+            return Err("the operation completes before it is invoked".into());
+        }
+        if op.invoked < op.intended {
+            return Err("the operation is invoked before it was intended".into());
+        }
+        if op.intended > self.history.horizon {
+            return Err("the operation was intended after the horizon".into());
+        }
+        Ok(())
+    }
+
+    /// Whether the operation may follow those before it.
+    fn order(&self, op: &Operation) -> Result<(), String> {
+        if self.history.operations.last().is_some_and(|last| last.invoked > op.invoked) {
+            return Err("operations are not in order of invocation".into());
+        }
+        let previous = self.sessions.get(&op.session);
+        let previous = previous.map(|id| &self.history.operations[*id as usize]);
+        let session = op.session;
+        match previous {
+            Some(before) if before.status == Status::Unknown => {
+                return Err(format!("session {session} goes on after an unknown outcome"));
+            }
+            Some(before) if before.completed > op.invoked => {
+                return Err(format!("operations of session {session} overlap"));
+            }
+            _ => {}
+        }
+        let pairs = previous.is_some_and(|first| first.kind == OpKind::Read && first.key == op.key);
+        if op.rmw && !(pairs && op.kind == OpKind::Write) {
+            return Err("`rmw` marks a write that follows its session's read of the key".into());
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, commit: Commit) -> Result<(), String> {
+        if self.history.commits.last().is_some_and(|last| last.at > commit.at) {
+            return Err("commits are not in order of time".into());
+        }
+        let value = commit.value.0;
+        let Some((key, seen)) = self.written.get_mut(value as usize).filter(|_| value > 0) else {
+            return Err(format!("value {value} is committed but was never written"));
+        };
+        if *key != commit.key {
+            return Err(format!("value {value} was written to key {}", key.0));
+        }
+        if std::mem::replace(seen, true) {
+            return Err(format!("value {value} is committed twice"));
+        }
+        self.history.commits.push(commit);
+        Ok(())
+    }
+
+    fn final_state(&mut self, values: Vec<Value>) -> Result<(), String> {
+        if values.len() > self.history.keys as usize {
+            return Err(format!("a final state has more than {} keys", self.history.keys));
+        }
+        self.history.finals.push(FinalState { values });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::history::{Begin, Recorder};
+    use crate::op::{Outcome, Ret};
+    use proptest::prelude::*;
+
+    /// One of everything.
+    fn sample() -> History {
+        let windows = vec![Window { start: Instant(40), end: Instant(60) }];
+        let mut r =
+            Recorder::new(vec!["a".into(), "b".into()], Instant(5), Instant(99), windows, 8);
+        let (one, two) = (r.new_session(), r.new_session());
+        let op = |session, kind, rmw, at| Begin {
+            session,
+            group: session as u16,
+            kind,
+            rmw,
+            key: Key(2),
+            count: 2,
+            intended: Instant(at - 1),
+            invoked: Instant(at),
+        };
+        let read = |value| Outcome::Done(Ret::Value(Value(value)));
+        let (id, _) = r.begin(op(one, OpKind::Read, false, 1));
+        r.end(id, &read(0), Instant(2));
+        let (id, value) = r.begin(op(one, OpKind::Write, true, 3));
+        r.commit(Instant(4), Key(2), value);
+        r.end(id, &Outcome::Done(Ret::Written), Instant(5));
+        let (id, _) = r.begin(op(two, OpKind::Scan, false, 6));
+        r.end(id, &Outcome::Done(Ret::Values([value, Value(0)].into())), Instant(7));
+        let (id, _) = r.begin(op(one, OpKind::Read, false, 8));
+        r.end(id, &Outcome::Failed, Instant(9));
+        let (id, _) = r.begin(op(two, OpKind::Scan, false, 9));
+        r.end(id, &Outcome::Failed, Instant(10));
+        let (id, _) = r.begin(op(two, OpKind::Write, false, 20));
+        r.end(id, &Outcome::Unknown, Instant(50));
+        let finals = vec![FinalState { values: vec![Value(0), Value(0), value, Value(0)] }; 2];
+        r.sent(Instant(10), 100);
+        r.finish(4, Instant(90), finals)
+    }
+
+    fn text(history: &History) -> Vec<u8> {
+        let mut text = Vec::new();
+        write(history, &mut text).expect("a vector takes everything");
+        text
+    }
+
+    #[test]
+    fn a_history_reads_back_as_it_was_written() {
+        let history = sample();
+        let back = read(text(&history).as_slice(), "h.jsonl").expect("readable");
+        assert_eq!(back, history);
+        assert_eq!(back.digest(), history.digest());
+    }
+
+    #[test]
+    fn every_lie_is_named_with_file_and_line() {
+        let good = String::from_utf8(text(&sample())).expect("JSON is UTF-8");
+        let lies = [
+            ("\"version\":1", "\"version\":9", "h.jsonl:1: the format's version is 9, not 1"),
+            ("pacelc-history", "pcap", "h.jsonl:1: the format is `pcap`"),
+            ("\"keys\":4", "\"keys\":3", "h.jsonl:4: key 3 is beyond"),
+            ("\"start\":40", "\"start\":80", "h.jsonl:1: the fault windows"),
+            (
+                "\"operations\":6",
+                "\"operations\":7",
+                "h.jsonl:11: the file ends after 6 operations",
+            ),
+            ("\"completed\":2}", "\"completed\":0}", "h.jsonl:2: the operation completes before"),
+            ("\"completed\":2}", "\"completed\":null}", "h.jsonl:2: an unknown outcome"),
+            ("\"completed\":2}", "\"completed\":4}", "h.jsonl:3: operations of session 0 overlap"),
+            ("\"completed\":2}", "\"complete\":2}", "h.jsonl:2: unknown field `complete`"),
+            ("\"value\":1,\"status\"", "\"value\":3,\"status\"", "must be 1"),
+            ("\"values\":[1,0]", "\"values\":[1]", "h.jsonl:4: a scan needs"),
+            ("\"rmw\":true,\"key\":2", "\"rmw\":true,\"key\":1", "h.jsonl:3: `rmw` marks"),
+            (
+                "{\"at\":4,\"key\":2",
+                "{\"at\":4,\"key\":1",
+                "h.jsonl:8: value 1 was written to key 2",
+            ),
+            ("\"value\":1}}", "\"value\":7}}", "h.jsonl:8: value 7 is committed but"),
+            ("\"group\":1", "\"group\":7", "h.jsonl:4: group 7"),
+        ];
+        for (old, new, message) in lies {
+            let bad = good.replacen(old, new, 1);
+            assert_ne!(bad, good, "{old} is not in the file");
+            let error = read(bad.as_bytes(), "h.jsonl").expect_err(new).to_string();
+            assert!(error.contains(message), "{new}: {error}");
+        }
+        let torn = &good[..good.len() - 9];
+        assert!(read(torn.as_bytes(), "h.jsonl").is_err());
+        assert!(read(&b""[..], "h.jsonl").expect_err("empty").to_string().contains("empty"));
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert!(read(bytes.as_slice(), "noise").is_err());
+        }
+
+        #[test]
+        fn a_damaged_file_is_refused_or_makes_a_valid_history(
+            at in any::<prop::sample::Index>(),
+            with in "[0-9a-z\":,{}\\[\\]\n]{0,4}",
+            cut in 0_usize..6,
+        ) {
+            let mut bytes = text(&sample());
+            let at = at.index(bytes.len());
+            let end = (at + cut).min(bytes.len());
+            bytes.splice(at..end, with.bytes());
+            if let Ok(history) = read(bytes.as_slice(), "damaged") {
+                // What was accepted is sound enough to be written and read again.
+                let again = read(text(&history).as_slice(), "again").expect("valid");
+                prop_assert_eq!(again.digest(), history.digest());
+            }
+        }
+    }
+}

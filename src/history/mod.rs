@@ -7,7 +7,7 @@
 mod file;
 mod record;
 
-pub use file::{FORMAT, read, write};
+pub use file::{FORMAT, HistoryError, read, write};
 pub use record::{Begin, Recorder};
 
 use crate::op::{Key, OpKind, Value};

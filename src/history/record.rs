@@ -1,31 +1,463 @@
-//! Temporary.
-#![allow(missing_docs)]
-use super::*;
-use crate::op::{OpId, Outcome, Ret};
+//! The recorder: how a world writes down a run while it happens, and the digest of what it wrote.
+//!
+//! It numbers operations, hands out the dense unique values of writes, and refuses, by panicking,
+//! whatever would make the history a lie: those are mistakes of the world that calls it, never of a
+//! user's input. Nothing is allocated per operation once the expected number has been reserved. The
+//! invariants are those of etcd's robustness tests: an unknown outcome stays open and ends its session.
 
-pub struct Begin { pub session: u32, pub group: u16, pub kind: OpKind, pub rmw: bool, pub key: Key, pub count: u16, pub intended: Instant, pub invoked: Instant }
-pub struct Recorder { h: History, sessions: u32, seen: Vec<bool> }
-impl Recorder {
-    pub fn new(groups: Vec<String>, warm_up: Instant, horizon: Instant, windows: Vec<Window>, expected: usize) -> Self {
-        Self { h: History { groups, keys: 0, writes: 0, warm_up, horizon, windows, operations: Vec::with_capacity(expected), scanned: vec![], commits: Vec::with_capacity(expected), finals: vec![], traffic: Traffic::default() }, sessions: 0, seen: vec![] }
-    }
-    pub fn new_session(&mut self) -> u32 { self.sessions += 1; self.sessions - 1 }
-    pub fn begin(&mut self, b: Begin) -> (OpId, Value) {
-        let value = if b.kind == OpKind::Write { self.h.writes += 1; Value(self.h.writes) } else { Value(0) };
-        self.h.operations.push(Operation { session: b.session, group: b.group, kind: b.kind, status: Status::Failed, rmw: b.rmw, key: b.key, value, count: b.count, intended: b.intended, invoked: b.invoked, completed: Instant::NEVER });
-        (OpId(self.h.operations.len() as u32 - 1), value)
-    }
-    pub fn end(&mut self, op: OpId, o: &Outcome, at: Instant) {
-        let x = &mut self.h.operations[op.0 as usize];
-        x.completed = at;
-        match o { Outcome::Done(r) => { x.status = Status::Ok; match r { Ret::Value(v) => x.value = *v, Ret::Written => {}, Ret::Values(v) => { x.value = Value(self.h.scanned.len() as u32); self.h.scanned.extend_from_slice(v); } } }
-          Outcome::Failed => x.status = Status::Failed, Outcome::Unknown => { x.status = Status::Unknown; x.completed = Instant::NEVER } }
-    }
-    pub fn commit(&mut self, at: Instant, key: Key, value: Value) {
-        let i = value.0 as usize; if self.seen.len() <= i { self.seen.resize(i + 1, false); }
-        if !self.seen[i] { self.seen[i] = true; self.h.commits.push(Commit { at, key, value }); }
-    }
-    pub fn traffic(&mut self) -> &mut Traffic { &mut self.h.traffic }
-    pub fn finish(mut self, keys: u32, horizon: Instant, finals: Vec<FinalState>) -> History { self.h.keys = keys; self.h.horizon = horizon; self.h.finals = finals; self.h }
+use super::{Commit, FinalState, History, Operation, Status, Traffic, Window};
+use crate::op::{Key, OpId, OpKind, Outcome, Ret, Value};
+use crate::time::Instant;
+
+/// More than this is not reserved ahead; the tables then grow as they must.
+const RESERVE_MOST: usize = 1 << 24;
+
+/// No operation.
+const NONE: u32 = u32::MAX;
+
+/// An operation as it begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begin {
+    /// Whose; from [`Recorder::new_session`].
+    pub session: u32,
+    /// Index of the session's client group.
+    pub group: u16,
+    /// Read, write or scan.
+    pub kind: OpKind,
+    /// Whether it is the write half of a read-modify-write.
+    pub rmw: bool,
+    /// The key, or a scan's first key.
+    pub key: Key,
+    /// Of a scan: how many keys; otherwise 0 or 1.
+    pub count: u16,
+    /// When the load generator meant to begin it.
+    pub intended: Instant,
+    /// When it begins.
+    pub invoked: Instant,
 }
-pub(super) fn digest(h: &History) -> u64 { h.operations.iter().fold(7u64, |a, o| (a ^ o.completed.0 ^ u64::from(o.value.0)).wrapping_mul(0x100000001b3)) }
+
+/// What a session is doing.
+#[derive(Clone, Copy, Debug)]
+struct Session {
+    /// Its operation in flight.
+    open: u32,
+    /// Its operation before that.
+    previous: u32,
+    /// Its last outcome was unknown, so it may not go on.
+    over: bool,
+}
+
+/// Takes down one run. See the module's text for what it refuses.
+#[derive(Debug)]
+pub struct Recorder {
+    history: History,
+    sessions: Vec<Session>,
+    open: usize,
+    latest: Instant,
+    /// One bit per value: whether its commit was recorded.
+    decided: Vec<u64>,
+}
+
+impl Recorder {
+    /// Starts a history. `groups` are the regions of the client groups; `horizon` is the planned end
+    /// ([`Instant::NEVER`] where a number of operations ends the run); `expected` is about how many
+    /// operations there will be.
+    #[must_use]
+    pub fn new(
+        groups: Vec<String>,
+        warm_up: Instant,
+        horizon: Instant,
+        windows: Vec<Window>,
+        expected: usize,
+    ) -> Self {
+        let ordered = windows.windows(2).all(|pair| pair[0].end <= pair[1].start);
+        assert!(ordered && windows.iter().all(|w| w.start <= w.end), "fault windows out of order");
+        let expected = expected.min(RESERVE_MOST);
+        let history = History {
+            groups,
+            keys: 0,
+            writes: 0,
+            warm_up,
+            horizon,
+            windows,
+            operations: Vec::with_capacity(expected),
+            scanned: Vec::new(),
+            commits: Vec::with_capacity(expected),
+            finals: Vec::new(),
+            traffic: Traffic::default(),
+        };
+        let decided = Vec::with_capacity(expected / 64 + 1);
+        Self { history, sessions: Vec::new(), open: 0, latest: Instant::ZERO, decided }
+    }
+
+    /// Opens a session and returns its number; they count from 0.
+    pub fn new_session(&mut self) -> u32 {
+        self.sessions.push(Session { open: NONE, previous: NONE, over: false });
+        (self.sessions.len() - 1) as u32
+    }
+
+    /// Takes down an invocation. A write is given the next value; everything else the initial one.
+    ///
+    /// # Panics
+    /// If the session has an operation in flight or is over, if time runs backwards, or if the
+    /// operation makes no sense.
+    #[inline]
+    pub fn begin(&mut self, begin: Begin) -> (OpId, Value) {
+        let Begin { session, group, kind, rmw, key, count, intended, invoked } = begin;
+        let id = self.history.operations.len() as u32;
+        assert!(id < NONE - 1, "a history holds at most 2^32 - 2 operations");
+        assert!(kind != OpKind::Rmw, "a read-modify-write is recorded as a read and a write");
+        assert!(usize::from(group) < self.history.groups.len(), "client group {group} is unknown");
+        assert!(invoked >= self.latest, "operation {id} is invoked before the one before it");
+        assert!(intended <= invoked, "operation {id} began before it was intended");
+        let state = &mut self.sessions[session as usize];
+        assert!(!state.over, "session {session} goes on after an unknown outcome");
+        assert!(state.open == NONE, "session {session} has operation {} in flight", state.open);
+        if let Some(previous) = self.history.operations.get(state.previous as usize) {
+            assert!(previous.completed <= invoked, "session {session} overlaps itself");
+        }
+        if rmw {
+            let first = self.history.operations.get(state.previous as usize);
+            let pairs = first.is_some_and(|op| op.kind == OpKind::Read && op.key == key);
+            assert!(pairs && kind == OpKind::Write, "operation {id} has no read to follow");
+        }
+        state.open = id;
+        self.open += 1;
+        self.latest = invoked;
+        let value = if kind == OpKind::Write {
+            self.history.writes += 1;
+            Value(self.history.writes)
+        } else {
+            Value::INITIAL
+        };
+        let count = if kind == OpKind::Scan { count } else { 0 };
+        self.history.operations.push(Operation {
+            session,
+            group,
+            kind,
+            status: Status::Unknown,
+            rmw,
+            key,
+            value,
+            count,
+            intended,
+            invoked,
+            completed: Instant::NEVER,
+        });
+        (OpId(id), value)
+    }
+
+    /// Takes down an outcome, known to the client at `at`.
+    ///
+    /// # Panics
+    /// If the operation is not in flight, if it ends before it began, or if the outcome does not fit:
+    /// only writes may be unknown, and a scan returns as many values as it asked for.
+    #[inline]
+    pub fn end(&mut self, op: OpId, outcome: &Outcome, at: Instant) {
+        let operation = &mut self.history.operations[op.0 as usize];
+        let session = &mut self.sessions[operation.session as usize];
+        assert!(session.open == op.0, "operation {} ended twice", op.0);
+        assert!(at >= operation.invoked, "operation {} ended before it began", op.0);
+        assert!(at < Instant::NEVER, "operation {} ended never", op.0);
+        session.open = NONE;
+        session.previous = op.0;
+        self.open -= 1;
+        operation.completed = at;
+        operation.status = match (operation.kind, outcome) {
+            (_, Outcome::Failed) => Status::Failed,
+            (OpKind::Write, Outcome::Done(Ret::Written)) => Status::Ok,
+            (OpKind::Read, Outcome::Done(Ret::Value(value))) => {
+                operation.value = *value;
+                Status::Ok
+            }
+            (OpKind::Scan, Outcome::Done(Ret::Values(values))) => {
+                assert!(values.len() == usize::from(operation.count), "scan {} is short", op.0);
+                operation.value = Value(self.history.scanned.len() as u32);
+                self.history.scanned.extend_from_slice(values);
+                Status::Ok
+            }
+            (OpKind::Write, Outcome::Unknown) => {
+                session.over = true;
+                operation.completed = Instant::NEVER;
+                Status::Unknown
+            }
+            (kind, outcome) => panic!("operation {}: a {kind} cannot end in {outcome:?}", op.0),
+        };
+    }
+
+    /// Takes down that a replica decided a write. Only the first decision of a value counts.
+    ///
+    /// # Panics
+    /// If nobody wrote the value, or if time runs backwards.
+    #[inline]
+    pub fn commit(&mut self, at: Instant, key: Key, value: Value) {
+        let known = value != Value::INITIAL && value.0 <= self.history.writes;
+        assert!(known, "value {} was committed but never written", value.0);
+        let (word, bit) = (value.0 as usize / 64, 1_u64 << (value.0 % 64));
+        if word >= self.decided.len() {
+            self.decided.resize(word + 1, 0);
+        }
+        if self.decided[word] & bit != 0 {
+            return;
+        }
+        self.decided[word] |= bit;
+        let in_order = self.history.commits.last().is_none_or(|last| last.at <= at);
+        assert!(in_order, "value {} was committed in the past", value.0);
+        self.history.commits.push(Commit { at, key, value });
+    }
+
+    /// Counts a message sent at `at`, if that is after the warm-up and before the planned horizon.
+    #[inline]
+    pub fn sent(&mut self, at: Instant, bytes: u32) {
+        if at >= self.history.warm_up && at < self.history.horizon {
+            self.history.traffic.messages += 1;
+            self.history.traffic.bytes += u64::from(bytes);
+        }
+    }
+
+    /// How many operations have begun.
+    #[must_use]
+    pub fn operations(&self) -> usize {
+        self.history.operations.len()
+    }
+
+    /// How many of them are in flight.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.open
+    }
+
+    /// Closes the history. `keys` is raised where an operation went beyond it; `horizon` is when the
+    /// last operation was intended, or the planned end.
+    ///
+    /// # Panics
+    /// If an operation is still in flight, was intended after the horizon, or if a commit names a
+    /// value that was written to another key: a world ends what it began, in time.
+    #[must_use]
+    pub fn finish(mut self, keys: u32, horizon: Instant, finals: Vec<FinalState>) -> History {
+        assert!(self.open == 0, "{} operations were never ended", self.open);
+        let history = &mut self.history;
+        let mut written = Vec::with_capacity(history.writes as usize + 1);
+        written.push(Key(0));
+        history.keys = keys;
+        for op in &history.operations {
+            assert!(op.intended <= horizon, "an operation was intended after the horizon");
+            let last = op.key.0.saturating_add(u32::from(op.count.max(1)) - 1);
+            history.keys = history.keys.max(last.saturating_add(1));
+            if op.kind == OpKind::Write {
+                written.push(op.key);
+            }
+        }
+        for commit in &history.commits {
+            let key = written[commit.value.0 as usize];
+            assert!(commit.key == key, "value {} was committed to another key", commit.value.0);
+        }
+        history.horizon = horizon;
+        history.finals = finals;
+        self.history
+    }
+}
+
+/// A 64-bit digest over every field in the order they are declared, lengths included. Each 64-bit word
+/// goes through one step of FNV-1a followed by a shift that brings the high bits back down; the result
+/// is the same on every platform and changes only with [`super::FORMAT`].
+pub(super) fn digest(history: &History) -> u64 {
+    let mut hash = Digest(0xcbf2_9ce4_8422_2325);
+    hash.word(history.groups.len() as u64);
+    for group in &history.groups {
+        hash.word(group.len() as u64);
+        group.bytes().for_each(|byte| hash.word(u64::from(byte)));
+    }
+    hash.word(u64::from(history.keys) << 32 | u64::from(history.writes));
+    hash.word(history.warm_up.0);
+    hash.word(history.horizon.0);
+    hash.word(history.windows.len() as u64);
+    for window in &history.windows {
+        hash.word(window.start.0);
+        hash.word(window.end.0);
+    }
+    hash.word(history.operations.len() as u64);
+    for op in &history.operations {
+        let kind = u64::from(op.kind as u8) << 8 | u64::from(op.status as u8);
+        let place = u64::from(op.group) << 32 | u64::from(op.count) << 48;
+        hash.word(place | kind << 1 | u64::from(op.rmw));
+        hash.word(u64::from(op.session) << 32 | u64::from(op.key.0));
+        hash.word(u64::from(op.value.0));
+        hash.word(op.intended.0);
+        hash.word(op.invoked.0);
+        hash.word(op.completed.0);
+    }
+    hash.word(history.scanned.len() as u64);
+    history.scanned.iter().for_each(|value| hash.word(u64::from(value.0)));
+    hash.word(history.commits.len() as u64);
+    for commit in &history.commits {
+        hash.word(commit.at.0);
+        hash.word(u64::from(commit.key.0) << 32 | u64::from(commit.value.0));
+    }
+    hash.word(history.finals.len() as u64);
+    for state in &history.finals {
+        hash.word(state.values.len() as u64);
+        state.values.iter().for_each(|value| hash.word(u64::from(value.0)));
+    }
+    hash.word(history.traffic.messages);
+    hash.word(history.traffic.bytes);
+    hash.0
+}
+
+struct Digest(u64);
+
+impl Digest {
+    #[inline]
+    fn word(&mut self, word: u64) {
+        let mixed = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
+        self.0 = mixed ^ mixed >> 32;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn recorder() -> Recorder {
+        Recorder::new(vec!["here".into()], Instant(0), Instant(1_000), vec![], 8)
+    }
+
+    fn begin(session: u32, kind: OpKind, at: u64) -> Begin {
+        let at = Instant(at);
+        let (key, count) = (Key(3), u16::from(kind == OpKind::Scan) * 2);
+        Begin { session, group: 0, kind, rmw: false, key, count, intended: at, invoked: at }
+    }
+
+    #[test]
+    fn writes_are_numbered_densely_and_reads_keep_what_they_returned() {
+        let mut r = recorder();
+        let (a, b) = (r.new_session(), r.new_session());
+        let (w1, first) = r.begin(begin(a, OpKind::Write, 1));
+        let (w2, second) = r.begin(begin(b, OpKind::Write, 2));
+        assert_eq!((first, second), (Value(1), Value(2)));
+        r.commit(Instant(3), Key(3), second);
+        r.commit(Instant(4), Key(3), first);
+        r.commit(Instant(9), Key(3), second);
+        r.end(w1, &Outcome::Done(Ret::Written), Instant(5));
+        r.end(w2, &Outcome::Unknown, Instant(6));
+        let (read, _) = r.begin(begin(a, OpKind::Read, 7));
+        r.end(read, &Outcome::Done(Ret::Value(second)), Instant(8));
+        let (scan, _) = r.begin(begin(a, OpKind::Scan, 9));
+        let values: Box<[Value]> = [second, Value::INITIAL].into();
+        r.end(scan, &Outcome::Done(Ret::Values(values)), Instant(9));
+        r.sent(Instant(10), 64);
+        r.sent(Instant(1_000), 64);
+        let history = r.finish(1, Instant(500), vec![]);
+
+        assert_eq!((history.keys, history.writes), (5, 2));
+        assert_eq!(history.operations[1].completed, Instant::NEVER);
+        assert_eq!(history.operations[2].value, Value(2));
+        assert_eq!(history.scan_values(&history.operations[3]), [Value(2), Value(0)]);
+        assert_eq!(history.commits.iter().map(|c| c.value.0).collect::<Vec<_>>(), [2, 1]);
+        assert_eq!(history.traffic, Traffic { messages: 1, bytes: 64 });
+    }
+
+    #[test]
+    fn the_digest_notices_every_field() {
+        let mut r = recorder();
+        let session = r.new_session();
+        let (read, _) = r.begin(begin(session, OpKind::Read, 1));
+        r.end(read, &Outcome::Done(Ret::Value(Value(0))), Instant(2));
+        let original = r.finish(5, Instant(10), vec![FinalState { values: vec![Value(0)] }]);
+        let edits: [fn(&mut History); 12] = [
+            |h| h.groups[0].push('!'),
+            |h| h.keys += 1,
+            |h| h.warm_up.0 += 1,
+            |h| h.windows.push(Window { start: Instant(0), end: Instant(0) }),
+            |h| h.operations[0].session = 1,
+            |h| h.operations[0].status = Status::Failed,
+            |h| h.operations[0].rmw = true,
+            |h| h.operations[0].completed.0 += 1 << 63,
+            |h| h.scanned.push(Value(0)),
+            |h| h.commits.push(Commit { at: Instant(0), key: Key(0), value: Value(0) }),
+            |h| h.finals[0].values[0] = Value(1),
+            |h| h.traffic.bytes += 1,
+        ];
+        for (i, edit) in edits.iter().enumerate() {
+            let mut edited = original.clone();
+            edit(&mut edited);
+            assert_ne!(edited.digest(), original.digest(), "edit {i}");
+        }
+        assert_eq!(original.clone().digest(), original.digest());
+    }
+
+    #[test]
+    #[should_panic(expected = "in flight")]
+    fn a_session_has_one_operation_in_flight() {
+        let mut r = recorder();
+        let session = r.new_session();
+        r.begin(begin(session, OpKind::Read, 1));
+        r.begin(begin(session, OpKind::Read, 2));
+    }
+
+    #[test]
+    #[should_panic(expected = "ended twice")]
+    fn an_operation_ends_once() {
+        let mut r = recorder();
+        let session = r.new_session();
+        let (read, _) = r.begin(begin(session, OpKind::Read, 1));
+        r.end(read, &Outcome::Failed, Instant(2));
+        r.end(read, &Outcome::Failed, Instant(3));
+    }
+
+    #[test]
+    #[should_panic(expected = "ended before it began")]
+    fn nothing_completes_before_it_was_invoked() {
+        let mut r = recorder();
+        let session = r.new_session();
+        let (read, _) = r.begin(begin(session, OpKind::Read, 5));
+        r.end(read, &Outcome::Failed, Instant(4));
+    }
+
+    #[test]
+    #[should_panic(expected = "overlaps itself")]
+    fn a_session_does_not_begin_before_its_last_operation_ended() {
+        let mut r = recorder();
+        let session = r.new_session();
+        let (read, _) = r.begin(begin(session, OpKind::Read, 1));
+        r.end(read, &Outcome::Failed, Instant(9));
+        r.begin(begin(session, OpKind::Read, 8));
+    }
+
+    #[test]
+    #[should_panic(expected = "after an unknown outcome")]
+    fn an_unknown_outcome_ends_the_session() {
+        let mut r = recorder();
+        let session = r.new_session();
+        let (write, _) = r.begin(begin(session, OpKind::Write, 1));
+        r.end(write, &Outcome::Unknown, Instant(2));
+        r.begin(begin(session, OpKind::Read, 3));
+    }
+
+    #[test]
+    #[should_panic(expected = "before the one before it")]
+    fn invocations_go_forward_in_time() {
+        let mut r = recorder();
+        let (a, b) = (r.new_session(), r.new_session());
+        r.begin(begin(a, OpKind::Read, 2));
+        r.begin(begin(b, OpKind::Read, 1));
+    }
+
+    #[test]
+    #[should_panic(expected = "cannot end in Unknown")]
+    fn a_read_that_times_out_has_failed() {
+        let mut r = recorder();
+        let session = r.new_session();
+        let (read, _) = r.begin(begin(session, OpKind::Read, 1));
+        r.end(read, &Outcome::Unknown, Instant(2));
+    }
+
+    #[test]
+    #[should_panic(expected = "never ended")]
+    fn a_world_ends_what_it_began() {
+        let mut r = recorder();
+        let session = r.new_session();
+        r.begin(begin(session, OpKind::Read, 1));
+        let _ = r.finish(1, Instant(10), vec![]);
+    }
+}
