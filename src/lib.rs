@@ -12,3 +12,4 @@ pub mod results;
 pub mod rng;
 pub mod scenario;
 pub mod time;
+pub mod catalog;

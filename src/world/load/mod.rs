@@ -146,6 +146,7 @@ impl Load {
         let session = &mut self.sessions[client as usize];
         if let Some(key) = session.rmw.take() {
             let kind = OpKind::Write;
+            self.horizon = self.horizon.max(now);
             return Some(Task { kind, key, count: 0, rmw: true, intended: now });
         }
         let over = match self.length {

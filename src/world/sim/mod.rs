@@ -254,7 +254,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             session: host.session,
             group: self.load.group(client),
             kind: task.kind,
-            rmw: task.rmw,
+            rmw: task.rmw && task.kind == OpKind::Write,
             key: task.key,
             count: task.count,
             intended: task.intended,
@@ -358,38 +358,5 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let finals = self.replicas.iter().map(audit).collect();
         let history: History = self.recorder.finish(keys, self.load.horizon(), finals);
         Run { history, events: self.events, ended: self.now }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::distribution::Distribution;
-    use crate::op::Level;
-    use crate::protocol::primary_backup::PrimaryBackup;
-    use crate::scenario::plan::*;
-    fn plan(ack: &str, level: Level, n: u64) -> Plan {
-        let mix = Mix { read: 0.5, update: 0.5, insert: 0.0, scan: 0.0, rmw: 0.0, keys: KeyChoice::Zipfian, scan_max: 1, arrivals: Arrivals::Closed { think_ms: Distribution::ZERO } };
-        let rtt = [[0.0, 69.6, 218.9, 0.0], [69.6, 0.0, 182.2, 69.6], [218.9, 182.2, 0.0, 218.9], [0.0, 69.6, 218.9, 0.0]];
-        let links = (0..16).map(|i| Link { base: Duration::from_ms(rtt[i / 4][i % 4] / 2.0), jitter_ms: Distribution::ZERO, jitter_factor: Distribution::Constant(1.0), loss: 0.0, retransmit: None, bandwidth: None, order: Order::Fifo }).collect();
-        let host = |i: usize| Host { name: format!("n{i}"), region: i, zone: "a".into(), service_ms: Distribution::ZERO, disk_ms: Distribution::ZERO, clock: ClockError::default() };
-        let mut config = toml::Table::new(); config.insert("acknowledge".into(), ack.into());
-        Plan { name: CellName { scenario: "t".into(), mode: "m".into(), variant: String::new(), level }, axis: None, protocol: "primary-backup".into(), config,
-            regions: vec!["a".into(), "b".into(), "c".into()], replicas: (0..3).map(host).collect(), clients: vec![ClientGroup { region: 0, zone: "a".into(), sessions: 8, mix }],
-            links, load: crate::scenario::plan::Load::Mix, records: 1000, length: Length::Operations(n), warm_up: Duration::ZERO, timeout: Duration::secs(5), attempt_timeout: Duration::secs(1), faults: vec![] }
-    }
-    #[test]
-    fn closed_forms() {
-        for (ack, want) in [("async", 0.0), ("any 1", 69.6), ("any 2", 218.9), ("all", 218.9), ("first 1 (2)", 218.9)] {
-            let t = std::time::Instant::now();
-            let run = run::<PrimaryBackup>(&plan(ack, Level::Linearizable, 2000), 1, None).unwrap();
-            let h = &run.history;
-            for o in &h.operations { let l = o.completed.since(o.invoked); if o.kind == OpKind::Write { assert_eq!(l, Duration::from_ms(want)); } else { assert_eq!(l, Duration::ZERO); } }
-            println!("{ack} {} ops {} events {:?} {} {}", h.operations.len(), run.events, t.elapsed(), h.traffic.messages, h.finals[0] == h.finals[1] && h.finals[1] == h.finals[2]);
-        }
-        for _ in 0..3 {
-        let t = std::time::Instant::now();
-        let run = run::<PrimaryBackup>(&plan("any 1", Level::Linearizable, 1_000_000), 1, None).unwrap();
-        println!("{} events {:?}", run.events, t.elapsed()); }
     }
 }

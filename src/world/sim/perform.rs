@@ -93,10 +93,8 @@ impl<P: Protocol> Sim<'_, P> {
     fn transmit(&mut self, from: NodeId, to: NodeId, msg: P::Msg) {
         debug_assert_ne!(from, to, "a process sent a message to itself");
         let size = P::wire_size(&msg);
-        if self.active > 0 && self.now.0 >= self.plan.warm_up.0 {
-            let traffic = self.recorder.traffic();
-            traffic.messages += 1;
-            traffic.bytes += u64::from(size);
+        if self.active > 0 {
+            self.recorder.sent(self.now, size);
         }
         let arrives = self.network.send(self.now, from, to, size);
         if self.trace.is_some() {
