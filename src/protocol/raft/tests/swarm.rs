@@ -113,7 +113,8 @@ fn places(net: &Net) -> Vec<u64> {
 /// The operation's place in its key's order: of a write its own, of a read that of what it saw.
 fn place(asked: &Asked, places: &[u64]) -> u64 {
     match (asked.request.op, &asked.done) {
-        (Op::Write(value), _) | (_, Some((_, Ret::Value(value)))) => places[value.0 as usize],
+        (Op::Write(value), _) => places[value.0 as usize],
+        (_, Some((_, Ret::Value(value)))) => places[value.0 as usize],
         _ => 0,
     }
 }
@@ -122,22 +123,21 @@ fn place(asked: &Asked, places: &[u64]) -> u64 {
 fn check(net: &Net, seed: u64) {
     let places = places(net);
     for read in net.asked.iter().filter(|a| a.request.op == Op::Read) {
-        let Some((end, _)) = read.done else { continue };
+        let Some((end, Ret::Value(value))) = read.done else { continue };
         let seen = place(read, &places);
         for other in net.asked.iter().filter(|a| a.request.key == read.request.key) {
-            let Some((ended, _)) = other.done else { continue };
+            let Some((ended, _)) = &other.done else { continue };
             let is_write = matches!(other.request.op, Op::Write(_));
             let strong = matches!(other.request.level, Level::Linearizable | Level::Lease);
             let binds = match read.request.level {
-                Level::Linearizable | Level::Lease => (is_write || strong) && ended <= read.at,
+                Level::Linearizable | Level::Lease => (is_write || strong) && *ended <= read.at,
                 Level::Bounded(age) => is_write && ended + age.0 <= read.at,
-                _ => other.client == read.client && ended <= read.at,
+                _ => other.client == read.client && *ended <= read.at,
             };
             if binds {
                 assert!(place(other, &places) <= seen, "seed {seed}: {read:?} misses {other:?}");
             }
         }
-        let Some((_, Ret::Value(value))) = read.done else { continue };
         let source = net.asked.iter().find(|a| a.request.op == Op::Write(value));
         assert!(source.is_none_or(|write| write.at <= end), "seed {seed}: read from the future");
     }
