@@ -1,4 +1,5 @@
 //! Pieces that several protocols share.
 
+pub mod lease;
 pub mod quorum;
 pub mod table;

@@ -1,1 +1,225 @@
-//! Placeholder.
+//! Raft: a log replicated through an elected leader.
+//!
+//! After Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (USENIX ATC
+//! 2014), and Ongaro's thesis "Consensus: Bridging Theory and Practice" (Stanford 2014): pre-vote
+//! (9.6), check-quorum (6.2), refusing candidates while a leader is alive (4.2.3), the leader's disk
+//! write in parallel with its messages (10.2.1), pipelining (10.2.2), client sessions (6.3), reads by
+//! ReadIndex and by lease (6.4), snapshots (5.1).
+//!
+//! - `election`: terms, votes, stepping down.
+//! - `replication`: entries to followers, the commit index, snapshots.
+//! - `reads`: one path per consistency level.
+//! - `client`: finds the leader, keeps the session's tokens.
+//!
+//! **Latency**, at constant delay, with `c` the client's round trip to the leader, `r` the leader's
+//! round trip to the follower that completes the majority, and `f` a disk sync: a write takes
+//! `c + r + f` (the follower's sync; the leader's own runs meanwhile), a linearizable read `c + r`
+//! (no disk), a lease read `c`.
+//!
+//! **Messages** per write among `n` replicas: a request, `n - 1` appends, `n - 1` answers, a reply;
+//! with `eager_commit` also `n - 1` commit notices, which nobody answers.
+//!
+//! **Commit and apply** are one step here: the state machine is a table in memory, so an entry is
+//! applied the instant it is known to be committed, and `commit` is also the applied index.
+//!
+//! Left out: membership changes, leadership transfer, batching of reads (each has its own round, so
+//! that no read waits for another).
+
+mod client;
+mod election;
+mod log;
+mod message;
+mod reads;
+mod replica;
+mod replication;
+#[cfg(test)]
+mod tests;
+
+pub use client::Client;
+pub use log::{BATCH, Entry, Position, Term};
+pub use message::{Append, Beat, Image, Msg, Record, Timer};
+pub use replica::Replica;
+
+use super::parts::{lease, quorum};
+use super::{Geometry, Offer, Protocol};
+use crate::guarantee::Guarantee;
+use crate::op::{Level, NodeId, OpKind};
+use crate::time::Duration;
+use serde::Deserialize;
+
+/// The protocol.
+#[derive(Debug)]
+pub enum Raft {}
+
+/// Its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The replica that stands for election the moment it first boots.
+    pub leader: u32,
+    /// How often a leader makes itself heard. Long: followers learn late what was committed. Short:
+    /// more messages.
+    pub heartbeat: Duration,
+    /// How long a follower waits for a leader before it refuses no candidate; it becomes one itself
+    /// after one to two times this, drawn anew each time. Also what a lease is made of.
+    pub election_timeout: Duration,
+    /// How many parts per million a clock may gain or lose. Leases are wrong if clocks are worse.
+    pub max_drift_ppm: u32,
+    /// How far two replicas' clocks may be apart. Bounded staleness is wrong if they are farther.
+    pub max_clock_error: Duration,
+    /// A snapshot is taken, and the log before it dropped, after this many entries.
+    pub snapshot_every: u64,
+    /// Whether followers are told of a commit at once, as in etcd, or with the next append or
+    /// heartbeat. Off: fewer messages, older reads at followers.
+    pub eager_commit: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            leader: 0,
+            heartbeat: Duration::millis(100),
+            election_timeout: Duration::secs(1),
+            max_drift_ppm: 200,
+            max_clock_error: Duration::millis(10),
+            snapshot_every: 10_000,
+            eager_commit: true,
+        }
+    }
+}
+
+impl Config {
+    /// How long a lease lasts by the leader's clock.
+    fn lease(&self) -> Duration {
+        lease::trusted(self.election_timeout, self.max_drift_ppm)
+    }
+}
+
+impl Protocol for Raft {
+    const NAME: &'static str = "raft";
+    const ABOUT: &'static str = "A log replicated through an elected leader to a majority, with \
+        ReadIndex, lease, bounded, session and local reads (Ongaro and Ousterhout 2014)";
+    type Config = Config;
+    type Msg = Msg;
+    type Record = Record;
+    type Timer = Timer;
+    type Replica = Replica;
+    type Client = Client;
+
+    fn validate(config: &Config, replicas: u32) -> Result<(), String> {
+        let Config { leader, heartbeat, election_timeout, max_drift_ppm, .. } = *config;
+        if replicas == 0 {
+            return Err("raft needs at least one replica".into());
+        }
+        if leader >= replicas {
+            let last = replicas - 1;
+            return Err(format!("`leader = {leader}` is no replica; write 0 to {last}"));
+        }
+        if heartbeat < Duration::micros(1) {
+            return Err(format!("`heartbeat` is {heartbeat}; write at least 1us"));
+        }
+        if heartbeat >= election_timeout {
+            return Err(format!(
+                "`heartbeat` ({heartbeat}) must be shorter than `election_timeout` \
+                 ({election_timeout}); a tenth of it is usual"
+            ));
+        }
+        if max_drift_ppm > 100_000 {
+            return Err(format!(
+                "`max_drift_ppm = {max_drift_ppm}`; write at most 100000, a tenth"
+            ));
+        }
+        if config.snapshot_every == 0 {
+            return Err("`snapshot_every` counts entries; write at least 1".into());
+        }
+        Ok(())
+    }
+
+    fn offer(_: &Config, level: Level) -> Option<Offer> {
+        let (read_path, promise) = match level {
+            Level::Linearizable => ("ReadIndex at the leader", Guarantee::Linearizable),
+            Level::Lease => ("lease at the leader, else ReadIndex", Guarantee::Linearizable),
+            Level::Bounded(age) => (
+                "nearest replica if fresh enough, else ReadIndex at the leader",
+                Guarantee::BoundedStaleness(age),
+            ),
+            Level::Session => {
+                ("nearest replica, once it has the session's reads and writes", Guarantee::Session)
+            }
+            Level::ReadYourWrites => {
+                ("nearest replica, once it has the session's writes", Guarantee::ReadYourWrites)
+            }
+            Level::MonotonicReads => {
+                ("nearest replica, once it has the session's reads", Guarantee::MonotonicReads)
+            }
+            Level::EventualNearest => ("nearest replica, local", Guarantee::Eventual),
+            Level::EventualAny => ("any replica, local", Guarantee::Eventual),
+        };
+        Some(Offer { read_path, write_path: "leader, majority", promise })
+    }
+
+    fn theory(
+        config: &Config,
+        level: Level,
+        op: OpKind,
+        geometry: &Geometry,
+        client: NodeId,
+    ) -> Option<Duration> {
+        let leader = NodeId(config.leader);
+        let c = geometry.rtt(client, leader);
+        let r = majority_rtt(geometry, leader);
+        match (op, level) {
+            // The leader's own sync, `f`, is never the last of a majority: `max(f, r + f)`.
+            (OpKind::Write, _) => Some(c + r + geometry.disk),
+            (OpKind::Rmw, _) => None,
+            (_, Level::Linearizable) => Some(c + r),
+            (_, Level::Lease) => (basis_age(config, r) < config.lease()).then_some(c),
+            (_, Level::Bounded(age)) => bounded_theory(config, age, geometry, client),
+            (_, Level::EventualNearest) => Some(nearest_rtt(geometry, client)),
+            (_, Level::Session | Level::ReadYourWrites | Level::MonotonicReads) => None,
+            (_, Level::EventualAny) => None,
+        }
+    }
+
+    fn wire_size(msg: &Msg) -> u32 {
+        msg.wire_size()
+    }
+}
+
+/// The round trip after which the leader has heard from a majority, itself included.
+fn majority_rtt(geometry: &Geometry, leader: NodeId) -> Duration {
+    let needed = quorum::majority(geometry.replicas) - 1;
+    match needed {
+        0 => Duration::ZERO,
+        k => geometry.rtts(leader, geometry.peers(leader))[k - 1],
+    }
+}
+
+fn nearest_rtt(geometry: &Geometry, client: NodeId) -> Duration {
+    geometry.rtt(client, geometry.nearest(client)[0])
+}
+
+/// How old, at most, the send time of the last acknowledged round is at an idle leader: a round goes
+/// out with every heartbeat and counts when the majority has answered.
+fn basis_age(config: &Config, r: Duration) -> Duration {
+    if r == Duration::ZERO { Duration::ZERO } else { config.heartbeat + r }
+}
+
+/// The nearest replica can always answer if even the oldest stamp it ever holds is young enough. It
+/// then waited one heartbeat for the next, which is still on its way.
+fn bounded_theory(
+    config: &Config,
+    age: Duration,
+    geometry: &Geometry,
+    client: NodeId,
+) -> Option<Duration> {
+    let leader = NodeId(config.leader);
+    let nearest = *geometry.nearest(client).first()?;
+    let mut oldest = basis_age(config, majority_rtt(geometry, leader));
+    if nearest != leader {
+        let there = geometry.one_way[leader.index() * geometry.processes + nearest.index()];
+        // Twice: the allowance itself, and clocks that really are that far apart.
+        oldest = oldest + there + config.heartbeat + config.max_clock_error * 2;
+    }
+    (oldest <= lease::within(age, config.max_drift_ppm)).then(|| geometry.rtt(client, nearest))
+}
