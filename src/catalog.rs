@@ -5,6 +5,7 @@
 
 use crate::op::{Level, OpKind};
 use crate::protocol::primary_backup::PrimaryBackup;
+use crate::protocol::raft::Raft;
 use crate::protocol::{Offer, Protocol};
 use crate::scenario::Protocols;
 use crate::scenario::plan::Plan;
@@ -82,7 +83,7 @@ impl Catalog {
     /// The built-in protocols.
     #[must_use]
     pub fn builtin() -> Self {
-        Self { protocols: vec![ProtocolEntry::of::<PrimaryBackup>()] }
+        Self { protocols: vec![ProtocolEntry::of::<PrimaryBackup>(), ProtocolEntry::of::<Raft>()] }
     }
 
     /// With one more, which scenarios can then name.
