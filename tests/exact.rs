@@ -1,0 +1,149 @@
+//! Exact arithmetic: with constant delays every latency is known to the nanosecond, and with random
+//! ones every quantile by order statistics. A closeness would hide an error; these are equalities.
+
+mod common;
+
+use common::{measured, only_latency, plan, simulate, triangle};
+use pacelc::op::OpKind;
+use pacelc::time::Duration;
+
+/// AWS medians of 2025 (cloudping.co, one year to 2025-05-29): us-east-1, eu-west-1, ap-southeast-1.
+const AWS: [f64; 3] = [69.6, 218.9, 182.2];
+
+fn costs(rtts: [f64; 3], near: &str, protocol: &str, config: &str, level: &str) -> (f64, f64) {
+    let run = simulate(&plan(&triangle(rtts, near, protocol, config, level)), 7);
+    let ms = |kind| only_latency(&run.history, kind).as_ms();
+    (ms(OpKind::Write), ms(OpKind::Read))
+}
+
+#[test]
+fn each_mode_costs_what_theory_says_between_three_continents() {
+    let backup = |acknowledge: &str, level| {
+        let config = format!("{{ acknowledge = \"{acknowledge}\" }}");
+        costs(AWS, "a", "primary-backup", &config, level)
+    };
+    assert_eq!(backup("async", "linearizable"), (0.0, 0.0));
+    assert_eq!(backup("any 1", "linearizable"), (69.6, 0.0));
+    assert_eq!(backup("any 2", "linearizable"), (218.9, 0.0));
+    assert_eq!(backup("first 1 (2, 1)", "linearizable"), (218.9, 0.0));
+    assert_eq!(backup("all", "eventual-nearest"), (218.9, 0.0));
+    assert_eq!(costs(AWS, "a", "raft", "{}", "linearizable"), (69.6, 69.6));
+    assert_eq!(costs(AWS, "a", "raft", "{}", "lease"), (69.6, 0.0));
+    assert_eq!(costs(AWS, "a", "raft", "{}", "eventual-nearest"), (69.6, 0.0));
+    assert_eq!(costs(AWS, "c", "raft", "{ leader = 2 }", "linearizable"), (182.2, 182.2));
+    // A client in Europe pays its way to the leader on top.
+    assert_eq!(costs(AWS, "b", "raft", "{}", "linearizable"), (139.2, 139.2));
+    assert_eq!(costs(AWS, "b", "raft", "{}", "eventual-nearest"), (139.2, 0.0));
+}
+
+#[test]
+fn majorities_and_all_of_two_region_sets() {
+    // Leader, its majority and its slowest follower, computed from the same AWS medians.
+    let global = [69.6, 218.9, 182.2];
+    let atlantic = [64.1, 69.6, 118.3];
+    for (rtts, leader, majority, all) in [
+        (global, 0, 69.6, 218.9),
+        (global, 1, 69.6, 182.2),
+        (global, 2, 182.2, 218.9),
+        (atlantic, 0, 64.1, 69.6),
+        (atlantic, 1, 64.1, 118.3),
+        (atlantic, 2, 69.6, 118.3),
+    ] {
+        let near = ["a", "b", "c"][leader];
+        let raft = format!("{{ leader = {leader} }}");
+        assert_eq!(costs(rtts, near, "raft", &raft, "linearizable"), (majority, majority));
+        let every = format!("{{ primary = {leader}, acknowledge = \"all\" }}");
+        assert_eq!(costs(rtts, near, "primary-backup", &every, "linearizable"), (all, 0.0));
+    }
+}
+
+#[test]
+fn a_disk_adds_one_sync_and_only_to_writes() {
+    let disk = |protocol: &str, config: &str| {
+        let text = triangle([50.0, 50.0, 50.0], "a", protocol, config, "linearizable");
+        let text = text.replace("[[clients]]", "[replica]\ndisk_ms = 4.0\n\n[[clients]]");
+        let run = simulate(&plan(&text), 7);
+        let ms = |kind| only_latency(&run.history, kind).as_ms();
+        (ms(OpKind::Write), ms(OpKind::Read))
+    };
+    assert_eq!(disk("primary-backup", "{ acknowledge = \"async\" }"), (4.0, 0.0));
+    // A follower 50 ms away makes every synchronous write cost 50 ms and its sync.
+    assert_eq!(disk("primary-backup", "{ acknowledge = \"all\" }"), (54.0, 0.0));
+    assert_eq!(disk("raft", "{}"), (54.0, 50.0));
+}
+
+#[test]
+fn a_thousand_messages_at_once_all_arrive_after_one_delay() {
+    let text = triangle([1.0, 1.0, 1.0], "b", "primary-backup", "{ acknowledge = \"async\" }", "linearizable")
+        .replace("b = 1\n", "b = 200\n")
+        .replace("sessions = 1", "sessions = 1000")
+        .replace("arrivals = { constant = { rate = 2 } }", "arrivals = \"closed\"\nthink_ms = 1000")
+        .replace("operations = 400", "operations = 5000")
+        .replace("warm_up = \"3s\"", "warm_up = \"0ms\"");
+    let run = simulate(&plan(&text), 7);
+    let first: Vec<_> = run.history.operations.iter().take(1000).collect();
+    assert!(first.iter().all(|op| op.invoked.0 == 0 && op.completed.0 == 200_000_000));
+}
+
+#[test]
+fn a_third_of_a_millisecond_is_not_rounded() {
+    let (write, _) = costs([0.6, 5.0, 5.0], "b", "primary-backup", "{ acknowledge = \"async\" }", "linearizable");
+    assert_eq!(Duration::from_ms(write), Duration(600_000));
+}
+
+/// Writes of a cluster whose followers' answers take a random time X, everything else a constant 10 ms;
+/// a write then takes 10 ms plus an order statistic of X.
+fn write_percentile(protocol: &str, config: &str, followers: usize, percent: f64) -> f64 {
+    let replicas = vec!["\"b\""; followers].join(", ");
+    let text = triangle([20.0, 20.0, 0.0], "a", protocol, config, "linearizable")
+        .replace("replicas = [\"a\", \"b\", \"c\"]", &format!("replicas = [\"a\", {replicas}]"))
+        .replace("operations = 400", "operations = 1000000")
+        .replace("rate = 2 ", "rate = 0.5 ")
+        .replace("read = 0.5", "read = 0.0")
+        .replace("update = 0.5", "update = 1.0")
+        .replace("[workload]", "[[links]]\nfrom = \"b\"\nto = \"a\"\njitter_ms = { exponential = { mean = 50 } }\n\n[workload]");
+    let mut latencies: Vec<f64> = measured(&simulate(&plan(&text), 11).history, OpKind::Write)
+        .map(|op| op.completed.since(op.intended).as_ms())
+        .collect();
+    assert!(latencies.len() > 990_000);
+    latencies.sort_by(f64::total_cmp);
+    latencies[(latencies.len() as f64 * percent / 100.0) as usize] - 20.0
+}
+
+/// The quantile of one leg at which the k-th of n legs has its own, from theory.
+fn leg_quantile(k: u64, n: u64, percent: f64) -> f64 {
+    use statrs::distribution::{Beta, ContinuousCDF};
+    let order = Beta::new(k as f64, (n - k + 1) as f64).expect("k and n are positive");
+    -50.0 * libm::log1p(-order.inverse_cdf(percent / 100.0))
+}
+
+#[test]
+fn a_quorum_is_an_order_statistic() {
+    let slow = "heartbeat = \"100s\"";
+    let raft = format!("{{ {slow}, election_timeout = \"1000s\", eager_commit = false }}");
+    let any = |k| format!("{{ {slow}, acknowledge = \"any {k}\" }}");
+    let all = format!("{{ {slow}, acknowledge = \"all\" }}");
+    for (protocol, config, k, n) in [
+        ("raft", raft.clone(), 1, 2),
+        ("raft", raft, 2, 4),
+        ("primary-backup", any(2), 2, 3),
+        ("primary-backup", any(1), 1, 2),
+        ("primary-backup", all, 3, 3),
+    ] {
+        for percent in [50.0, 90.0, 99.0] {
+            let got = write_percentile(protocol, &config, n as usize, percent);
+            let want = leg_quantile(k, n, percent);
+            assert!((got / want - 1.0).abs() < 0.01, "{protocol} {k} of {n} p{percent}: {got} {want}");
+        }
+    }
+}
+
+#[test]
+fn the_leg_quantiles_are_the_published_ones() {
+    // p99 of the fastest of two legs is one leg's p90.00; of the second of four its p85.91.
+    let level = |value: f64| 1.0 - libm::exp(-value / 50.0);
+    assert!((level(leg_quantile(1, 2, 99.0)) - 0.9000).abs() < 1e-4);
+    assert!((level(leg_quantile(2, 4, 99.0)) - 0.8591).abs() < 1e-4);
+    assert!((level(leg_quantile(2, 3, 99.0)) - 0.9411).abs() < 1e-4);
+    assert!((level(leg_quantile(2, 3, 99.9)) - 0.98163).abs() < 1e-4);
+}
