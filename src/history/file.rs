@@ -23,7 +23,7 @@ const NAME: &str = "pacelc-history";
 const LONGEST_LINE: u64 = 64 << 20;
 
 /// Keys and session numbers stay below this, because analysis keeps tables by both.
-const MOST_KEYS: u32 = 1 << 26;
+const MOST_KEYS: u32 = 1 << 24;
 
 /// A history that could not be read.
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,84 @@
+//! Tables over a history that several checkers need. Values are dense, so all of them are arrays.
+
+use crate::history::History;
+use crate::op::{Key, OpKind, Value};
+use crate::time::Instant;
+
+/// By value: the index of the operation that wrote it. The initial value's entry means nothing.
+pub(super) fn writes(history: &History) -> Vec<u32> {
+    let mut writes = Vec::with_capacity(history.writes as usize + 1);
+    writes.push(u32::MAX);
+    for (id, op) in history.operations.iter().enumerate() {
+        if op.kind == OpKind::Write {
+            writes.push(id as u32);
+        }
+    }
+    writes
+}
+
+/// Groups dense items by key: the start of each key's items in the second table, then the items.
+/// Within a key they keep their order (a counting sort).
+pub(super) fn group_by_key(
+    keys: u32,
+    items: impl Iterator<Item = (Key, u32)> + Clone,
+) -> (Vec<u32>, Vec<u32>) {
+    let mut start = vec![0_u32; keys as usize + 1];
+    for (key, _) in items.clone() {
+        start[key.0 as usize + 1] += 1;
+    }
+    for key in 0..keys as usize {
+        start[key + 1] += start[key];
+    }
+    let mut grouped = vec![0_u32; start[keys as usize] as usize];
+    let mut next = start.clone();
+    for (key, item) in items {
+        let slot = &mut next[key.0 as usize];
+        grouped[*slot as usize] = item;
+        *slot += 1;
+    }
+    (start, grouped)
+}
+
+/// The version order of each key: the order in which its writes were decided.
+pub(super) struct Order {
+    /// By value: its place among its key's versions, 1 for the first; 0 if it was never decided.
+    place: Vec<u32>,
+    /// Where each key's versions begin below.
+    start: Vec<u32>,
+    /// When each version was decided, in order.
+    at: Vec<Instant>,
+}
+
+impl Order {
+    pub(super) fn of(history: &History) -> Self {
+        let commits = &history.commits;
+        let items = commits.iter().enumerate().map(|(i, commit)| (commit.key, i as u32));
+        let (start, grouped) = group_by_key(history.keys, items);
+        let mut place = vec![0; history.writes as usize + 1];
+        let mut at = Vec::with_capacity(grouped.len());
+        for &index in &grouped {
+            let commit = &commits[index as usize];
+            let first = start[commit.key.0 as usize];
+            place[commit.value.0 as usize] = at.len() as u32 - first + 1;
+            at.push(commit.at);
+        }
+        Self { place, start, at }
+    }
+
+    /// A value's place in its key's version order: 0 for the initial value, `None` if undecided.
+    #[inline]
+    pub(super) fn place(&self, value: Value) -> Option<u32> {
+        if value == Value::INITIAL {
+            return Some(0);
+        }
+        self.place.get(value.0 as usize).copied().filter(|place| *place > 0)
+    }
+
+    /// When the version at this place (from 1) of a key was decided.
+    #[inline]
+    pub(super) fn decided_at(&self, key: Key, place: u32) -> Option<Instant> {
+        let key = key.0 as usize;
+        let index = self.start[key] + place - 1;
+        (index < self.start[key + 1]).then(|| self.at[index as usize])
+    }
+}

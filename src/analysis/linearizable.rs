@@ -1,0 +1,359 @@
+//! Linearizability of registers with unique writes, decided exactly in O(n log n) per key.
+//!
+//! Follows P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997).
+//! A write and the reads that returned its value form a *cluster*; in any legal order a cluster's
+//! operations stand together, behind their write. Let `f` be the earliest completion in a cluster and
+//! `s` the latest invocation. Cluster A must come before cluster B iff something in A completed before
+//! something in B was invoked, that is iff `f(A) < s(B)`. Gibbons and Korach show that an order exists
+//! iff no two clusters must come before each other and no read ended before its write began.
+//! (In their words: no two forward zones, `f < s`, overlap, and no backward zone lies inside a forward
+//! one. Both are the one condition above.)
+//!
+//! Sweeping a key's clusters by `f` finds such a pair in one pass. The clusters before the current one
+//! all have `f` no later; of those, only the one with the latest `s` can reach over the current `f`,
+//! since two that did would have clashed with each other already.
+//!
+//! Unknown writes complete never, so one that nobody read clashes with nothing and one that was read
+//! lives by its reads. Failed writes had no effect. The initial value is a write that completed before
+//! everything. Scans are one read per key, each with the scan's interval: linearizability is local
+//! (Herlihy and Wing 1990), and a scan is not promised to be a snapshot.
+
+use super::evidence::{counterexample, did, ms, out_of_thin_air, value};
+use super::{Checker, Counterexample, Verdict, index, values_read};
+use crate::guarantee::Guarantee;
+use crate::history::{History, Status};
+use crate::op::{Key, OpKind, Value};
+
+pub(super) const CHECKER: Checker = Checker {
+    name: "linearizable",
+    about: "Each key's operations fit one order that agrees with real time (zones of Gibbons and \
+            Korach 1997, exact for unique writes).",
+    needed_for: |guarantee| guarantee == Guarantee::Linearizable,
+    check: |history, _| check(history),
+};
+
+/// A write and the reads of its value.
+#[derive(Clone, Copy)]
+struct Cluster {
+    /// Earliest completion.
+    f: u64,
+    /// Latest invocation.
+    s: u64,
+    /// The write's key; [`NO_KEY`] if the write failed.
+    key: u32,
+}
+
+/// Equal to the key of no read.
+const NO_KEY: u32 = u32::MAX;
+
+/// A cluster in the sweep of its key.
+#[derive(Clone, Copy)]
+struct Zone {
+    f: u64,
+    s: u64,
+    value: u32,
+}
+
+/// Whether every key of the history is a linearizable register.
+fn check(history: &History) -> Verdict {
+    match find(history) {
+        None => Verdict::Holds,
+        Some(counterexample) => Verdict::Violated(counterexample),
+    }
+}
+
+fn find(history: &History) -> Option<Counterexample> {
+    let mut clusters = Vec::with_capacity(history.writes as usize + 1);
+    clusters.push(Cluster { f: 0, s: 0, key: NO_KEY });
+    // By key: the latest invocation of a read of the initial value; 0 clashes with nothing.
+    let mut initial = vec![0_u64; history.keys as usize];
+    // Reads of values whose write is further down: their write began no earlier than they did.
+    let mut early = Vec::new();
+    for (id, op) in history.operations.iter().enumerate() {
+        if op.kind == OpKind::Write {
+            let key = if op.status == Status::Failed { NO_KEY } else { op.key.0 };
+            clusters.push(Cluster { f: op.completed.0, s: op.invoked.0, key });
+            continue;
+        }
+        for (key, value) in values_read(history, op) {
+            if value == Value::INITIAL {
+                let last = &mut initial[key.0 as usize];
+                *last = (*last).max(op.invoked.0);
+            } else if let Some(cluster) = clusters.get_mut(value.0 as usize) {
+                if cluster.key != key.0 {
+                    return thin_air(history, id as u32, key, value);
+                }
+                cluster.f = cluster.f.min(op.completed.0);
+                cluster.s = cluster.s.max(op.invoked.0);
+            } else {
+                early.push((id as u32, key, value));
+            }
+        }
+    }
+    for (id, key, value) in early {
+        let op = &history.operations[id as usize];
+        let cluster = clusters.get_mut(value.0 as usize).filter(|cluster| cluster.key == key.0);
+        // The cluster's `s` is no later than its write's invocation until a later read raises it, so
+        // only a read that ended after the write began may join; the words are found afterwards.
+        let Some(cluster) = cluster.filter(|_| !began_after(history, id, value)) else {
+            return thin_air(history, id, key, value);
+        };
+        cluster.f = cluster.f.min(op.completed.0);
+        cluster.s = cluster.s.max(op.invoked.0);
+    }
+    let clash = sweep_keys(history.keys, &clusters, &initial)?;
+    Some(explain(history, clash))
+}
+
+/// Whether the write of `value` began after operation `id` had ended; a scan of the history, but only
+/// for reads that stand before their write.
+fn began_after(history: &History, id: u32, value: Value) -> bool {
+    let ended = history.operations[id as usize].completed;
+    let later = &history.operations[id as usize..];
+    let until = later.partition_point(|op| op.invoked <= ended);
+    !later[..until].iter().any(|op| op.kind == OpKind::Write && op.value == value)
+}
+
+fn thin_air(history: &History, op: u32, key: Key, value: Value) -> Option<Counterexample> {
+    out_of_thin_air(history, &index::writes(history), op, key, value)
+}
+
+/// Two clusters of a key that must come before each other.
+struct Clash {
+    key: Key,
+    one: Value,
+    other: Value,
+}
+
+fn sweep_keys(keys: u32, clusters: &[Cluster], initial: &[u64]) -> Option<Clash> {
+    let live = clusters.iter().enumerate().skip(1).filter(|(_, cluster)| cluster.key != NO_KEY);
+    let items = live.map(|(value, cluster)| (Key(cluster.key), value as u32));
+    let (start, by_key) = index::group_by_key(keys, items);
+    let mut zones: Vec<Zone> = Vec::new();
+    for key in 0..keys as usize {
+        let values = &by_key[start[key] as usize..start[key + 1] as usize];
+        zones.clear();
+        zones.extend(values.iter().map(|&value| {
+            let Cluster { f, s, .. } = clusters[value as usize];
+            Zone { f, s, value }
+        }));
+        // Values are in order of invocation, so the zones are nearly sorted and a run-seeking
+        // stable sort does well.
+        zones.sort_by_key(|zone| zone.f);
+        if let Some((one, other)) = sweep(&zones, initial[key]) {
+            return Some(Clash { key: Key(key as u32), one: Value(one), other: Value(other) });
+        }
+    }
+    None
+}
+
+/// The first pair, in order of `f`, that must come before each other. `initial` is the latest
+/// invocation of a read of the initial value, whose cluster comes before all others.
+fn sweep(zones: &[Zone], initial: u64) -> Option<(u32, u32)> {
+    let first = zones.first()?;
+    if first.f < initial {
+        return Some((Value::INITIAL.0, first.value));
+    }
+    let mut widest = *first;
+    for zone in &zones[1..] {
+        if widest.s > zone.f && widest.f < zone.s {
+            return Some((widest.value, zone.value));
+        }
+        if zone.s > widest.s {
+            widest = *zone;
+        }
+    }
+    None
+}
+
+/// Operations of one cluster that make it clash.
+#[derive(Default)]
+struct Ends {
+    write: Option<u32>,
+    /// Which completed first.
+    first: u32,
+    f: u64,
+    /// Which was invoked last.
+    last: u32,
+    s: u64,
+}
+
+fn ends(history: &History, key: Key, of: Value) -> Ends {
+    let mut ends = Ends { f: u64::MAX, ..Ends::default() };
+    for (id, op) in history.operations.iter().enumerate() {
+        let writes = op.kind == OpKind::Write && op.value == of;
+        if !writes && !values_read(history, op).any(|read| read == (key, of)) {
+            continue;
+        }
+        let id = id as u32;
+        if writes {
+            ends.write = Some(id);
+        }
+        if op.completed.0 < ends.f {
+            (ends.f, ends.first) = (op.completed.0, id);
+        }
+        if op.invoked.0 >= ends.s {
+            (ends.s, ends.last) = (op.invoked.0, id);
+        }
+    }
+    ends
+}
+
+/// Puts a clash into words: the read that came too late for its value.
+fn explain(history: &History, clash: Clash) -> Counterexample {
+    let Clash { key, one, other } = clash;
+    let (a, b) = (ends(history, key, one), ends(history, key, other));
+    let reads = |ends: &Ends| Some(ends.last) != ends.write;
+    // One of the clusters has a read that began after the other was over; if both do, take the later.
+    let swap = one != Value::INITIAL && reads(&b) && (!reads(&a) || b.s > a.s);
+    let (old, new, a, b) = if swap { (other, one, b, a) } else { (one, other, a, b) };
+    let op = |id: u32| &history.operations[id as usize];
+    let stale = did(op(a.last), key, old);
+    let seen = did(op(b.first), key, new);
+    let mut operations = vec![a.last, b.first];
+    operations.extend(a.write.into_iter().chain(b.write));
+    let newer = if old == Value::INITIAL {
+        "which is newer than the initial value".to_owned()
+    } else {
+        operations.extend([a.first, b.last]);
+        let (first, last) = (did(op(a.first), key, old), did(op(b.last), key, new));
+        format!("and {} is newer than {}: {first}, before {last}", value(new), value(old))
+    };
+    let when = ms(op(a.last).invoked);
+    let message =
+        format!("{stale}, but should have seen {}: by {when}, {seen}, {newer}", value(new));
+    counterexample(message, &operations)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::judge;
+    use super::super::testing::{Story, story};
+    use super::*;
+
+    fn verdict(text: &str) -> Verdict {
+        judge(&story(text), Guarantee::Linearizable)
+    }
+
+    fn broken(text: &str) -> Counterexample {
+        match verdict(text) {
+            Verdict::Violated(counterexample) => counterexample,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_read_during_a_write_may_see_either_value() {
+        assert_eq!(verdict("a: w1 0..10; b: r0 2..4; c: r1 5..7; b: r1 8..20"), Verdict::Holds);
+    }
+
+    #[test]
+    fn a_stale_read_names_the_write_it_missed() {
+        let found = broken("a: w1 0..1; a: w2 2..3; b: r1 4..5");
+        assert_eq!(
+            found.message,
+            "session 1 read w1 from key 0 (began 4 ms, ended 5 ms), but should have seen w2: by 4 ms, \
+             session 0 wrote w2 to key 0 (began 2 ms, ended 3 ms), and w2 is newer than w1: session 0 \
+             wrote w1 to key 0 (began 0 ms, ended 1 ms), before session 0 wrote w2 to key 0 (began 2 \
+             ms, ended 3 ms)"
+        );
+        assert_eq!(found.operations, [0, 1, 2]);
+    }
+
+    #[test]
+    fn the_initial_value_is_older_than_every_write() {
+        assert_eq!(verdict("a: w1 0..5; b: r0 5..6"), Verdict::Holds, "equal times are concurrent");
+        assert!(broken("a: w1 0..5; b: r0 6..7").message.contains("newer than the initial value"));
+    }
+
+    #[test]
+    fn reads_may_not_turn_back() {
+        assert_eq!(broken("a: w1 0..9; b: r1 1..2; c: r0 3..4").operations, [0, 1, 2]);
+    }
+
+    #[test]
+    fn an_unknown_write_may_take_effect_late_or_never_but_once() {
+        assert_eq!(verdict("a: w1 0..?; b: r0 5..6; b: r1 7..8"), Verdict::Holds);
+        assert_eq!(verdict("a: w1 0..?; b: w2 1..2; b: r2 3..4"), Verdict::Holds);
+        assert_eq!(
+            broken("a: w1 0..?; b: r1 1..2; b: w2 3..4; b: r1 5..6").operations,
+            [0, 1, 2, 3]
+        );
+    }
+
+    #[test]
+    fn values_do_not_come_from_nowhere() {
+        assert!(broken("a: w1 0..1!; b: r1 2..3").message.contains("had failed without effect"));
+        assert!(broken("b: r1 0..1; a: w1 2..3").message.contains("before session 0 began"));
+        assert!(broken("b: r7 0..1").message.contains("nobody wrote"));
+        assert!(broken("a: w1@1 0..1; b: r1@0 2..3").message.contains("written to key 1"));
+        assert_eq!(verdict("b: r1 0..2; a: w1 2..3"), Verdict::Holds);
+    }
+
+    #[test]
+    fn keys_are_apart_and_scans_are_reads_of_each() {
+        assert_eq!(verdict("a: w1@0 0..1; b: r0@1 2..3"), Verdict::Holds);
+        assert_eq!(verdict("a: w1@1 0..1; b: s0,1@0 2..3"), Verdict::Holds);
+        assert!(broken("a: w1@1 0..1; b: s0,0@0 2..3").message.contains("session 1 scanned"));
+    }
+
+    /// Wing and Gong's search over all orders of one key: take any operation that no remaining one
+    /// precedes, and go on. Exponential, and as plain as the definition.
+    fn search(ops: &[(u64, u64, bool, u32)], done: u32, state: u32) -> bool {
+        let todo = |i: &usize| done & 1 << i == 0;
+        // What is left may all be unknown writes, which need never happen.
+        if (0..ops.len()).filter(todo).all(|i| ops[i].1 == u64::MAX) {
+            return true;
+        }
+        (0..ops.len()).filter(todo).any(|i| {
+            let (invoked, _, write, value) = ops[i];
+            let minimal = (0..ops.len()).filter(todo).all(|j| ops[j].1 >= invoked);
+            minimal
+                && (write || value == state)
+                && search(ops, done | 1 << i, if write { value } else { state })
+        })
+    }
+
+    fn brute_force(history: &History) -> bool {
+        (0..history.keys).map(Key).all(|key| {
+            let mut ops = Vec::new();
+            for op in &history.operations {
+                let (from, to) = (op.invoked.0, op.completed.0);
+                if op.kind == OpKind::Write && op.key == key && op.status != Status::Failed {
+                    ops.push((from, to, true, op.value.0));
+                }
+                let reads = values_read(history, op).filter(|(k, _)| *k == key);
+                ops.extend(reads.map(|(_, value)| (from, to, false, value.0)));
+            }
+            search(&ops, 0, 0)
+        })
+    }
+
+    #[test]
+    fn agrees_with_a_search_over_all_orders() {
+        let mut holds = 0;
+        for seed in 0..60_000 {
+            let history = Story::random(seed, 4 + (seed % 6) as usize);
+            let found = find(&history);
+            assert_eq!(
+                found.is_none(),
+                brute_force(&history),
+                "seed {seed}: {found:?}\n{history:#?}"
+            );
+            holds += u32::from(found.is_none());
+        }
+        assert!((15_000..50_000).contains(&holds), "one-sided: {holds} of 60000 hold");
+    }
+
+    /// The operations of a counterexample are a counterexample by themselves.
+    #[test]
+    fn counterexamples_stand_alone() {
+        for seed in 0..5_000 {
+            let history = Story::random(seed, 9);
+            if let Some(found) = find(&history) {
+                let few = Story::only(&history, &found.operations);
+                assert!(find(&few).is_some(), "seed {seed}: {found:?}");
+            }
+        }
+    }
+}
