@@ -9,7 +9,7 @@ use super::regions::MatrixTable;
 use crate::distribution::Distribution;
 use crate::time::Duration;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use toml::Spanned;
@@ -41,6 +41,9 @@ pub(super) struct Document {
     pub(super) faults: Vec<Spanned<FaultEntry>>,
     pub(super) levels: Option<Spanned<LevelsEntry>>,
     pub(super) modes: Spanned<Vec<Spanned<ModeEntry>>>,
+    /// Taken out before, by the axes; listed so that a misspelled `vary` finds it.
+    #[serde(rename = "vary")]
+    _vary: Option<IgnoredAny>,
 }
 
 /// A set by name or path, or a matrix written out.

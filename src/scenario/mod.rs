@@ -104,6 +104,7 @@
 mod document;
 mod faults;
 pub mod filter;
+mod links;
 mod overrides;
 pub mod plan;
 pub mod regions;
@@ -119,7 +120,7 @@ pub use source::{ScenarioError, Source, builtin, find};
 use crate::op::Level;
 use document::Document;
 use plan::Plan;
-use resolve::Failure;
+use resolve::{Failure, Resolved};
 use serde::Deserialize;
 use source::Refusal;
 use toml::Spanned;
@@ -191,29 +192,17 @@ pub fn load(
                 Failure::Here(refusal) => refused(refusal),
                 Failure::Elsewhere(error) => error,
             })?;
+        match &mut scenario {
+            None => scenario = Some(begin(source, document, &resolved).map_err(refused)?),
+            Some(scenario) => {
+                add_places(&mut scenario.replica_places, resolved.replica_places);
+                add_places(&mut scenario.client_places, resolved.client_places);
+            }
+        }
         for (name, plans) in resolved.modes {
             match modes.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, known)) => known.extend(plans),
                 None => modes.push((name, plans)),
-            }
-        }
-        match &mut scenario {
-            None => {
-                let (question, analysis) = prose(document).map_err(refused)?;
-                scenario = Some(Scenario {
-                    name: source.name.clone(),
-                    group: source.group.clone(),
-                    question,
-                    analysis,
-                    provenance: resolved.provenance,
-                    replica_places: resolved.replica_places,
-                    client_places: resolved.client_places,
-                    plans: Vec::new(),
-                });
-            }
-            Some(scenario) => {
-                add_places(&mut scenario.replica_places, resolved.replica_places);
-                add_places(&mut scenario.client_places, resolved.client_places);
             }
         }
     }
@@ -222,6 +211,21 @@ pub fn load(
     };
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
     Ok(scenario)
+}
+
+/// A scenario without its plans, told by its first variant.
+fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scenario, Refusal> {
+    let (question, analysis) = prose(document)?;
+    Ok(Scenario {
+        name: source.name.clone(),
+        group: source.group.clone(),
+        question,
+        analysis,
+        provenance: first.provenance.clone(),
+        replica_places: first.replica_places.clone(),
+        client_places: first.client_places.clone(),
+        plans: Vec::new(),
+    })
 }
 
 fn add_places(places: &mut Vec<String>, more: Vec<String>) {

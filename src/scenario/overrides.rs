@@ -111,8 +111,8 @@ fn nobody_knows(list: &[String]) -> String {
         sets.iter().flat_map(|set| set.regions.iter().map(String::as_str)).collect();
     match list.iter().find(|region| !regions.contains(&region.as_str())) {
         Some(region) => {
-            let names = Matrix::builtin_names().chain(regions.iter().copied());
-            unknown("region or region set", region, names)
+            let names: Vec<&str> = Matrix::builtin_names().collect();
+            unknown("region or region set", region, names.into_iter().chain(regions))
         }
         None => "these regions are of different sets; take all from one".to_owned(),
     }

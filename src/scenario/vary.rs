@@ -9,6 +9,7 @@ use super::plan::AxisPoint;
 use super::source::Refusal;
 use crate::op::unknown;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -57,6 +58,9 @@ struct Head {
     name: Spanned<String>,
     unit: Option<Spanned<String>>,
     set: Option<Spanned<OneOrMany>>,
+    /// Taken out before; listed so that a misspelled `values` finds it.
+    #[serde(rename = "values")]
+    _values: Option<IgnoredAny>,
 }
 
 /// Takes `[[vary]]` out of the document.
