@@ -1,4 +1,5 @@
-//! The shapes of scenario TOML, exactly as written: what may stand where, and nothing looked up yet.
+//! The shapes of scenario TOML, exactly as written: what may stand where, and nothing looked up
+//! yet.
 //!
 //! Everything that can be wrong in meaning carries its span, so that a later complaint still has a
 //! line. Serde's untagged enums and flattening would lose spans and turn every mistake into "no

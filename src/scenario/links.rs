@@ -1,8 +1,9 @@
 //! The directed links between sites: as long as the matrix says, as noisy as the scenario says.
 //!
-//! The delay of one direction between regions is half the round trip the matrix gives for it; within a
-//! zone and between the zones of a region, half the matrix's values for those. `[link]` says what all
-//! links are like otherwise, and each `[[links]]` entry, in order, changes some of them.
+//! The delay of one direction between regions is half the round trip the matrix gives for it;
+//! within a zone and between the zones of a region, half the matrix's values for those. `[link]`
+//! says what all links are like otherwise, and each `[[links]]` entry, in order, changes some of
+//! them.
 
 use super::document::{Document, LinkEntry, LinkOverride};
 use super::plan::{Link, Order};
@@ -41,7 +42,8 @@ impl Sites {
         for entry in &document.links {
             self.apply(entry, &mut links)?;
         }
-        // A site's link to itself carries nothing; it stays plain so that nobody reads meaning into it.
+        // A site's link to itself carries nothing; it stays plain so that nobody reads meaning into
+        // it.
         for site in 0..addresses.len() {
             links[site * addresses.len() + site] = still(Duration::ZERO);
         }

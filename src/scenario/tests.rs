@@ -268,6 +268,18 @@ fn a_matrix_file_lies_beside_its_scenario() {
 }
 
 #[test]
+fn the_documented_example_loads() {
+    let docs = include_str!("mod.rs");
+    let example = docs.split("//! ```toml\n").nth(1).and_then(|rest| rest.split("//! ```").next());
+    let lines = example.expect("an example").lines();
+    let text: String =
+        lines.map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start())).collect();
+    let scenario = read(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(scenario.plans.len(), 3 * 2, "three values of the axis, two levels");
+    assert_eq!(scenario.plans[0].replicas[2].name, "far");
+}
+
+#[test]
 fn every_built_in_scenario_loads() {
     let mut names = BTreeSet::new();
     let mut curated = 0;
@@ -361,13 +373,13 @@ proptest! {
     #[test]
     fn swapped_lines_never_panic(
         which in any::<prop::sample::Index>(),
-        swaps in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6),
+        swaps in proptest::collection::vec(any::<[prop::sample::Index; 2]>(), 1..6),
     ) {
         let sources = builtin();
         let text = &sources[which.index(sources.len())].text;
         let mut lines: Vec<&str> = text.lines().collect();
         let n = lines.len();
-        for (a, b) in swaps {
+        for [a, b] in swaps {
             lines.swap(a.index(n), b.index(n));
         }
         let _ = read(&lines.join("\n"));

@@ -1,7 +1,7 @@
 //! Places: from region names to machines, and from any name to the sites it means.
 //!
-//! A *site* is a replica or a client group. Links, faults and probes name sites in the same words, which
-//! are looked up here: nodes, client groups, regions, zones, and `clients`, `replicas`, `*`.
+//! A *site* is a replica or a client group. Links, faults and probes name sites in the same words,
+//! which are looked up here: nodes, client groups, regions, zones, and `clients`, `replicas`, `*`.
 
 use super::document::{Document, HostEntry, ReplicaEntry};
 use super::plan::{ClientGroup, ClockError, Host, Mix};
@@ -259,7 +259,8 @@ impl Sites {
         }
     }
 
-    /// The sites that a name, a region, a zone or one of the words `*`, `clients`, `replicas` means.
+    /// The sites that a name, a region, a zone or one of the words `*`, `clients`, `replicas`
+    /// means.
     pub(super) fn select(&self, text: &str) -> Result<Vec<usize>, String> {
         let (replicas, all) = (self.replicas.len(), self.count());
         match text {

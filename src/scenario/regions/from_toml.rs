@@ -40,7 +40,8 @@ impl MatrixTable {
         };
         let span = self.rtt_ms.span();
         let rows = self.rtt_ms.into_inner();
-        // Maps are sorted by name; the order of a matrix is that in which the text names its regions.
+        // Maps are sorted by name; the order of a matrix is that in which the text names its
+        // regions.
         let mut first: BTreeMap<&str, usize> = BTreeMap::new();
         for (from, row) in &rows {
             for key in std::iter::once(from).chain(row.keys()) {
