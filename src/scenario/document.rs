@@ -1,4 +1,5 @@
-//! The shapes of scenario TOML, exactly as written: what may stand where, and nothing looked up yet.
+//! The shapes of scenario TOML, exactly as written: what may stand where, and nothing looked up
+//! yet.
 //!
 //! Everything that can be wrong in meaning carries its span, so that a later complaint still has a
 //! line. Serde's untagged enums and flattening would lose spans and turn every mistake into "no
@@ -9,7 +10,7 @@ use super::regions::MatrixTable;
 use crate::distribution::Distribution;
 use crate::time::Duration;
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use toml::Spanned;
@@ -41,6 +42,9 @@ pub(super) struct Document {
     pub(super) faults: Vec<Spanned<FaultEntry>>,
     pub(super) levels: Option<Spanned<LevelsEntry>>,
     pub(super) modes: Spanned<Vec<Spanned<ModeEntry>>>,
+    /// Taken out before, by the axes; listed so that a misspelled `vary` finds it.
+    #[serde(rename = "vary")]
+    _vary: Option<IgnoredAny>,
 }
 
 /// A set by name or path, or a matrix written out.

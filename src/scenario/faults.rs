@@ -1,8 +1,8 @@
 //! Faults: what is cut off or crashed, from when to when.
 //!
 //! One fault at a time: phases (healthy, partitioned, recovering) would otherwise have no clear
-//! meaning. A network cut names regions, zones, replicas or client groups; naming a region takes the
-//! replicas and the clients in it.
+//! meaning. A network cut names regions, zones, replicas or client groups; naming a region takes
+//! the replicas and the clients in it.
 
 use super::document::FaultEntry;
 use super::plan::{Fault, FaultKind, Length};

@@ -3,8 +3,9 @@
 //! `-f/-F` match the scenario's name, `-p/-P` the mode's name or its protocol's, `-l/-L` the level.
 //! Lower case includes, upper case excludes. Patterns are regular expressions and match anywhere in
 //! the name unless anchored. Of one letter's patterns the last that matches decides; where none
-//! matches, a cell stays unless that letter was ever used to include. All letters must agree. Beside
-//! them cells can be named outright: a scenario, or a cell's full name, or its beginning up to a `/`.
+//! matches, a cell stays unless that letter was ever used to include. All letters must agree.
+//! Beside them cells can be named outright: a scenario, or a cell's full name, or its beginning up
+//! to a `/`.
 
 use super::plan::CellName;
 use regex::Regex;

@@ -20,7 +20,7 @@
 //! attempt_timeout = "2s"           # a client turns to another replica; default 2s
 //! levels   = ["linearizable"]      # for modes that list none; or "all"
 //!
-//! [replica]                        # what replicas are like; each may say otherwise in its own table
+//! [replica]                        # what replicas are like, unless their own table says
 //! service_ms = 0.02                # processor time per message
 //! disk_ms    = { lognormal = { median = 1, sigma = 0.5 } }    # one sync of the log
 //! clock      = { offset_ms = 0, drift_ppm = 20 }
@@ -48,7 +48,8 @@
 //!
 //! [workload]
 //! ycsb     = "B"                   # A to F; or shares: read, update, insert, scan, rmw
-//! keys     = "zipfian"             # uniform, latest, { hotspot = { data = 0.2, operations = 0.8 } }
+//! keys     = "zipfian"             # uniform, latest, or
+//!                                  # { hotspot = { data = 0.2, operations = 0.8 } }
 //! records  = 1000                  # keys that exist at the start; default 1000
 //! scan_max = 100                   # scans take 1 to this many keys
 //! arrivals = { poisson = { rate = 100 } }   # or constant, or "closed"; rate is per client group
@@ -80,30 +81,31 @@
 //! ```
 //!
 //! *Lengths of time* are strings with a unit (`"1.5ms"`), except keys that end in `_ms`: those are
-//! numbers of milliseconds, or distributions where noise makes sense: a number,
-//! `{ uniform = { low, high } }`, `{ normal = { mean, sd } }`, `{ lognormal = { median, sigma } }`,
-//! `{ exponential = { mean } }`, `{ pareto = { scale, shape } }`, `{ percentiles = [[0, 1], [100, 9]] }`,
-//! `{ mixture = [{ weight, of }, ...] }`.
+//! numbers of milliseconds, or distributions where noise makes sense: a number, `{ uniform = { low,
+//! high } }`, `{ normal = { mean, sd } }`, `{ lognormal = { median, sigma } }`, `{ exponential = {
+//! mean } }`, `{ pareto = { scale, shape } }`, `{ percentiles = [[0, 1], [100, 9]] }`, `{ mixture =
+//! [{ weight, of }, ...] }`.
 //!
-//! *Zones.* Replicas of one region that name no zone get `a`, `b`, `c`, ... in order. Two sites of one
-//! zone are the matrix's `intra_az_rtt_ms` apart, two zones its `cross_az_rtt_ms`.
+//! *Zones.* Replicas of one region that name no zone get `a`, `b`, `c`, ... in order. Two sites of
+//! one zone are the matrix's `intra_az_rtt_ms` apart, two zones its `cross_az_rtt_ms`.
 //!
-//! *Delays.* One direction takes half of the round-trip time measured from its sender. That halving is
-//! an assumption; round trips are then the mean of both directions' measurements.
+//! *Delays.* One direction takes half of the round-trip time measured from its sender. That halving
+//! is an assumption; round trips are then the mean of both directions' measurements.
 //!
-//! *Own maps.* `[regions]` with `rtt_ms` tables, as in a matrix file ([`regions`]), names regions of
-//! the scenario's own: `[regions.rtt_ms.near]` and under it `far = 50`.
+//! *Own maps.* `[regions]` with `rtt_ms` tables, as in a matrix file ([`regions`]), names regions
+//! of the scenario's own: `[regions.rtt_ms.near]` and under it `far = 50`.
 //!
-//! *Axes.* Besides a list, `values` can be a table of named values; with `set`, each is written there,
-//! and without, each is itself a table from quoted paths to values:
-//! `values = { light = { "workload.ycsb" = "C", "replica.disk_ms" = 0 } }`. A path steps through
-//! tables by key and through lists by number, by `name`, or by `*` for every entry:
-//! `"modes.raft.config.leader"`. What stands at a path is replaced whole. The label `disk=10ms`
-//! becomes part of the cell's name; a unit with a `/` is left out there.
+//! *Axes.* Besides a list, `values` can be a table of named values; with `set`, each is written
+//! there, and without, each is itself a table from quoted paths to values: `values = { light = {
+//! "workload.ycsb" = "C", "replica.disk_ms" = 0 } }`. A path steps through tables by key and
+//! through lists by number, by `name`, or by `*` for every entry: `"modes.raft.config.leader"`.
+//! What stands at a path is replaced whole. The label `disk=10ms` becomes part of the cell's name;
+//! a unit with a `/` is left out there.
 
 mod document;
 mod faults;
 pub mod filter;
+mod links;
 mod overrides;
 pub mod plan;
 pub mod regions;
@@ -119,7 +121,7 @@ pub use source::{ScenarioError, Source, builtin, find};
 use crate::op::Level;
 use document::Document;
 use plan::Plan;
-use resolve::Failure;
+use resolve::{Failure, Resolved};
 use serde::Deserialize;
 use source::Refusal;
 use toml::Spanned;
@@ -191,29 +193,17 @@ pub fn load(
                 Failure::Here(refusal) => refused(refusal),
                 Failure::Elsewhere(error) => error,
             })?;
+        match &mut scenario {
+            None => scenario = Some(begin(source, document, &resolved).map_err(refused)?),
+            Some(scenario) => {
+                add_places(&mut scenario.replica_places, resolved.replica_places);
+                add_places(&mut scenario.client_places, resolved.client_places);
+            }
+        }
         for (name, plans) in resolved.modes {
             match modes.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, known)) => known.extend(plans),
                 None => modes.push((name, plans)),
-            }
-        }
-        match &mut scenario {
-            None => {
-                let (question, analysis) = prose(document).map_err(refused)?;
-                scenario = Some(Scenario {
-                    name: source.name.clone(),
-                    group: source.group.clone(),
-                    question,
-                    analysis,
-                    provenance: resolved.provenance,
-                    replica_places: resolved.replica_places,
-                    client_places: resolved.client_places,
-                    plans: Vec::new(),
-                });
-            }
-            Some(scenario) => {
-                add_places(&mut scenario.replica_places, resolved.replica_places);
-                add_places(&mut scenario.client_places, resolved.client_places);
             }
         }
     }
@@ -222,6 +212,21 @@ pub fn load(
     };
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
     Ok(scenario)
+}
+
+/// A scenario without its plans, told by its first variant.
+fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scenario, Refusal> {
+    let (question, analysis) = prose(document)?;
+    Ok(Scenario {
+        name: source.name.clone(),
+        group: source.group.clone(),
+        question,
+        analysis,
+        provenance: first.provenance.clone(),
+        replica_places: first.replica_places.clone(),
+        client_places: first.client_places.clone(),
+        plans: Vec::new(),
+    })
 }
 
 fn add_places(places: &mut Vec<String>, more: Vec<String>) {

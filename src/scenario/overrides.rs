@@ -10,10 +10,10 @@ use std::path::Path;
 /// What the command line changes in every scenario.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Overrides {
-    /// Where the scenarios take place instead: a built-in matrix or a path (`azure`, `mine.csv`), a list
-    /// of regions (`eu-west-1,us-east-1`, looked up in the first built-in matrix that knows all of
-    /// them), or both (`aws:eu-west-1,us-east-1`). A scenario's regions are replaced in order of
-    /// appearance. A scenario with its own `[regions]` table is left as it is.
+    /// Where the scenarios take place instead: a built-in matrix or a path (`azure`, `mine.csv`), a
+    /// list of regions (`eu-west-1,us-east-1`, looked up in the first built-in matrix that knows
+    /// all of them), or both (`aws:eu-west-1,us-east-1`). A scenario's regions are replaced in
+    /// order of appearance. A scenario with its own `[regions]` table is left as it is.
     pub regions: Option<String>,
 }
 

@@ -5,8 +5,8 @@
 //! the simulator is therefore the mean of what the source says for both directions.
 //!
 //! Three forms are read:
-//! * a square CSV like the built-in ones: a header row `from\to,a,b,...`, then a row per region, the
-//!   diagonal `-` or empty;
+//! * a square CSV like the built-in ones: a header row `from\to,a,b,...`, then a row per region,
+//!   the diagonal `-` or empty;
 //! * a tidy CSV: a header row that names `src`, `dst` and `rtt_ms` in any order beside any other
 //!   columns, then a row per direction;
 //! * TOML: `[rtt_ms."us-east-1"]` and under it `"eu-west-1" = 69.6`, with the keys
@@ -79,8 +79,8 @@ impl Matrix {
     /// The built-in matrix of that name or else the file at that path, taken relative to `folder`.
     ///
     /// # Errors
-    /// Neither exists, or the file is not a valid matrix. The inner `Err` of a name that is no path is
-    /// for the caller to locate; the outer one already names the matrix file.
+    /// Neither exists, or the file is not a valid matrix. The inner `Err` of a name that is no path
+    /// is for the caller to locate; the outer one already names the matrix file.
     pub(super) fn open(wanted: &str, folder: &Path) -> Result<Self, OpenError> {
         if let Some(matrix) = Self::builtin(wanted) {
             return matrix.map_err(OpenError::File);

@@ -1,8 +1,8 @@
 //! Where scenario text comes from, and how every complaint about it names its file and line.
 //!
 //! A scenario is either embedded in the binary (everything under `scenarios/`) or a file of the
-//! user's. Inside this stage a complaint carries a byte offset ([`Refusal`]); at the border it becomes
-//! a [`ScenarioError`] with a line number, so that no parser below has to count lines.
+//! user's. Inside this stage a complaint carries a byte offset ([`Refusal`]); at the border it
+//! becomes a [`ScenarioError`] with a line number, so that no parser below has to count lines.
 
 use crate::op::unknown;
 use std::ops::Range;

@@ -8,6 +8,8 @@ use crate::time::Duration;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
 
+mod refusals;
+
 /// The two protocols of the built-in scenarios, as far as scenarios care.
 struct Fake;
 
@@ -265,134 +267,16 @@ fn a_matrix_file_lies_beside_its_scenario() {
     assert!(error.file.ends_with("mine.csv") && error.line == Some(3), "{error}");
 }
 
-/// Replaces `old` in the small scenario, or appends where `old` is empty, and expects this start.
-fn refused(old: &str, new: &str, expected: &str) {
-    let text =
-        if old.is_empty() { format!("{SMALL}{new}") } else { SMALL.replace(old, new) };
-    assert_ne!(text, SMALL, "{old} is not in the text");
-    let message = read(&text).expect_err(new).to_string();
-    let expected = format!("tests/s.toml:{expected}");
-    assert!(message.starts_with(&expected), "\n{new}\n{message}\ninstead of\n{expected}");
-    assert!(!message.contains('\n'), "one sentence: {message}");
-}
-
 #[test]
-fn unknown_names_get_their_line_and_the_nearest_choice() {
-    for (old, new, expected) in [
-        ("analysis", "analisis", "2: unknown key `analisis`; did you mean `analysis`?"),
-        ("\"aws\"", "\"asw\"", "3: unknown region set `asw`; did you mean `aws`?"),
-        ("\"eu-west-1\"", "\"eu-wets-1\"", "4: unknown region `eu-wets-1`; did you mean `eu-west"),
-        ("region = \"us-east-1\"", "region = \"us-eats-1\"", "8: unknown region `us-eats-1`"),
-        ("\"raft\"", "\"rafd\"", "11: unknown protocol `rafd`; did you mean `raft`?"),
-        ("\"linearizable\"", "\"linearisable\"", "6: unknown level `linearisable`; did you mean"),
-        ("sessions", "sesions", "9: unknown key `sesions`; did you mean `sessions`?"),
-        ("", "keys = 'zipfan'\n", "14: unknown choice `zipfan`; did you mean `zipfian`?"),
-        ("", "[[links]]\nfrom = 'n9'\nto = 'n1'\n", "15: unknown place or node `n9`; did you mean"),
-        ("", "[[faults]]\ncrash = 'n5'\nstart = '1s'\nend = '2s'\n", "15: unknown replica `n5`"),
-        (
-            "",
-            "[[faults]]\ncut = [\n'n1', \n'eu-wst-1']\nstart = '1s'\nend = '2s'\n",
-            "17: unknown place or node `eu-wst-1`; did you mean `eu-west-1`?",
-        ),
-        ("", "[link]\njiter_ms = 1\n", "15: unknown key `jiter_ms`; did you mean `jitter_ms`?"),
-        ("", "[link]\njitter_ms = { lognorm = { median = 1, sigma = 1 } }\n", "15: unknown choice"),
-        ("protocol = \"raft\"", "protocol = \"raft\"\nconfig = { leder = 1 }", "12: unknown key `led"),
-    ] {
-        refused(old, new, expected);
-    }
-}
-
-#[test]
-fn impossible_values_get_their_line() {
-    let raft = "protocol = \"raft\"";
-    for (old, new, expected) in [
-        ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
-        ("sessions = 2", "sessions = 0", "9: sessions is 0"),
-        ("sessions = 2", "sessions = -1", "9: invalid value"),
-        ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
-        ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
-        ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
-        ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
-        ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
-        ("operations = 100", "operations = 0", "5: operations is 0"),
-        ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
-        ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
-        ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
-        ("operations = 100", "rounds = 100", "5: rounds does not fit"),
-        ("operations = 100\n", "", "9: the run has no length"),
-        ("operations = 100", "duration = \"1s\"\nwarm_up = \"1s\"", "6: warm_up is 1s"),
-        ("operations = 100", "operations = 1\ntimeout = \"0s\"", "6: timeout is 0"),
-        (
-            "operations = 100",
-            "operations = 1\ntimeout = \"1s\"\nattempt_timeout = \"2s\"",
-            "7: attempt_timeout is 2s, longer than the timeout of 1s",
-        ),
-        ("[\"linearizable\"]", "[]", "6: levels is empty"),
-        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
-        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
-        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
-        ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
-        (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
-        (
-            raft,
-            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
-            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
-        ),
-        (
-            raft,
-            "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
-            "12: any 3 needs 3 followers; there are 2",
-        ),
-        ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
-        ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
-        ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"n0\" }", "4: the name `n0` means"),
-        ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"clients\" }", "4: the name `clients`"),
-        ("\"eu-west-1\"", "\"eu-west-1/\"", "4: `eu-west-1/` is not a place"),
-        ("", "[replica]\nclock = { offset_ms = nan }\n", "15: clock.offset_ms is NaN"),
-        ("", "[replica]\ndisk_ms = -1\n", "15: a constant is -1"),
-        ("", "[link]\nloss = 1\n", "15: loss is 1"),
-        ("", "[link]\nbandwidth = 0\n", "15: bandwidth is 0"),
-        ("", "[link]\nretransmit = '0ms'\n", "15: retransmit must be above 0"),
-        ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\nrtt_ms = 3\n", "17: rtt_ms is there and back"),
-        ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\ndelay_ms = -3\n", "17: delay_ms is -3"),
-        ("", "[[faults]]\nstart = '1s'\nend = '2s'\n", "14: a fault needs either cut"),
-        ("", "[[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '2s'\n", "17: the fault ends at 2s"),
-        ("", "[[faults]]\ncut = ['*']\nstart = '1s'\nend = '2s'\n", "15: a cut must leave"),
-        (
-            "",
-            "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
-             [[faults]]\ncrash = 'n1'\nstart = '2s'\nend = '4s'\n",
-            "18: this fault starts at 2s, before the one that ends at 3s",
-        ),
-        ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
-        ("", "this is not toml\n", "14: "),
-    ] {
-        refused(old, new, expected);
-    }
-    refused("operations = 100", "duration = '1s'\n[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '2s'\n[x]", "5: unknown key");
-}
-
-#[test]
-fn a_wrong_value_of_an_axis_is_reported_where_the_axis_says_it() {
-    refused(
-        "",
-        "[[vary]]\nname = 'sessions'\nset = 'clients.0.sessions'\nvalues = [\n1,\n0,\n]\n",
-        "19: sessions is 0",
-    );
-    refused(
-        "",
-        "[[vary]]\nname = 'x'\nset = 'link.jiter_ms'\nvalues = [\n1,\n]\n",
-        "18: unknown key `jiter_ms`; did you mean `jitter_ms`?",
-    );
-}
-
-#[test]
-fn a_fault_after_the_end_is_refused() {
-    refused(
-        "operations = 100\n",
-        "duration = '1s'\nfaults = [{ crash = 'n0', start = '1s', end = '2s' }]\n",
-        "6: the fault starts at 1s, but the run lasts 1s",
-    );
+fn the_documented_example_loads() {
+    let docs = include_str!("mod.rs");
+    let example = docs.split("//! ```toml\n").nth(1).and_then(|rest| rest.split("//! ```").next());
+    let lines = example.expect("an example").lines();
+    let text: String =
+        lines.map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start())).collect();
+    let scenario = read(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    assert_eq!(scenario.plans.len(), 3 * 2, "three values of the axis, two levels");
+    assert_eq!(scenario.plans[0].replicas[2].name, "far");
 }
 
 #[test]
@@ -400,8 +284,8 @@ fn every_built_in_scenario_loads() {
     let mut names = BTreeSet::new();
     let mut curated = 0;
     for source in builtin() {
-        let scenario = load(&source, &Fake, &Overrides::default())
-            .unwrap_or_else(|error| panic!("{error}"));
+        let scenario =
+            load(&source, &Fake, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"));
         assert!(names.insert(scenario.name.clone()), "{} exists twice", scenario.name);
         assert!(scenario.question.ends_with('?'), "{}: {}", source.file, scenario.question);
         let cells: BTreeSet<String> =
@@ -450,7 +334,8 @@ fn smoke_runs_are_short_and_leave_something_to_measure() {
 
 #[test]
 fn links_of_a_site_to_itself_are_plain() {
-    let plan = read(&format!("{SMALL}[link]\njitter_ms = 5\nloss = 0.5\n")).unwrap().plans.remove(0);
+    let plan =
+        read(&format!("{SMALL}[link]\njitter_ms = 5\nloss = 0.5\n")).unwrap().plans.remove(0);
     let plain = |link: &Link| link.loss == 0.0 && link.jitter_ms == Distribution::ZERO;
     assert!((0..plan.sites()).all(|site| plain(plan.link(site, site))));
     assert!(!plain(plan.link(0, 1)));
@@ -488,13 +373,13 @@ proptest! {
     #[test]
     fn swapped_lines_never_panic(
         which in any::<prop::sample::Index>(),
-        swaps in proptest::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>()), 1..6),
+        swaps in proptest::collection::vec(any::<[prop::sample::Index; 2]>(), 1..6),
     ) {
         let sources = builtin();
         let text = &sources[which.index(sources.len())].text;
         let mut lines: Vec<&str> = text.lines().collect();
         let n = lines.len();
-        for (a, b) in swaps {
+        for [a, b] in swaps {
             lines.swap(a.index(n), b.index(n));
         }
         let _ = read(&lines.join("\n"));

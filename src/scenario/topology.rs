@@ -1,18 +1,15 @@
-//! Places and links: from region names to machines and the directed links between them.
+//! Places: from region names to machines, and from any name to the sites it means.
 //!
-//! A *site* is a replica or a client group. The delay of one direction between regions is half the
-//! round trip the matrix gives for it; within a zone and between the zones of a region, half the
-//! matrix's values for those. `[link]` says what all links are like otherwise, and each `[[links]]`
-//! entry, in order, changes some of them.
+//! A *site* is a replica or a client group. Links, faults and probes name sites in the same words,
+//! which are looked up here: nodes, client groups, regions, zones, and `clients`, `replicas`, `*`.
 
-use super::document::{Document, HostEntry, LinkEntry, ReplicaEntry};
-use super::plan::{ClientGroup, ClockError, Host, Link, Mix, Order};
-use super::regions::{Matrix, RTT_MAX_MS};
+use super::document::{Document, HostEntry, ReplicaEntry};
+use super::plan::{ClientGroup, ClockError, Host, Mix};
+use super::regions::Matrix;
 use super::source::Refusal;
 use super::vary::label_is_fit;
 use crate::distribution::Distribution;
 use crate::op::unknown;
-use crate::time::Duration;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use toml::Spanned;
@@ -21,8 +18,6 @@ use toml::Spanned;
 const SITES_MAX: usize = 256;
 /// Sessions of one scenario, all groups together.
 const SESSIONS_MAX: u32 = 1_000_000;
-/// Linux's smallest retransmission timeout for TCP, the default after a loss.
-const RETRANSMIT: Duration = Duration::millis(200);
 /// Words that select links and so cannot be names.
 const RESERVED: [&str; 3] = ["*", "clients", "replicas"];
 
@@ -228,7 +223,7 @@ impl Sites {
     }
 
     /// Region and zone of every site, in order.
-    fn addresses(&self) -> impl Iterator<Item = (usize, &str)> {
+    pub(super) fn addresses(&self) -> impl Iterator<Item = (usize, &str)> {
         let replicas = self.replicas.iter().map(|host| (host.region, host.zone.as_str()));
         replicas.chain(self.clients.iter().map(|group| (group.region, group.zone.as_str())))
     }
@@ -264,7 +259,8 @@ impl Sites {
         }
     }
 
-    /// The sites that a name, a region, a zone or one of the words `*`, `clients`, `replicas` means.
+    /// The sites that a name, a region, a zone or one of the words `*`, `clients`, `replicas`
+    /// means.
     pub(super) fn select(&self, text: &str) -> Result<Vec<usize>, String> {
         let (replicas, all) = (self.replicas.len(), self.count());
         match text {
@@ -298,125 +294,6 @@ impl Sites {
         }
         Ok(found)
     }
-
-    /// The directed links between all sites, row-major.
-    pub(super) fn links(&self, document: &Document, matrix: &Matrix) -> Result<Vec<Link>, Refusal> {
-        let addresses: Vec<(usize, &str)> = self.addresses().collect();
-        let index: Vec<usize> =
-            self.regions.iter().filter_map(|region| matrix.index(region).ok()).collect();
-        let base = |from: (usize, &str), to: (usize, &str)| {
-            if from.0 != to.0 {
-                matrix.one_way(index[from.0], index[to.0])
-            } else if from.1 != to.1 {
-                Duration::from_ms(matrix.cross_az_rtt_ms / 2.0)
-            } else {
-                Duration::from_ms(matrix.intra_az_rtt_ms / 2.0)
-            }
-        };
-        let mut links = Vec::with_capacity(addresses.len() * addresses.len());
-        for from in &addresses {
-            links.extend(addresses.iter().map(|to| still(base(*from, *to))));
-        }
-        for link in &mut links {
-            change(link, &document.link)?;
-        }
-        for entry in &document.links {
-            self.apply(entry, &mut links)?;
-        }
-        // A site's link to itself carries nothing; it stays plain so that nobody reads meaning into it.
-        for site in 0..addresses.len() {
-            links[site * addresses.len() + site] = still(Duration::ZERO);
-        }
-        Ok(links)
-    }
-
-    fn apply(
-        &self,
-        entry: &Spanned<super::document::LinkOverride>,
-        links: &mut [Link],
-    ) -> Result<(), Refusal> {
-        let written = entry.get_ref();
-        let side = |name: &Spanned<String>| {
-            self.select(name.get_ref()).map_err(|message| Refusal::at(name.span(), message))
-        };
-        let (from, to) = (side(&written.from)?, side(&written.to)?);
-        let base = match (&written.rtt_ms, &written.delay_ms) {
-            (Some(rtt), None) if written.both || from == to => Some(length(rtt, "rtt_ms", 0.5)?),
-            (Some(rtt), None) => {
-                let message = "rtt_ms is there and back: add both = true, or give delay_ms for one \
-                               direction";
-                return Err(Refusal::at(rtt.span(), message));
-            }
-            (None, Some(delay)) => Some(length(delay, "delay_ms", 1.0)?),
-            (None, None) => None,
-            (Some(_), Some(delay)) => {
-                let message = "rtt_ms and delay_ms contradict each other; give one of them";
-                return Err(Refusal::at(delay.span(), message));
-            }
-        };
-        let changes = written.entry();
-        for &a in &from {
-            for &b in &to {
-                let back = if written.both { vec![(a, b), (b, a)] } else { vec![(a, b)] };
-                for (x, y) in back {
-                    let link = &mut links[x * self.count() + y];
-                    link.base = base.unwrap_or(link.base);
-                    change(link, &changes)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn still(base: Duration) -> Link {
-    Link {
-        base,
-        jitter_ms: Distribution::ZERO,
-        jitter_factor: Distribution::Constant(1.0),
-        loss: 0.0,
-        retransmit: Some(RETRANSMIT),
-        bandwidth: None,
-        order: Order::Fifo,
-    }
-}
-
-fn length(ms: &Spanned<f64>, name: &str, share: f64) -> Result<Duration, Refusal> {
-    let value = *ms.get_ref();
-    if (0.0..=RTT_MAX_MS).contains(&value) {
-        return Ok(Duration::from_ms(value * share));
-    }
-    let message = format!("{name} is {value}; it must be from 0 to {RTT_MAX_MS} ms");
-    Err(Refusal::at(ms.span(), message))
-}
-
-fn change(link: &mut Link, entry: &LinkEntry) -> Result<(), Refusal> {
-    if let Some(jitter) = &entry.jitter_ms {
-        link.jitter_ms = jitter.clone();
-    }
-    if let Some(factor) = &entry.jitter_factor {
-        link.jitter_factor = factor.clone();
-    }
-    if let Some(loss) = &entry.loss {
-        link.loss = *loss.get_ref();
-        if !(0.0..1.0).contains(&link.loss) {
-            let message = format!("loss is {}; it must be from 0 to below 1", link.loss);
-            return Err(Refusal::at(loss.span(), message));
-        }
-    }
-    if let Some(retransmit) = entry.retransmit {
-        link.retransmit = retransmit.0;
-    }
-    if let Some(bandwidth) = &entry.bandwidth {
-        let value = *bandwidth.get_ref();
-        if !(value.is_finite() && value > 0.0) {
-            let message = format!("bandwidth is {value}; it must be above 0 bytes per second");
-            return Err(Refusal::at(bandwidth.span(), message));
-        }
-        link.bandwidth = Some(value);
-    }
-    link.order = entry.order.unwrap_or(link.order);
-    Ok(())
 }
 
 fn check_clock(clock: &Spanned<ClockError>) -> Result<ClockError, Refusal> {

@@ -1,14 +1,15 @@
 //! Axes: one scenario, many variants.
 //!
 //! An axis replaces values in the parsed document before it is given its meaning. The document is
-//! patched as a tree whose every value remembers where it was written, so a value that turns out wrong
-//! is reported at its own line under `[[vary]]`, and all other lines stay what they were.
+//! patched as a tree whose every value remembers where it was written, so a value that turns out
+//! wrong is reported at its own line under `[[vary]]`, and all other lines stay what they were.
 
 use super::document::OneOrMany;
 use super::plan::AxisPoint;
 use super::source::Refusal;
 use crate::op::unknown;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -57,6 +58,9 @@ struct Head {
     name: Spanned<String>,
     unit: Option<Spanned<String>>,
     set: Option<Spanned<OneOrMany>>,
+    /// Taken out before; listed so that a misspelled `values` finds it.
+    #[serde(rename = "values")]
+    _values: Option<IgnoredAny>,
 }
 
 /// Takes `[[vary]]` out of the document.
@@ -325,7 +329,8 @@ mod tests {
 
     #[test]
     fn axes_multiply_and_the_last_runs_fastest() {
-        let text = "a = 0\nb = 0\n[[vary]]\nname = 'x'\nunit = 'ms'\nvalues = [1, 2.50]\nset = 'a'\n\
+        let text = "a = 0\nb = 0\n\
+                    [[vary]]\nname = 'x'\nunit = 'ms'\nvalues = [1, 2.50]\nset = 'a'\n\
                     [[vary]]\nname = 'y'\nunit = 'op/s'\nvalues = [7, 8]\nset = ['b', 'c.d']\n";
         let labels: Vec<String> = expand(text).unwrap().into_iter().map(|v| v.0).collect();
         assert_eq!(labels, ["x=1ms,y=7", "x=1ms,y=8", "x=2.5ms,y=7", "x=2.5ms,y=8"]);

@@ -1,7 +1,7 @@
 //! Workloads: the YCSB presets, explicit shares, arrivals, and probes.
 //!
-//! The six mixes are those of YCSB's core workloads (Cooper et al., "Benchmarking Cloud Serving Systems
-//! with YCSB", SoCC 2010; files workloads/workloada to workloadf of its repository).
+//! The six mixes are those of YCSB's core workloads (Cooper et al., "Benchmarking Cloud Serving
+//! Systems with YCSB", SoCC 2010; files workloads/workloada to workloadf of its repository).
 
 use super::document::{ArrivalsEntry, ProbeEntry, WorkloadEntry};
 use super::plan::{Arrivals, KeyChoice, Mix, Probe};

@@ -96,10 +96,10 @@ fn comments(text: &str, gathered: &mut Gathered) -> Result<(), Wrong> {
         let wrong = |message| (Some(index + 1), message);
         match key {
             "intra_az_rtt_ms" => {
-                gathered.intra_az_rtt_ms = Some(number(key, value).map_err(wrong)?)
+                gathered.intra_az_rtt_ms = Some(number(key, value).map_err(wrong)?);
             }
             "cross_az_rtt_ms" => {
-                gathered.cross_az_rtt_ms = Some(number(key, value).map_err(wrong)?)
+                gathered.cross_az_rtt_ms = Some(number(key, value).map_err(wrong)?);
             }
             "symmetric" => {
                 gathered.symmetric = value.parse().map_err(|_| {
@@ -232,11 +232,8 @@ mod tests {
     fn tidy_rows_come_in_any_order_with_any_other_columns() {
         let text = "when,rtt_ms,dst,src\n1,10,b,a\n2,12,a,b\n3,4,a,a\n";
         let matrix = parse("m.csv", text).unwrap();
-        assert_eq!((matrix.rtt_ms(1, 0), matrix.rtt_ms(0, 1)), (10.0, 12.0));
-        assert_eq!(
-            matrix.regions,
-            ["b", "a"].map(String::from).as_slice().to_vec().into_iter().rev().collect::<Vec<_>>()
-        );
+        assert_eq!(matrix.regions, ["a", "b"]);
+        assert_eq!((matrix.rtt_ms(0, 1), matrix.rtt_ms(1, 0)), (10.0, 12.0));
     }
 
     #[test]

@@ -6,6 +6,9 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use toml::Spanned;
 
+/// To each region, how long.
+type Row = BTreeMap<Spanned<String>, Spanned<f64>>;
+
 /// The table as written.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -15,7 +18,7 @@ pub(in crate::scenario) struct MatrixTable {
     symmetric: bool,
     intra_az_rtt_ms: Option<Spanned<f64>>,
     cross_az_rtt_ms: Option<Spanned<f64>>,
-    rtt_ms: Spanned<BTreeMap<Spanned<String>, BTreeMap<Spanned<String>, Spanned<f64>>>>,
+    rtt_ms: Spanned<BTreeMap<Spanned<String>, Row>>,
 }
 
 /// Reads a file.
@@ -37,7 +40,8 @@ impl MatrixTable {
         };
         let span = self.rtt_ms.span();
         let rows = self.rtt_ms.into_inner();
-        // Maps are sorted by name; the order of a matrix is that in which the text names its regions.
+        // Maps are sorted by name; the order of a matrix is that in which the text names its
+        // regions.
         let mut first: BTreeMap<&str, usize> = BTreeMap::new();
         for (from, row) in &rows {
             for key in std::iter::once(from).chain(row.keys()) {
@@ -74,7 +78,7 @@ impl MatrixTable {
         };
         gathered.complete(name).map_err(|(from, _, message)| {
             // The row it belongs in, or else the table.
-            let row = rows.keys().find(|key| key.span().start == named[from].0);
+            let row = rows.keys().find(|key| key.get_ref() == named[from].1);
             Refusal::at(row.map_or(span, Spanned::span), message)
         })
     }
@@ -113,7 +117,10 @@ mod tests {
             ("[rtt_ms.a]\nb = 'x'\n", "m.toml:2: invalid type: string"),
             ("[rtt_ms]\n", "m.toml:1: rtt_ms names no region"),
             ("", "m.toml:1: missing key `rtt_ms`"),
-            ("intra_az = 1\n[rtt_ms.a]\n", "m.toml:1: unknown key `intra_az`; did you mean"),
+            (
+                "intra_az_rtt = 1\n[rtt_ms.a]\n",
+                "m.toml:1: unknown key `intra_az_rtt`; did you mean",
+            ),
             ("[rtt_ms.a]\nb = 1\nb = 2\n", "m.toml:3: duplicate key"),
         ] {
             let message = parse("m.toml", text).expect_err(text).to_string();

@@ -1,0 +1,139 @@
+//! Everything a scenario can get wrong, each in one sentence with its line.
+
+use super::{SMALL, read};
+
+/// Replaces `old` in the small scenario, or appends where `old` is empty, and expects this start.
+fn refused(old: &str, new: &str, expected: &str) {
+    let text = if old.is_empty() { format!("{SMALL}{new}") } else { SMALL.replace(old, new) };
+    assert_ne!(text, SMALL, "{old} is not in the text");
+    let message = read(&text).expect_err(new).to_string();
+    let expected = format!("tests/s.toml:{expected}");
+    assert!(message.starts_with(&expected), "\n{new}\n{message}\ninstead of\n{expected}");
+    assert!(!message.contains('\n'), "one sentence: {message}");
+}
+
+#[test]
+fn unknown_names_get_their_line_and_the_nearest_choice() {
+    for (old, new, expected) in [
+        ("analysis", "analisis", "2: unknown key `analisis`; did you mean `analysis`?"),
+        ("\"aws\"", "\"asw\"", "3: unknown region set `asw`; did you mean `aws`?"),
+        ("\"eu-west-1\"", "\"eu-wets-1\"", "4: unknown region `eu-wets-1`; did you mean `eu-west"),
+        ("region = \"us-east-1\"", "region = \"us-eats-1\"", "8: unknown region `us-eats-1`"),
+        ("\"raft\"", "\"rafd\"", "11: unknown protocol `rafd`; did you mean `raft`?"),
+        ("\"linearizable\"", "\"linearisable\"", "6: unknown level `linearisable`; did you mean"),
+        ("sessions", "sesions", "9: unknown key `sesions`; did you mean `sessions`?"),
+        ("", "keys = 'zipfan'\n", "14: unknown choice `zipfan`; did you mean `zipfian`?"),
+        ("", "[[links]]\nfrom = 'n9'\nto = 'n1'\n", "15: unknown place or node `n9`; did you mean"),
+        ("", "[[faults]]\ncrash = 'n5'\nstart = '1s'\nend = '2s'\n", "15: unknown replica `n5`"),
+        (
+            "",
+            "[[faults]]\ncut = [\n'n1', \n'eu-wst-1']\nstart = '1s'\nend = '2s'\n",
+            "17: unknown place or node `eu-wst-1`; did you mean `eu-west-1`?",
+        ),
+        ("", "[link]\njiter_ms = 1\n", "15: unknown key `jiter_ms`; did you mean `jitter_ms`?"),
+        ("", "[link]\njitter_ms = { lognorm = { median = 1, sigma = 1 } }\n", "15: unknown choice"),
+        (
+            "protocol = \"raft\"",
+            "protocol = \"raft\"\nconfig = { leder = 1 }",
+            "12: unknown key `led",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn impossible_values_get_their_line() {
+    let raft = "protocol = \"raft\"";
+    for (old, new, expected) in [
+        ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
+        ("sessions = 2", "sessions = 0", "9: sessions is 0"),
+        ("sessions = 2", "sessions = -1", "9: invalid value"),
+        ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
+        ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
+        ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
+        ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
+        ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
+        ("operations = 100", "operations = 0", "5: operations is 0"),
+        ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
+        ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
+        ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
+        ("operations = 100", "rounds = 100", "5: rounds does not fit"),
+        ("operations = 100\n", "", "9: the run has no length"),
+        ("operations = 100", "duration = \"1s\"\nwarm_up = \"1s\"", "6: warm_up is 1s"),
+        ("operations = 100", "operations = 1\ntimeout = \"0s\"", "6: timeout is 0"),
+        (
+            "operations = 100",
+            "operations = 1\ntimeout = \"1s\"\nattempt_timeout = \"2s\"",
+            "7: attempt_timeout is 2s, longer than the timeout of 1s",
+        ),
+        ("[\"linearizable\"]", "[]", "6: levels is empty"),
+        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
+        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
+        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
+        ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
+        (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
+            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
+        ),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
+            "12: any 3 needs 3 followers; there are 2",
+        ),
+        ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
+        ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
+        ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"n0\" }", "4: the name `n0` means"),
+        (
+            "\"eu-west-1\"",
+            "{ region = \"eu-west-1\", name = \"clients\" }",
+            "4: the name `clients`",
+        ),
+        ("\"eu-west-1\"", "\"eu-west-1/\"", "4: `eu-west-1/` is not a place"),
+        ("", "[replica]\nclock = { offset_ms = nan }\n", "15: clock.offset_ms is NaN"),
+        ("", "[replica]\ndisk_ms = -1\n", "15: a constant is -1"),
+        ("", "[link]\nloss = 1\n", "15: loss is 1"),
+        ("", "[link]\nbandwidth = 0\n", "15: bandwidth is 0"),
+        ("", "[link]\nretransmit = '0ms'\n", "15: retransmit must be above 0"),
+        ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\nrtt_ms = 3\n", "17: rtt_ms is there and back"),
+        ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\ndelay_ms = -3\n", "17: delay_ms is -3"),
+        ("", "[[faults]]\nstart = '1s'\nend = '2s'\n", "14: a fault needs either cut"),
+        ("", "[[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '2s'\n", "17: the fault ends at 2s"),
+        ("", "[[faults]]\ncut = ['*']\nstart = '1s'\nend = '2s'\n", "15: a cut must leave"),
+        (
+            "",
+            "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
+             [[faults]]\ncrash = 'n1'\nstart = '2s'\nend = '4s'\n",
+            "18: this fault starts at 2s, before the one that ends at 3s",
+        ),
+        ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
+        ("", "this is not toml\n", "14: "),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn a_wrong_value_of_an_axis_is_reported_where_the_axis_says_it() {
+    refused(
+        "",
+        "[[vary]]\nname = 'sessions'\nset = 'clients.0.sessions'\nvalues = [\n1,\n0,\n]\n",
+        "19: sessions is 0",
+    );
+    refused(
+        "",
+        "[[vary]]\nname = 'x'\nset = 'link.jiter_ms'\nvalues = [\n1,\n]\n",
+        "18: unknown key `jiter_ms`; did you mean `jitter_ms`?",
+    );
+}
+
+#[test]
+fn a_fault_after_the_end_is_refused() {
+    refused(
+        "operations = 100\n",
+        "duration = '1s'\nfaults = [{ crash = 'n0', start = '1s', end = '2s' }]\n",
+        "6: the fault starts at 1s, but the run lasts 1s",
+    );
+}
