@@ -14,7 +14,7 @@ use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
 use pacelc::scenario::plan::Plan;
 use pacelc::scenario::{Overrides, Source, load};
-use quorum_loop::{Geography, paused_tokio, reference, our_queue};
+use quorum_loop::{Geography, our_queue, paused_tokio, reference};
 use std::hint::black_box;
 
 /// Operations of one measured run.
@@ -160,33 +160,51 @@ fn contest(catalog: &Catalog, geography: &Geography) {
     let many = plan("primary-backup", "{ acknowledge = \"any 50\" }", 100, 64, OPERATIONS / 20);
     let contestant = |name, operations, run| Contestant { name, operations, run };
     interleaved(&[
-        contestant("reference: std BinaryHeap, tuples", OPERATIONS, Box::new(|seed| {
-            reference(geography, seed, OPERATIONS)
-        })),
-        contestant("our queue, same loop", OPERATIONS, Box::new(|seed| {
-            our_queue(geography, seed, OPERATIONS)
-        })),
-        contestant("simulator, primary-backup, any 2 of 4", OPERATIONS, Box::new(|seed| {
-            engine_run(catalog, &backup, seed)
-        })),
-        contestant("  with verdict, latency and staleness", OPERATIONS, Box::new(|seed| {
-            full_run(catalog, &backup, seed)
-        })),
-        contestant("simulator, raft of 5", OPERATIONS, Box::new(|seed| {
-            engine_run(catalog, &raft, seed)
-        })),
-        contestant("  with verdict, latency and staleness", OPERATIONS, Box::new(|seed| {
-            full_run(catalog, &raft, seed)
-        })),
-        contestant("simulator, raft of 5, 10,000 clients", OPERATIONS, Box::new(|seed| {
-            engine_run(catalog, &crowd, seed)
-        })),
-        contestant("simulator, 100 nodes, any 50", OPERATIONS / 20, Box::new(|seed| {
-            engine_run(catalog, &many, seed)
-        })),
-        contestant("tokio, paused clock, sleep per message", TOKIO_OPERATIONS, Box::new(|seed| {
-            paused_tokio(geography, seed, TOKIO_OPERATIONS)
-        })),
+        contestant(
+            "reference: std BinaryHeap, tuples",
+            OPERATIONS,
+            Box::new(|seed| reference(geography, seed, OPERATIONS)),
+        ),
+        contestant(
+            "our queue, same loop",
+            OPERATIONS,
+            Box::new(|seed| our_queue(geography, seed, OPERATIONS)),
+        ),
+        contestant(
+            "simulator, primary-backup, any 2 of 4",
+            OPERATIONS,
+            Box::new(|seed| engine_run(catalog, &backup, seed)),
+        ),
+        contestant(
+            "  with verdict, latency and staleness",
+            OPERATIONS,
+            Box::new(|seed| full_run(catalog, &backup, seed)),
+        ),
+        contestant(
+            "simulator, raft of 5",
+            OPERATIONS,
+            Box::new(|seed| engine_run(catalog, &raft, seed)),
+        ),
+        contestant(
+            "  with verdict, latency and staleness",
+            OPERATIONS,
+            Box::new(|seed| full_run(catalog, &raft, seed)),
+        ),
+        contestant(
+            "simulator, raft of 5, 10,000 clients",
+            OPERATIONS,
+            Box::new(|seed| engine_run(catalog, &crowd, seed)),
+        ),
+        contestant(
+            "simulator, 100 nodes, any 50",
+            OPERATIONS / 20,
+            Box::new(|seed| engine_run(catalog, &many, seed)),
+        ),
+        contestant(
+            "tokio, paused clock, sleep per message",
+            TOKIO_OPERATIONS,
+            Box::new(|seed| paused_tokio(geography, seed, TOKIO_OPERATIONS)),
+        ),
     ]);
 }
 

@@ -1,10 +1,10 @@
 //! Placeholder: the tour is written when the pipeline stands.
 
 pub mod analysis;
+pub mod catalog;
 pub mod distribution;
 pub mod guarantee;
 pub mod history;
-pub mod world;
 pub mod op;
 pub mod protocol;
 pub mod report;
@@ -12,4 +12,4 @@ pub mod results;
 pub mod rng;
 pub mod scenario;
 pub mod time;
-pub mod catalog;
+pub mod world;

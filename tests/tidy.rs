@@ -16,13 +16,19 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("protocol", &BASE),
     ("scenario", &BASE),
     ("history", &BASE),
-    ("world", &["time", "rng", "distribution", "op", "guarantee", "protocol", "scenario", "history"]),
+    (
+        "world",
+        &["time", "rng", "distribution", "op", "guarantee", "protocol", "scenario", "history"],
+    ),
     ("analysis", &["time", "rng", "distribution", "op", "guarantee", "history"]),
     (
         "results",
         &["time", "rng", "distribution", "op", "guarantee", "scenario", "history", "analysis"],
     ),
-    ("report", &["time", "rng", "distribution", "op", "guarantee", "history", "analysis", "results"]),
+    (
+        "report",
+        &["time", "rng", "distribution", "op", "guarantee", "history", "analysis", "results"],
+    ),
 ];
 const BASE: [&str; 5] = ["time", "rng", "distribution", "op", "guarantee"];
 /// Above the pipeline: these see everything below, in this order.
@@ -148,7 +154,8 @@ fn functions(text: &str) -> Vec<(String, usize)> {
         let code = line.trim_start();
         let Some(at) = code.find("fn ") else { continue };
         let head = &code[..at];
-        if !head.split_whitespace().all(|w| w.starts_with("pub") || ["const", "async"].contains(&w)) {
+        if !head.split_whitespace().all(|w| w.starts_with("pub") || ["const", "async"].contains(&w))
+        {
             continue;
         }
         let indent = line.len() - code.len();
@@ -219,7 +226,8 @@ fn dependencies_have_allowed_licences() {
         // One alternative of each `AND` part must be allowed; exceptions only widen a licence.
         let parts = licence.replace(['(', ')'], "").replace('/', " OR ");
         let allowed = parts.split(" AND ").all(|part| {
-            part.split(" OR ").any(|l| ALLOWED.contains(&l.split(" WITH ").next().unwrap_or(l).trim()))
+            part.split(" OR ")
+                .any(|l| ALLOWED.contains(&l.split(" WITH ").next().unwrap_or(l).trim()))
         });
         assert!(allowed, "{} is {licence}", package["name"]);
     }

@@ -39,7 +39,9 @@ impl Session {
         let Request { id: op, key, .. } = request;
         let msg = match request.op {
             Op::Write(value) => Msg::Write(Command { key, value, client: self.env.me, op }),
-            Op::Read => Msg::Read(ReadRequest { op, key, count: 0, need: self.need(request.level) }),
+            Op::Read => {
+                Msg::Read(ReadRequest { op, key, count: 0, need: self.need(request.level) })
+            }
             Op::Scan(count) => {
                 Msg::Read(ReadRequest { op, key, count, need: self.need(request.level) })
             }

@@ -79,9 +79,7 @@ mod defaults {
 
 /// A place in the primary's order: an index within an epoch. A new epoch begins when the primary
 /// restarts, because what it had not synced may be gone.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Token {
     /// Restarts of the primary.
     pub epoch: u32,
@@ -245,7 +243,9 @@ impl Protocol for PrimaryBackup {
             Level::Bounded(age) => {
                 ("nearest replica if young enough, else primary", Guarantee::BoundedStaleness(age))
             }
-            Level::Session => ("nearest replica, waits for the session's token", Guarantee::Session),
+            Level::Session => {
+                ("nearest replica, waits for the session's token", Guarantee::Session)
+            }
             Level::ReadYourWrites => {
                 ("nearest replica, waits for the session's writes", Guarantee::ReadYourWrites)
             }

@@ -55,7 +55,10 @@ struct Session {
 enum Pace {
     Closed(Sampler),
     /// Mean gap of one session in nanoseconds, and whether gaps are exponential.
-    Open { gap_ns: f64, poisson: bool },
+    Open {
+        gap_ns: f64,
+        poisson: bool,
+    },
 }
 
 /// The state of all clients' work.
@@ -273,7 +276,8 @@ impl Load {
         let Some(rounds) = self.probe.as_mut() else { return };
         if client == rounds.writer && took_effect {
             rounds.waiting = rounds.readers.len();
-            let wake = |(client, offset): &(u32, Duration)| Wake { client: *client, at: now + *offset };
+            let wake =
+                |(client, offset): &(u32, Duration)| Wake { client: *client, at: now + *offset };
             self.wakes.extend(rounds.readers.iter().map(wake));
         } else if client != rounds.writer {
             rounds.waiting -= 1;
@@ -293,7 +297,8 @@ fn sessions_of(plan: &Plan, group: usize) -> u32 {
 }
 
 fn pace(mix: &Mix, sessions: u32) -> Pace {
-    let open = |rate: f64, poisson| Pace::Open { gap_ns: f64::from(sessions) * 1e9 / rate, poisson };
+    let open =
+        |rate: f64, poisson| Pace::Open { gap_ns: f64::from(sessions) * 1e9 / rate, poisson };
     match &mix.arrivals {
         Arrivals::Closed { think_ms } => Pace::Closed(Sampler::new(think_ms)),
         Arrivals::Poisson { rate } => open(*rate, true),

@@ -52,15 +52,15 @@ impl Network {
     pub(super) fn new(plan: &Plan, site_of: Vec<u32>, seed: u64) -> Self {
         let mut distributions: Vec<&Distribution> = Vec::new();
         let mut samplers: Vec<Sampler> = Vec::new();
-        let mut compiled = |distribution| match distributions.iter().position(|d| *d == distribution)
-        {
-            Some(known) => known as u32,
-            None => {
-                distributions.push(distribution);
-                samplers.push(Sampler::new(distribution));
-                (samplers.len() - 1) as u32
-            }
-        };
+        let mut compiled =
+            |distribution| match distributions.iter().position(|d| *d == distribution) {
+                Some(known) => known as u32,
+                None => {
+                    distributions.push(distribution);
+                    samplers.push(Sampler::new(distribution));
+                    (samplers.len() - 1) as u32
+                }
+            };
         let indexes: Vec<(u32, u32)> = (plan.links.iter())
             .map(|link| (compiled(&link.jitter_ms), compiled(&link.jitter_factor)))
             .collect();
@@ -98,12 +98,18 @@ impl Network {
 
     /// When a message of `size` bytes sent now arrives; `None` if it is lost.
     #[inline]
-    pub(super) fn send(&mut self, now: Instant, from: NodeId, to: NodeId, size: u32) -> Option<Instant> {
+    pub(super) fn send(
+        &mut self,
+        now: Instant,
+        from: NodeId,
+        to: NodeId,
+        size: u32,
+    ) -> Option<Instant> {
         if self.is_cut(from, to) {
             return None;
         }
-        let pair = self.site_of[from.index()] as usize * self.sites
-            + self.site_of[to.index()] as usize;
+        let pair =
+            self.site_of[from.index()] as usize * self.sites + self.site_of[to.index()] as usize;
         let wire = &self.wires[pair];
         let mut departs = now;
         if wire.byte_ns > 0.0 {
@@ -156,12 +162,12 @@ impl Network {
 
 impl Wire {
     fn new(link: &Link, jitter: u32, factor: u32, samplers: &[Sampler]) -> Self {
-        let constants = (
-            samplers[factor as usize].constant(),
-            samplers[jitter as usize].constant(),
-        );
+        let constants =
+            (samplers[factor as usize].constant(), samplers[jitter as usize].constant());
         let constant = match constants {
-            (Some(factor), Some(jitter)) => Some(link.base.scale(factor) + Duration::from_ms(jitter)),
+            (Some(factor), Some(jitter)) => {
+                Some(link.base.scale(factor) + Duration::from_ms(jitter))
+            }
             _ => None,
         };
         Self {
