@@ -78,6 +78,8 @@ pub(super) struct Net {
     pub(super) loss: f64,
     pub(super) jitter: u64,
     pub(super) duplicates: f64,
+    /// The clients' attempt timeout.
+    pub(super) attempt: Duration,
     pub(super) sent: u64,
     pub(super) asked: Vec<Asked>,
     /// Decided writes, in the order they were decided.
@@ -110,6 +112,7 @@ impl Net {
             loss: 0.0,
             jitter: 0,
             duplicates: 0.0,
+            attempt: Duration::millis(500),
             sent: 0,
             asked: Vec::new(),
             commits: Vec::new(),
@@ -129,6 +132,13 @@ impl Net {
     /// Gives replica `node` this clock; before [`Net::boot`].
     pub(super) fn clock(&mut self, node: usize, clock: Clock) {
         self.processes[node].clock = clock;
+    }
+
+    /// Gives every process another stream of random numbers; before [`Net::boot`].
+    pub(super) fn seed(&mut self, seed: u64) {
+        for (p, process) in self.processes.iter_mut().enumerate() {
+            process.rng = Rng::stream(seed, "node", p as u64);
+        }
     }
 
     /// Starts everybody.
@@ -153,7 +163,7 @@ impl Net {
             nearest: self.geometry.nearest(me).into(),
             keys: 4,
             first_boot,
-            attempt_timeout: Duration::millis(500),
+            attempt_timeout: self.attempt,
         }
     }
 
