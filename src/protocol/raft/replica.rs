@@ -178,13 +178,13 @@ impl crate::protocol::Replica<Raft> for Replica {
             Msg::Ask { request, token } => self.on_ask(from, request, token, cx),
             Msg::Append(append) => self.on_append(from, append, cx),
             Msg::Appended { term, matched, beat } => {
-                self.on_appended(from, term, matched, beat, cx)
+                self.on_appended(from, term, matched, beat, cx);
             }
             Msg::Commit { term, commit, fresh } => self.on_commit(from, term, commit, fresh, cx),
             Msg::Mismatch { term, hint, beat } => self.on_mismatch(from, term, hint, beat, cx),
             Msg::RequestVote { term, last, pre: true } => self.on_pre_vote(from, term, last, cx),
             Msg::RequestVote { term, last, pre: false } => {
-                self.on_vote_request(from, term, last, cx)
+                self.on_vote_request(from, term, last, cx);
             }
             Msg::Vote { term, granted, pre } => self.on_vote(from, term, granted, pre, cx),
             Msg::Install { term, beat, image } => self.on_install(from, term, beat, *image, cx),

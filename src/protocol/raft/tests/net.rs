@@ -78,6 +78,8 @@ pub(super) struct Net {
     pub(super) loss: f64,
     pub(super) jitter: u64,
     pub(super) duplicates: f64,
+    /// The clients' attempt timeout.
+    pub(super) attempt: Duration,
     pub(super) sent: u64,
     pub(super) asked: Vec<Asked>,
     /// Decided writes, in the order they were decided.
@@ -110,6 +112,7 @@ impl Net {
             loss: 0.0,
             jitter: 0,
             duplicates: 0.0,
+            attempt: Duration::millis(500),
             sent: 0,
             asked: Vec::new(),
             commits: Vec::new(),
@@ -129,6 +132,13 @@ impl Net {
     /// Gives replica `node` this clock; before [`Net::boot`].
     pub(super) fn clock(&mut self, node: usize, clock: Clock) {
         self.processes[node].clock = clock;
+    }
+
+    /// Gives every process another stream of random numbers; before [`Net::boot`].
+    pub(super) fn seed(&mut self, seed: u64) {
+        for (p, process) in self.processes.iter_mut().enumerate() {
+            process.rng = Rng::stream(seed, "node", p as u64);
+        }
     }
 
     /// Starts everybody.
@@ -153,7 +163,7 @@ impl Net {
             nearest: self.geometry.nearest(me).into(),
             keys: 4,
             first_boot,
-            attempt_timeout: Duration::millis(500),
+            attempt_timeout: self.attempt,
         }
     }
 
@@ -182,7 +192,7 @@ impl Net {
         id = id.max(self.processes[p].durable.0);
         for effect in queue.drain(..) {
             match effect {
-                Effect::Send { to, msg } => self.send(NodeId(p as u32), to, msg),
+                Effect::Send { to, msg } => self.send(NodeId(p as u32), to, &msg),
                 Effect::SetTimer(timer, after) => self.arm(p, timer, after),
                 Effect::CancelTimer(timer) => _ = self.processes[p].timers.remove(&timer),
                 Effect::Persist(record) => {
@@ -234,11 +244,13 @@ impl Net {
         self.processes[node].timers.insert(timer, self.sequence);
     }
 
-    fn send(&mut self, from: NodeId, to: NodeId, msg: Msg) {
+    fn send(&mut self, from: NodeId, to: NodeId, msg: &Msg) {
         assert_ne!(from, to, "nobody writes to itself");
-        let json = serde_json::to_vec(&msg).expect("a message can be written");
-        let msg = serde_json::from_slice(&json).expect("and read");
         self.sent += 1;
+        if self.sent.is_multiple_of(64) {
+            let json = serde_json::to_vec(msg).expect("a message can be written");
+            assert_eq!(serde_json::from_slice::<Msg>(&json).expect("and read"), *msg);
+        }
         self.installs += u64::from(matches!(msg, Msg::Install { .. }));
         let link = from.index() * self.geometry.processes + to.index();
         let copies = 1 + u32::from(self.duplicates > 0.0 && self.rng.unit() < self.duplicates);
@@ -248,7 +260,7 @@ impl Net {
             }
             let extra = if self.jitter > 0 { self.rng.below(self.jitter) } else { 0 };
             let delay = self.geometry.one_way[link].0 + extra;
-            self.schedule(delay, Event::Deliver { from, to, msg: Msg::clone(&msg) });
+            self.schedule(delay, Event::Deliver { from, to, msg: msg.clone() });
         }
     }
 

@@ -1,0 +1,236 @@
+//! One replica of three or five, told by hand what happens: interleavings that networks rarely make.
+
+use super::super::log::{Entry, Position, Term};
+use super::super::replica::{Replica, Role};
+use super::super::{Append, Beat, Config, Msg, Raft, Record, Timer};
+use crate::op::{Key, Level, NodeId, Op, OpId, Request, Value};
+use crate::protocol::parts::table::Command;
+use crate::protocol::{Cx, Effect, Effects, Env, Replica as _, ReplicaCx, WriteId};
+use crate::rng::Rng;
+use crate::time::{Duration, LocalTime};
+use std::sync::Arc;
+
+struct Solo {
+    replica: Replica,
+    effects: Effects<Raft>,
+    rng: Rng,
+    now: LocalTime,
+}
+
+impl Solo {
+    /// Replica 0 of `replicas`, back from a crash with these records.
+    fn recover(replicas: u32, records: &[Record], config: Config) -> Self {
+        let env = Env {
+            me: NodeId(0),
+            replicas,
+            config: Arc::new(config),
+            nearest: (0..replicas).map(NodeId).collect(),
+            keys: 4,
+            first_boot: false,
+            attempt_timeout: Duration::secs(1),
+        };
+        let mut effects = Effects::default();
+        effects.next_write = WriteId(records.len() as u64 + 1);
+        let mut rng = Rng::stream(1, "node", 0);
+        let now = LocalTime(0);
+        let mut cx = ReplicaCx(Cx::new(&mut effects, &mut rng, now));
+        let replica = Replica::recover(env, records, &mut cx);
+        Self { replica, effects, rng, now }
+    }
+
+    /// Does something to the replica and returns what it sent.
+    fn act(
+        &mut self,
+        act: impl FnOnce(&mut Replica, &mut ReplicaCx<'_, Raft>),
+    ) -> Vec<(NodeId, Msg)> {
+        self.effects.queue.clear();
+        let mut cx = ReplicaCx(Cx::new(&mut self.effects, &mut self.rng, self.now));
+        act(&mut self.replica, &mut cx);
+        let sends = self.effects.queue.iter().filter_map(|effect| match effect {
+            Effect::Send { to, msg } => Some((*to, msg.clone())),
+            _ => None,
+        });
+        sends.collect()
+    }
+
+    fn hears(&mut self, from: u32, msg: Msg) -> Vec<(NodeId, Msg)> {
+        self.act(|replica, cx| replica.on_message(NodeId(from), msg, cx))
+    }
+
+    fn disk_has_everything(&mut self) -> Vec<(NodeId, Msg)> {
+        let upto = WriteId(self.effects.next_write.0 - 1);
+        self.act(|replica, cx| replica.on_durable(upto, cx))
+    }
+
+    /// Lets its patience end and replicas 1, 2, .. up to a majority vote for it.
+    fn elect(&mut self) {
+        self.now = self.now + Duration::secs(10);
+        self.act(|replica, cx| replica.on_timer(Timer::Election, cx));
+        let term = self.replica.term.next();
+        for voter in 1..self.replica.majority() as u32 {
+            self.hears(voter, Msg::Vote { term, granted: true, pre: true });
+        }
+        self.disk_has_everything();
+        for voter in 1..self.replica.majority() as u32 {
+            self.hears(voter, Msg::Vote { term, granted: true, pre: false });
+        }
+        assert_eq!((self.replica.role, self.replica.term), (Role::Leader, term));
+    }
+
+    fn appended(&self, matched: u64) -> Msg {
+        Msg::Appended { term: self.replica.term, matched, beat: Beat::default() }
+    }
+}
+
+fn write(term: u32, value: u32) -> Entry {
+    let command = Command { key: Key(0), value: Value(value), client: NodeId(9), op: OpId(value) };
+    Entry { term: Term(term), command: Some(command) }
+}
+
+fn record(index: u64, entry: Entry) -> Record {
+    Record::Entry { index, entry }
+}
+
+fn at(term: u32, index: u64) -> Position {
+    Position { term: Term(term), index }
+}
+
+fn append(term: u32, prev: Position, entry: Entry, commit: u64) -> Msg {
+    Msg::Append(Append {
+        term: Term(term),
+        prev,
+        commit,
+        beat: Beat::default(),
+        fresh: Some(LocalTime(5)),
+        entries: [entry].into_iter().collect(),
+    })
+}
+
+#[test]
+fn an_entry_of_an_earlier_term_is_committed_by_one_of_this_term_only() {
+    // Figure 8 of the Raft paper: (c) has entry 2 of term 2 on a majority, and (d) loses it.
+    let mut solo = Solo::recover(
+        5,
+        &[
+            Record::HardState { term: Term(3), vote: None },
+            record(1, write(1, 1)),
+            record(2, write(2, 2)),
+        ],
+        Config::default(),
+    );
+    solo.elect();
+    solo.disk_has_everything();
+    for follower in [1, 2, 3, 4] {
+        solo.hears(follower, solo.appended(2));
+    }
+    assert_eq!(solo.replica.commit, 0);
+    solo.hears(1, solo.appended(3));
+    let answers = solo.hears(2, solo.appended(3));
+    assert_eq!(solo.replica.commit, 3);
+    let written = answers.iter().filter(|(to, _)| *to == NodeId(9)).count();
+    assert_eq!(written, 2, "and then their clients hear of both");
+}
+
+#[test]
+fn no_vote_for_a_shorter_log_and_none_before_it_is_on_disk() {
+    let records = [Record::HardState { term: Term(1), vote: None }, record(1, write(1, 1))];
+    let mut solo = Solo::recover(3, &records, Config::default());
+    solo.now = solo.now + Duration::secs(1);
+    let request = |term, last| Msg::RequestVote { term: Term(term), last, pre: false };
+    let refused = [(NodeId(1), Msg::Vote { term: Term(2), granted: false, pre: false })];
+    assert_eq!(solo.hears(1, request(2, Position::default())), refused);
+    assert_eq!(solo.hears(2, request(2, at(1, 1))), []);
+    let granted = [(NodeId(2), Msg::Vote { term: Term(2), granted: true, pre: false })];
+    assert_eq!(solo.disk_has_everything(), granted);
+    // Asked again by the same, yes again; by another, no.
+    assert_eq!(solo.hears(2, request(2, at(1, 1))), granted);
+    assert_eq!(solo.hears(1, request(2, at(1, 9))), refused);
+}
+
+#[test]
+fn an_append_is_acknowledged_once_it_is_on_disk_and_a_heartbeat_at_once() {
+    let mut solo = Solo::recover(3, &[], Config::default());
+    assert_eq!(solo.hears(1, append(1, at(0, 0), write(1, 1), 0)), []);
+    let heartbeat = |round| {
+        let beat = Beat { round, sent: LocalTime(round) };
+        let (term, prev, commit, fresh) = (Term(1), at(1, 1), 0, None);
+        let entries = arrayvec::ArrayVec::new();
+        Msg::Append(Append { term, prev, commit, beat, fresh, entries })
+    };
+    let answer = |matched, round| {
+        let beat = Beat { round, sent: LocalTime(round) };
+        [(NodeId(1), Msg::Appended { term: Term(1), matched, beat })]
+    };
+    assert_eq!(solo.hears(1, heartbeat(7)), answer(0, 7), "nothing is on disk yet");
+    assert_eq!(solo.disk_has_everything(), answer(1, 7));
+    assert_eq!(solo.hears(1, heartbeat(8)), answer(1, 8));
+}
+
+#[test]
+fn a_follower_that_lacks_what_was_committed_is_not_fresh() {
+    let mut solo = Solo::recover(3, &[], Config::default());
+    solo.hears(1, append(1, at(0, 0), write(1, 1), 2));
+    assert_eq!((solo.replica.commit, solo.replica.fresh), (1, None));
+    solo.hears(1, append(1, at(1, 1), write(1, 2), 2));
+    assert_eq!((solo.replica.commit, solo.replica.fresh), (2, Some(LocalTime(5))));
+}
+
+#[test]
+fn a_bounded_read_allows_for_the_error_of_the_clocks() {
+    let mut solo = Solo::recover(3, &[], Config { max_drift_ppm: 0, ..Config::default() });
+    solo.hears(1, append(1, at(0, 0), write(1, 1), 1));
+    let read = |age| {
+        let level = Level::Bounded(Duration::millis(age));
+        Msg::Ask { request: Request { id: OpId(3), key: Key(0), op: Op::Read, level }, token: 0 }
+    };
+    // The stamp says 5 ns, and clocks are at most 10 ms apart.
+    solo.now = LocalTime(5) + Duration::millis(90);
+    assert!(matches!(solo.hears(9, read(100))[..], [(NodeId(9), Msg::Reply { .. })]));
+    assert!(matches!(solo.hears(9, read(99))[..], [(NodeId(9), Msg::Redirect { .. })]));
+}
+
+#[test]
+fn the_old_log_goes_when_the_entries_after_the_snapshot_are_on_disk_too() {
+    let config = Config { snapshot_every: 2, ..Config::default() };
+    let mut solo = Solo::recover(3, &[], config);
+    for index in 1..=3 {
+        let prev = at(u32::from(index > 1), index - 1);
+        solo.hears(1, append(1, prev, write(1, index as u32), index - 1));
+    }
+    let records: Vec<Record> = solo.effects.queue.iter().filter_map(persisted).collect();
+    let [Record::Entry { index: 3, .. }, snapshot, Record::Entry { index: 3, .. }] = &records[..]
+    else {
+        panic!("{records:?}")
+    };
+    assert!(matches!(snapshot, Record::Snapshot { image, .. } if image.last == at(1, 2)));
+    let truncates = |solo: &Solo| {
+        let mut effects = solo.effects.queue.iter();
+        effects.any(|effect| matches!(effect, Effect::Truncate(_)))
+    };
+    let tail = WriteId(solo.effects.next_write.0 - 1);
+    solo.act(|replica, cx| replica.on_durable(WriteId(tail.0 - 1), cx));
+    assert!(!truncates(&solo));
+    solo.act(|replica, cx| replica.on_durable(tail, cx));
+    assert!(truncates(&solo));
+}
+
+fn persisted(effect: &Effect<Raft>) -> Option<Record> {
+    match effect {
+        Effect::Persist(record) => Some(record.clone()),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_snapshot_record_carries_the_term_and_the_vote() {
+    let config = Config { snapshot_every: 1, ..Config::default() };
+    let mut solo = Solo::recover(3, &[], config.clone());
+    solo.elect();
+    solo.disk_has_everything();
+    solo.hears(1, solo.appended(1));
+    let records: Vec<Record> = solo.effects.queue.iter().filter_map(persisted).collect();
+    assert_eq!(records.len(), 1);
+    let again = Solo::recover(3, &records, config);
+    assert_eq!((again.replica.term, again.replica.vote), (Term(1), Some(NodeId(0))));
+    assert_eq!((again.replica.commit, again.replica.log.last()), (1, at(1, 1)));
+}
