@@ -1,0 +1,289 @@
+//! Latency against a scenario's numeric axis: injected round-trip time, rate, disk.
+//!
+//! Against `rtt` the slope of the least-squares line is the number of round trips an operation takes,
+//! printed beside that of the closed form; the fit is the one thing the report computes from rows.
+
+use super::super::Row;
+use super::super::number;
+use super::super::theme::{Ink, Shape, Style, size, verdict};
+use super::super::view::{Cell, Scenario};
+use super::axis::Axis;
+use super::svg::{At, Frame, Layout, WIDTH, inline, line, mark};
+use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
+
+pub(super) const CHART: Chart = Chart {
+    name: "axis",
+    title: "Against the axis",
+    reading: "Points are measured medians of the healthy phase, all client regions; a dotted line is \
+              the closed form without jitter or queueing. Against `rtt` the solid line is the \
+              least-squares fit and its slope is the number of round trips.",
+    draw,
+};
+
+/// A straight line: value at 0 and slope.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Fit {
+    at_zero: f64,
+    slope: f64,
+}
+
+/// Ordinary least squares; `None` with fewer than two different places.
+fn fit(points: &[(f64, f64)]) -> Option<Fit> {
+    let n = points.len() as f64;
+    let mean = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / n;
+    let (x, y) = (mean(|p| p.0), mean(|p| p.1));
+    let spread: f64 = points.iter().map(|p| (p.0 - x) * (p.0 - x)).sum();
+    let common: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
+    let slope = common / spread;
+    (points.len() >= 2 && slope.is_finite()).then(|| Fit { at_zero: y - slope * x, slope })
+}
+
+/// One line of a panel: a mode at a level, or a mode alone where levels do not matter.
+struct Series<'a> {
+    label: String,
+    ink: Ink,
+    rows: Vec<(f64, &'a Row)>,
+}
+
+fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+    let (axis, unit) = scenario.axis()?;
+    let mut drawing = Drawing::default();
+    let round_trips = axis == "rtt" && unit == "ms";
+    let cells = scenario.cells();
+    let mut lines: Vec<String> = Vec::new();
+    for (op, level) in
+        scenario.levels.iter().map(|l| ("read", Some(*l))).chain(std::iter::once(("write", None)))
+    {
+        let series = series(scenario, &cells, op, level);
+        let title = level.map_or_else(|| "Writes".to_owned(), |l| format!("Reads, {l}"));
+        let about = format!("{title}: median latency against {axis} in {}", scenario.name);
+        let Some(svg) = latency(&series, (axis, unit), round_trips, &about) else { continue };
+        drawing.panels.push(Panel { title, svg, width: WIDTH });
+        if round_trips {
+            lines.extend(series.iter().filter_map(|s| describe(s, op)));
+        }
+    }
+    if let Some(panel) = staleness(scenario, &cells, (axis, unit)) {
+        drawing.panels.push(panel);
+    }
+    let modes: Vec<&str> = scenario.modes.iter().map(|m| m.0).collect();
+    drawing.keys = mode_keys(scenario, &modes, KeyMark::Line);
+    let theory = |r: &&Row| r.theory_ms.is_some() && r.axis_at.is_some();
+    if scenario.rows.iter().any(|r| theory(&r)) {
+        let label = "closed form".to_owned();
+        drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Dots, label });
+    }
+    drawing.remark = lines.join("\n");
+    (!drawing.panels.is_empty()).then_some(drawing)
+}
+
+fn series<'a>(
+    scenario: &Scenario<'a>,
+    cells: &[Cell<'a>],
+    op: &str,
+    level: Option<&str>,
+) -> Vec<Series<'a>> {
+    let mut all = Vec::new();
+    for (mode, ink) in &scenario.modes {
+        let of_mode = |c: &&Cell<'a>| c.head.system == *mode;
+        let first = cells.iter().find(of_mode).map(|c| c.head.level.as_str());
+        let wanted = level.or(first);
+        let mut rows: Vec<(f64, &Row)> = cells
+            .iter()
+            .filter(of_mode)
+            .filter(|c| Some(c.head.level.as_str()) == wanted)
+            .filter_map(|c| Some((c.head.axis_at?, c.healthy(op)?)))
+            .filter(|(at, row)| at.is_finite() && row.p50_ms.is_finite())
+            .collect();
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if !rows.is_empty() {
+            all.push(Series { label: (*mode).to_owned(), ink: *ink, rows });
+        }
+    }
+    all
+}
+
+/// `raft: 1.00 round trips a write + 0.4 ms; closed form 1`.
+fn describe(series: &Series<'_>, op: &str) -> Option<String> {
+    let points: Vec<(f64, f64)> = series.rows.iter().map(|(x, r)| (*x, r.p50_ms)).collect();
+    let fit = fit(&points)?;
+    let row = series.rows.first()?.1;
+    let theory: Vec<(f64, f64)> =
+        series.rows.iter().filter_map(|(x, r)| Some((*x, r.theory_ms?))).collect();
+    let closed = self::fit(&theory).map(|f| format!("; closed form {:.2}", tidy(f.slope)));
+    let level = if op == "read" { format!(" {}", row.level) } else { String::new() };
+    Some(format!(
+        "{}{level}: {:.2} round trips a {op} + {}{} (promise {}: {})",
+        series.label,
+        tidy(fit.slope),
+        number::ms(fit.at_zero),
+        closed.unwrap_or_default(),
+        row.promise,
+        series.rows.iter().map(|r| verdict(r.1.verdict)).max_by_key(|v| v.1 == "✗")?.0
+    ))
+}
+
+/// No "-0.00".
+fn tidy(slope: f64) -> f64 {
+    if slope.abs() < 0.005 { 0.0 } else { slope }
+}
+
+fn latency(
+    series: &[Series<'_>],
+    (axis, unit): (&str, &str),
+    fitted: bool,
+    about: &str,
+) -> Option<String> {
+    let xs = || series.iter().flat_map(|s| s.rows.iter().map(|r| r.0));
+    let ys = || {
+        series
+            .iter()
+            .flat_map(|s| s.rows.iter().flat_map(|r| [r.1.p50_ms, r.1.theory_ms.unwrap_or(0.0)]))
+            .filter(|y| y.is_finite())
+    };
+    let x = x_axis(xs(), fitted)?;
+    let high = ys().fold(0.0, f64::max);
+    let y = if fitted {
+        Axis::linear([0.0, high * 1.06], number::tick_ms)?
+    } else {
+        Axis::log(ys(), number::tick_ms)?
+    };
+    let height = 430;
+    inline((WIDTH, height), about, |area, tips| {
+        let x_title = x_title(axis, unit);
+        let outer = (0, 0, WIDTH, height);
+        let layout = Layout { outer, x: Some(&x_title), y: "latency, p50", left: 104 };
+        let frame = Frame::new(area, x, y, layout)?;
+        for s in series {
+            let theory: Vec<At> =
+                s.rows.iter().filter_map(|(x, r)| Some(frame.at(*x, r.theory_ms?))).collect();
+            line(area, &theory, s.ink.styled(Style::Dotted), 3)?;
+            let points: Vec<(f64, f64)> = s.rows.iter().map(|(x, r)| (*x, r.p50_ms)).collect();
+            match fit(&points).filter(|_| fitted) {
+                Some(fit) => {
+                    let at = |x: f64| frame.at(x, fit.at_zero + fit.slope * x);
+                    let (first, last) = (points[0].0, points[points.len() - 1].0);
+                    line(area, &[at(first), at(last)], s.ink, 3)?;
+                }
+                None => {
+                    let path: Vec<At> = points.iter().map(|p| frame.at(p.0, p.1)).collect();
+                    line(area, &path, s.ink, size::LINE)?;
+                }
+            }
+        }
+        for s in series {
+            for (x, row) in &s.rows {
+                let at = frame.at(*x, row.p50_ms);
+                mark(area, at, Shape::of(&row.promise), s.ink, row.verdict)?;
+                tips.add(at, &tip(row, number::ms(row.p50_ms)));
+            }
+        }
+        Ok(())
+    })
+}
+
+fn tip(row: &Row, value: String) -> String {
+    let theory = row.theory_ms.map(|t| format!(", closed form {}", number::ms(t)));
+    format!(
+        "{}\n{value}{}\npromise {}: {}\nn {}",
+        row.cell,
+        theory.unwrap_or_default(),
+        row.promise,
+        verdict(row.verdict).0,
+        number::count(row.n)
+    )
+}
+
+/// Even for round-trip times; decades for anything that spans more than a factor of thirty.
+fn x_axis(values: impl Iterator<Item = f64> + Clone, even: bool) -> Option<Axis> {
+    let (low, high) = (
+        values.clone().fold(f64::INFINITY, f64::min),
+        values.clone().fold(f64::NEG_INFINITY, f64::max),
+    );
+    let axis = if even {
+        Axis::linear([0.0, high * 1.03], number::plain)
+    } else if low > 0.0 && high / low > 30.0 {
+        Axis::log(values, number::plain)
+    } else {
+        let room = (high - low) * 0.04;
+        Axis::linear([low - room, high + room], number::plain)
+    };
+    axis.map(|a| a.thinned(8))
+}
+
+fn x_title(axis: &str, unit: &str) -> String {
+    if unit.is_empty() { axis.to_owned() } else { format!("{axis}, {unit}") }
+}
+
+fn staleness<'r>(
+    scenario: &Scenario<'r>,
+    cells: &[Cell<'r>],
+    (axis, unit): (&str, &str),
+) -> Option<Panel> {
+    let mut lines: Vec<(Ink, Vec<(f64, f64, &Row)>)> = Vec::new();
+    for level in &scenario.levels {
+        for s in series(scenario, cells, "read", Some(level)) {
+            let seen = |(x, row): &(f64, &'r Row)| {
+                Some((*x, row.stale_rate.filter(|rate| rate.is_finite())?, *row))
+            };
+            let points: Vec<(f64, f64, &Row)> = s.rows.iter().filter_map(seen).collect();
+            if points.iter().any(|p| p.1 > 0.0) {
+                lines.push((s.ink, points));
+            }
+        }
+    }
+    let xs: Vec<f64> = lines.iter().flat_map(|l| l.1.iter().map(|p| p.0)).collect();
+    let high = lines.iter().flat_map(|l| l.1.iter().map(|p| p.1)).fold(0.0, f64::max);
+    let x = x_axis(xs.into_iter(), axis == "rtt")?;
+    let y = Axis::linear([0.0, high * 1.08], |v| number::percent(v).replace(".0 ", " "))?;
+    let height = 430;
+    let about = format!("Stale-read rate against {axis} in {}", scenario.name);
+    let svg = inline((WIDTH, height), &about, |area, tips| {
+        let x_title = x_title(axis, unit);
+        let outer = (0, 0, WIDTH, height);
+        let layout = Layout { outer, x: Some(&x_title), y: "stale reads", left: 104 };
+        let frame = Frame::new(area, x, y, layout)?;
+        for (ink, points) in &lines {
+            let path: Vec<At> = points.iter().map(|p| frame.at(p.0, p.1)).collect();
+            line(area, &path, *ink, size::LINE)?;
+            for ((_, rate, row), at) in points.iter().zip(path) {
+                mark(area, at, Shape::of(&row.promise), *ink, row.verdict)?;
+                tips.add(at, &tip(row, format!("{} stale", number::percent(*rate))));
+            }
+        }
+        Ok(())
+    })?;
+    Some(Panel { title: "Stale reads, where any were seen".to_owned(), svg, width: WIDTH })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{VerdictWord, sample, view};
+    use super::*;
+
+    #[test]
+    fn the_slope_of_a_line_is_found() {
+        let found = fit(&[(0.0, 0.5), (10.0, 10.5), (100.0, 100.5)]).expect("three places");
+        assert!((found.slope - 1.0).abs() < 1e-9 && (found.at_zero - 0.5).abs() < 1e-9);
+        assert!(fit(&[(5.0, 1.0), (5.0, 2.0)]).is_none() && fit(&[]).is_none());
+    }
+
+    #[test]
+    fn a_majority_write_takes_one_round_trip() {
+        let (note, rows, curves) = sample::run();
+        let all = view::scenarios(Some(&note), &rows, &curves);
+        let along = all.iter().find(|s| s.axis().is_some()).expect("one has an axis");
+        let drawing = draw(along).expect("drawn");
+        let raft = drawing.remark.lines().find(|l| l.starts_with("raft: ")).expect("fitted");
+        assert!(raft.contains("1.0") && raft.contains("closed form 1.00"), "{raft}");
+    }
+
+    #[test]
+    fn verdicts_are_shown_with_every_fit() {
+        let (_, mut rows, _) = sample::run();
+        rows.retain(|r| r.axis_at.is_some() && r.system == "raft");
+        rows[0].verdict = VerdictWord::Violated;
+        let drawing = draw(&view::scenarios(None, &rows, &[])[0]).expect("drawn");
+        assert!(drawing.remark.lines().all(|l| l.contains("(promise ")));
+    }
+}
