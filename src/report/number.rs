@@ -55,8 +55,28 @@ pub(super) fn percent(share: f64) -> String {
         p if p >= 9.995 => format!("{p:.1} %"),
         p if p >= 0.009_95 => format!("{p:.3} %"),
         p if p >= 0.000_995 => format!("{p:.4} %"),
+        p if p >= 0.000_099_5 => format!("{p:.5} %"),
         p => format!("{p:.1e} %"),
     }
+}
+
+/// A share for a tick: `10 %`, `0.1 %`.
+pub(super) fn tick_percent(share: f64) -> String {
+    format!("{} %", plain(share * 100.0))
+}
+
+/// Two times as an interval, the unit once where both have it: `66.6 to 69.4 ms`.
+pub(super) fn ms_range(low: f64, high: f64) -> String {
+    let (low, high) = (ms(low), ms(high));
+    match (low.split_once(' '), high.split_once(' ')) {
+        (Some((number, a)), Some((_, b))) if a == b => format!("{number} to {high}"),
+        _ => format!("{low} to {high}"),
+    }
+}
+
+/// `1 cell`, `12 cells`.
+pub(super) fn plural(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// A stale rate: what was counted, or for 0 of n what it is below; `-` where nothing was counted.
@@ -141,6 +161,7 @@ mod tests {
             (0.0012, "0.12 %"),
             (0.000_12, "0.012 %"),
             (0.000_015, "0.0015 %"),
+            (0.000_008_3, "0.00083 %"),
             (0.000_000_12, "1.2e-5 %"),
             (0.9987, "99.87 %"),
             (1.0, "100 %"),
@@ -161,6 +182,9 @@ mod tests {
 
     #[test]
     fn counts_are_grouped() {
+        assert_eq!((tick_percent(0.1), plural(1, "cell")), ("10 %".into(), "1 cell".into()));
+        assert_eq!(ms_range(66.6, 69.4), "66.6 to 69.4 ms");
+        assert_eq!(ms_range(0.9, 1.2), "900 us to 1.20 ms");
         assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(
             (count(999), plain(2.50), plain(-0.0)),

@@ -79,13 +79,13 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
     };
     let _ = write!(
         out,
-        "<p class=lead>{} cells in {} scenarios, {seeds}: {} operations over {} of {world}, every \
+        "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
          history checked. <span class=\"v holds\">✓ {} promises hold</span> \
          <span class=\"v broken\">✗ {} broken</span> <span class=\"v unknown\">? {} undecided</span></p>\
          <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is claimed for \
          it<li><b>Verdict</b> what the recorded histories show</ol>\n",
-        cells.len(),
-        scenarios,
+        number::plural(cells.len(), "cell"),
+        number::plural(scenarios, "scenario"),
         number::roughly(note.operations),
         number::seconds(note.virtual_seconds),
         count(VerdictWord::Holds),

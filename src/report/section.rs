@@ -48,7 +48,7 @@ pub(super) fn section(out: &mut String, scenario: &Scenario<'_>, drawn_above: bo
 
 /// `12 cells: ✓ 10 hold ✗ 1 broken ? 1 undecided`.
 pub(super) fn tally(cells: &[Cell<'_>]) -> String {
-    let mut text = format!("{} cells", cells.len());
+    let mut text = number::plural(cells.len(), "cell");
     for word in [VerdictWord::Holds, VerdictWord::Violated, VerdictWord::Unknown] {
         let n = cells.iter().filter(|c| c.head.verdict == word).count();
         if n > 0 {
@@ -86,27 +86,34 @@ fn facts(out: &mut String, scenario: &Scenario<'_>) {
     out.push_str("</dl>\n");
 }
 
-/// What was promised and not kept, with its evidence.
+/// What was promised and not kept, with its evidence; then what could not be judged.
 fn broken(out: &mut String, cells: &[Cell<'_>]) {
-    for word in [VerdictWord::Violated, VerdictWord::Unknown] {
-        for cell in cells.iter().filter(|c| c.head.verdict == word) {
-            let row = cell.head;
-            let (_, sign, class) = verdict(word);
-            let claim = match word {
-                VerdictWord::Violated => "is not",
-                _ => "could not be judged:",
-            };
-            let _ = write!(
-                out,
-                "<div class=\"evidence {class}\"><p><strong>{sign} <code>{}</code> {claim} \
-                 {}</strong></p><p>{}</p><pre>{}</pre></div>\n",
-                escape(&row.cell),
-                escape(&row.promise),
-                escape(&row.evidence),
-                escape(&row.replay)
-            );
+    for (word, shown, title) in [
+        (VerdictWord::Violated, 8, "More broken promises"),
+        (VerdictWord::Unknown, 0, "What could not be judged, and why"),
+    ] {
+        let these = || cells.iter().filter(|c| c.head.verdict == word);
+        these().take(shown).for_each(|c| evidence(out, c.head));
+        if these().count() > shown {
+            let _ = write!(out, "<details><summary>{title}</summary>");
+            these().skip(shown).for_each(|c| evidence(out, c.head));
+            out.push_str("</details>\n");
         }
     }
+}
+
+fn evidence(out: &mut String, row: &Row) {
+    let (word, sign, class) = verdict(row.verdict);
+    let claim = if row.verdict == VerdictWord::Violated { "is not" } else { word };
+    let _ = writeln!(
+        out,
+        "<div class=\"evidence {class}\"><p><strong>{sign} <code>{}</code> {claim} {}</strong></p>\
+         <p>{}</p><pre>{}</pre></div>",
+        escape(&row.cell),
+        escape(&row.promise),
+        escape(&row.evidence),
+        escape(&row.replay)
+    );
 }
 
 /// Legend, pictures, remark, and the rest on request.
@@ -114,11 +121,21 @@ pub(super) fn show(out: &mut String, drawing: &Drawing) {
     legend(out, &drawing.keys);
     panels(out, &drawing.panels);
     if !drawing.remark.is_empty() {
-        out.push_str("<ul class=remark>");
-        for line in drawing.remark.lines() {
-            let _ = write!(out, "<li>{}", escape(line));
+        let _ = write!(out, "<p class=note>{}</p>", escape(&drawing.remark));
+    }
+    if let Some((head, lines)) = drawing.fits.split_first() {
+        out.push_str("<div class=scroll><table class=fits><thead><tr>");
+        for name in head {
+            let _ = write!(out, "<th>{name}");
         }
-        out.push_str("</ul>");
+        out.push_str("<tbody>");
+        for line in lines {
+            out.push_str("<tr>");
+            for text in line {
+                let _ = write!(out, "<td>{}", escape(text));
+            }
+        }
+        out.push_str("</table></div>");
     }
     if !drawing.more.is_empty() {
         let _ = write!(out, "<details><summary>{}</summary>", drawing.more_title);
@@ -155,8 +172,8 @@ pub(super) fn legend(out: &mut String, keys: &[Key]) {
         let name = key.ink.name();
         let stroke = |class: &str| format!("<path class=\"s-{name} {class}\" d=\"M2 14H38\"/>");
         let sample = match key.mark {
+            KeyMark::Swatch => format!("<circle class=\"f-{name}\" cx=20 cy=14 r=12 />"),
             KeyMark::Line => stroke(""),
-            KeyMark::Dashes => stroke("dash"),
             KeyMark::Dots => stroke("dot"),
             KeyMark::Mark(shape) => outline(shape, &format!("f-{name}")),
             KeyMark::Pale => outline(Shape::Circle, &format!("f-{name} s-{name} pale")),
@@ -207,8 +224,8 @@ fn table(
     out.push_str(if phases { "<th>phase" } else { "" });
     out.push_str(if by_region { "<th>clients" } else { "" });
     out.push_str(
-        "<th>op<th class=n>p50<th class=n>p90<th class=n>p99<th class=n>p99.9<th class=n>answered\
-         <th class=n>stale<th class=n>age p50<th class=n>age p99<th class=n>msgs/op<th class=n>n\
+        "<th>op<th class=n>p50<th class=n>p90<th class=n>p99<th class=n>p99.9<th class=n>stale\
+         <th class=n>age p50<th class=n>age p99<th class=n>answered<th class=n>msgs/op<th class=n>n\
          <tbody>",
     );
     for cell in cells {
@@ -240,7 +257,7 @@ fn table(
 fn figures(out: &mut String, row: &Row, intervals: bool) {
     let range = |low: Option<f64>, high: Option<f64>| match (low, high) {
         (Some(low), Some(high)) if intervals => {
-            format!("<small>{} to {}</small>", number::ms(low), number::ms(high))
+            format!("<small>{}</small>", number::ms_range(low, high))
         }
         _ => String::new(),
     };
@@ -260,8 +277,9 @@ fn figures(out: &mut String, row: &Row, intervals: bool) {
     let age = |age: Option<f64>| age.map_or_else(|| "-".to_owned(), number::ms);
     let _ = writeln!(
         out,
-        "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{late}\
-         <td class=n>{}{stale_range}<td class=n>{}<td class=n>{}<td class=n>{:.1}<td class=n>{}",
+        "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
+         <td class=n>{}{stale_range}<td class=n>{}<td class=n>{}<td class=n>{}{late}\
+         <td class=n>{:.1}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
         range(row.p50_low_ms, row.p50_high_ms),
@@ -269,10 +287,10 @@ fn figures(out: &mut String, row: &Row, intervals: bool) {
         number::ms(row.p99_ms),
         range(row.p99_low_ms, row.p99_high_ms),
         if row.n >= 10_000 { number::ms(row.p999_ms) } else { "-".to_owned() },
-        number::percent(answered),
         escape(&stale),
         age(row.stale_age_p50_ms),
         age(row.stale_age_p99_ms),
+        number::percent(answered),
         row.messages_per_op,
         number::count(row.n)
     );

@@ -69,12 +69,10 @@ pub(super) enum Style {
     Dotted = 2,
     /// Text with a rim in the colour of the page, readable over lines.
     Halo = 3,
-    /// Heavier text.
-    Bold = 4,
 }
 
 /// The classes of [`Style`], in its order.
-pub(super) const STYLES: [&str; 5] = ["", "dash", "dot", "halo", "bold"];
+pub(super) const STYLES: [&str; 4] = ["", "dash", "dot", "halo"];
 
 /// A colour by its role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -190,7 +188,7 @@ pub(super) fn picture_css() -> String {
 /// How the style classes draw, for pages and pictures.
 pub(super) const MARK_CSS: &str = "\
 .dash{stroke-dasharray:14 9}.dot{stroke-dasharray:3 8;stroke-linecap:round}\
-.halo{paint-order:stroke;stroke-width:7;stroke-linejoin:round}.bold{font-weight:600}\
+.halo{paint-order:stroke;stroke-width:7;stroke-linejoin:round}\
 .tip{fill:#000;fill-opacity:0}";
 
 /// The form of a point: the promise it makes.

@@ -8,8 +8,10 @@ use super::super::number;
 use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::axis::Axis;
-use super::svg::{At, Frame, Layout, WIDTH, inline, line, mark};
+use super::labels::{Box, place};
+use super::svg::{Area, At, Drawn, Frame, Layout, WIDTH, inline, line, lines, mark, text, write};
 use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
+use plotters::style::text_anchor::{HPos, VPos};
 
 pub(super) const CHART: Chart = Chart {
     name: "axis",
@@ -45,12 +47,18 @@ struct Series<'a> {
     rows: Vec<(f64, &'a Row)>,
 }
 
+impl Series<'_> {
+    fn medians(&self) -> Vec<(f64, f64)> {
+        self.rows.iter().map(|(x, r)| (*x, r.p50_ms)).collect()
+    }
+}
+
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let (axis, unit) = scenario.axis()?;
     let mut drawing = Drawing::default();
     let round_trips = axis == "rtt" && unit == "ms";
     let cells = scenario.cells();
-    let mut lines: Vec<String> = Vec::new();
+    let mut fits: Vec<[String; 6]> = Vec::new();
     for (op, level) in
         scenario.levels.iter().map(|l| ("read", Some(*l))).chain(std::iter::once(("write", None)))
     {
@@ -60,7 +68,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         let Some(svg) = latency(&series, (axis, unit), round_trips, &about) else { continue };
         drawing.panels.push(Panel { title, svg, width: WIDTH });
         if round_trips {
-            lines.extend(series.iter().filter_map(|s| describe(s, op)));
+            fits.extend(series.iter().filter_map(|s| describe(s, op)));
         }
     }
     if let Some(panel) = staleness(scenario, &cells, (axis, unit)) {
@@ -73,7 +81,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         let label = "closed form".to_owned();
         drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Dots, label });
     }
-    drawing.remark = lines.join("\n");
+    if !fits.is_empty() {
+        let head = ["mode", "operation", "round trips", "closed form", "at rtt 0", "promise"];
+        fits.insert(0, head.map(str::to_owned));
+        drawing.fits = fits;
+    }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
@@ -103,24 +115,24 @@ fn series<'a>(
     all
 }
 
-/// `raft: 1.00 round trips a write + 0.4 ms; closed form 1`.
-fn describe(series: &Series<'_>, op: &str) -> Option<String> {
-    let points: Vec<(f64, f64)> = series.rows.iter().map(|(x, r)| (*x, r.p50_ms)).collect();
-    let fit = fit(&points)?;
-    let row = series.rows.first()?.1;
+/// One line of the table of fits.
+fn describe(series: &Series<'_>, op: &str) -> Option<[String; 6]> {
+    let fit = fit(&series.medians())?;
     let theory: Vec<(f64, f64)> =
         series.rows.iter().filter_map(|(x, r)| Some((*x, r.theory_ms?))).collect();
-    let closed = self::fit(&theory).map(|f| format!("; closed form {:.2}", tidy(f.slope)));
-    let level = if op == "read" { format!(" {}", row.level) } else { String::new() };
-    Some(format!(
-        "{}{level}: {:.2} round trips a {op} + {}{} (promise {}: {})",
-        series.label,
-        tidy(fit.slope),
+    let closed = self::fit(&theory).map(|f| format!("{:.2}", tidy(f.slope)));
+    let row = series.rows.first()?.1;
+    let worst = series.rows.iter().map(|r| r.1.verdict).max()?;
+    let (word, sign, _) = verdict(worst);
+    let operation = if op == "read" { format!("read, {}", row.level) } else { op.to_owned() };
+    Some([
+        series.label.clone(),
+        operation,
+        format!("{:.2}", tidy(fit.slope)),
+        closed.unwrap_or_else(|| "-".to_owned()),
         number::ms(fit.at_zero),
-        closed.unwrap_or_default(),
-        row.promise,
-        series.rows.iter().map(|r| verdict(r.1.verdict)).max_by_key(|v| v.1 == "✗")?.0
-    ))
+        format!("{} {sign} {word}", row.promise),
+    ])
 }
 
 /// No "-0.00".
@@ -158,31 +170,56 @@ fn latency(
             let theory: Vec<At> =
                 s.rows.iter().filter_map(|(x, r)| Some(frame.at(*x, r.theory_ms?))).collect();
             line(area, &theory, s.ink.styled(Style::Dotted), 3)?;
-            let points: Vec<(f64, f64)> = s.rows.iter().map(|(x, r)| (*x, r.p50_ms)).collect();
-            match fit(&points).filter(|_| fitted) {
-                Some(fit) => {
-                    let at = |x: f64| frame.at(x, fit.at_zero + fit.slope * x);
-                    let (first, last) = (points[0].0, points[points.len() - 1].0);
-                    line(area, &[at(first), at(last)], s.ink, 3)?;
-                }
-                None => {
-                    let path: Vec<At> = points.iter().map(|p| frame.at(p.0, p.1)).collect();
-                    line(area, &path, s.ink, size::LINE)?;
-                }
-            }
         }
+        let path = |s: &Series<'_>| -> Vec<At> {
+            let points = s.medians();
+            match (fit(&points).filter(|_| fitted), points.first(), points.last()) {
+                (Some(fit), Some(first), Some(last)) => {
+                    [first, last].map(|p| frame.at(p.0, fit.at_zero + fit.slope * p.0)).to_vec()
+                }
+                _ => points.iter().map(|p| frame.at(p.0, p.1)).collect(),
+            }
+        };
+        let paths: Vec<(Vec<At>, Ink)> = series.iter().map(|s| (path(s), s.ink)).collect();
+        lines(area, &paths)?;
+        let mut marks: Vec<Box> = Vec::new();
         for s in series {
             for (x, row) in &s.rows {
                 let at = frame.at(*x, row.p50_ms);
                 mark(area, at, Shape::of(&row.promise), s.ink, row.verdict)?;
-                tips.add(at, &tip(row, number::ms(row.p50_ms)));
+                tips.add(at, &tip(row, &number::ms(row.p50_ms)));
+                marks.push(Box::around(at, size::MARK));
             }
+        }
+        if fitted {
+            slopes(area, &frame, series, &marks)?;
         }
         Ok(())
     })
 }
 
-fn tip(row: &Row, value: String) -> String {
+/// Writes at the end of each line how many round trips it is worth.
+fn slopes(area: &Area<'_>, frame: &Frame<'_>, series: &[Series<'_>], marks: &[Box]) -> Drawn {
+    let ends: Vec<(At, String)> = series
+        .iter()
+        .filter_map(|s| {
+            let (x, row) = s.rows.last()?;
+            let slope = tidy(fit(&s.medians())?.slope);
+            Some((frame.at(*x, row.p50_ms), format!("{} {slope:.2} rtt", s.label)))
+        })
+        .collect();
+    let wishes: Vec<(At, &str)> = ends.iter().map(|e| (e.0, e.1.as_str())).collect();
+    let ((left, top), (right, bottom)) = frame.corners();
+    let bounds = Box { edges: [left, top, right + 24, bottom - 2] };
+    for placed in place(&wishes, marks, bounds) {
+        let [left, top, _, bottom] = placed.cover.edges;
+        let style = text(Ink::TEXT.styled(Style::Halo), HPos::Left, VPos::Center);
+        write(area, (left, (top + bottom) / 2), wishes[placed.index].1, style)?;
+    }
+    Ok(())
+}
+
+fn tip(row: &Row, value: &str) -> String {
     let theory = row.theory_ms.map(|t| format!(", closed form {}", number::ms(t)));
     format!(
         "{}\n{value}{}\npromise {}: {}\nn {}",
@@ -235,7 +272,7 @@ fn staleness<'r>(
     let xs: Vec<f64> = lines.iter().flat_map(|l| l.1.iter().map(|p| p.0)).collect();
     let high = lines.iter().flat_map(|l| l.1.iter().map(|p| p.1)).fold(0.0, f64::max);
     let x = x_axis(xs.into_iter(), axis == "rtt")?;
-    let y = Axis::linear([0.0, high * 1.08], |v| number::percent(v).replace(".0 ", " "))?;
+    let y = Axis::linear([0.0, high * 1.08], number::tick_percent)?;
     let height = 430;
     let about = format!("Stale-read rate against {axis} in {}", scenario.name);
     let svg = inline((WIDTH, height), &about, |area, tips| {
@@ -248,7 +285,7 @@ fn staleness<'r>(
             line(area, &path, *ink, size::LINE)?;
             for ((_, rate, row), at) in points.iter().zip(path) {
                 mark(area, at, Shape::of(&row.promise), *ink, row.verdict)?;
-                tips.add(at, &tip(row, format!("{} stale", number::percent(*rate))));
+                tips.add(at, &tip(row, &format!("{} stale", number::percent(*rate))));
             }
         }
         Ok(())
@@ -274,8 +311,10 @@ mod tests {
         let all = view::scenarios(Some(&note), &rows, &curves);
         let along = all.iter().find(|s| s.axis().is_some()).expect("one has an axis");
         let drawing = draw(along).expect("drawn");
-        let raft = drawing.remark.lines().find(|l| l.starts_with("raft: ")).expect("fitted");
-        assert!(raft.contains("1.0") && raft.contains("closed form 1.00"), "{raft}");
+        let line = |op: &str| drawing.fits.iter().find(|l| l[0] == "raft" && l[1] == op);
+        let raft = line("write").expect("fitted");
+        assert!(raft[2].starts_with("1.0") && raft[3] == "1.00", "{raft:?}");
+        assert!(line("read, linearizable").is_some());
     }
 
     #[test]
@@ -284,6 +323,7 @@ mod tests {
         rows.retain(|r| r.axis_at.is_some() && r.system == "raft");
         rows[0].verdict = VerdictWord::Violated;
         let drawing = draw(&view::scenarios(None, &rows, &[])[0]).expect("drawn");
-        assert!(drawing.remark.lines().all(|l| l.contains("(promise ")));
+        assert!(drawing.fits[1..].iter().any(|l| l[5] == "linearizable ✗ broken"));
+        assert!(drawing.fits[1..].iter().all(|l| l[5].contains(['✓', '✗', '?'])));
     }
 }

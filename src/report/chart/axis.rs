@@ -83,7 +83,7 @@ impl Axis {
         let ticks = pick(mantissas).into_iter().map(|v| (v, label(v))).collect();
         let minor = pick(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
         let mut axis = Self::new(Scale::Log, low, high, ticks);
-        axis.minor = if decades < 4.5 { minor } else { Vec::new() };
+        axis.minor = if decades < 2.2 { minor } else { Vec::new() };
         axis
     }
 

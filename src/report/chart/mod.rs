@@ -43,6 +43,8 @@ pub(super) struct Drawing {
     pub(super) keys: Vec<Key>,
     /// What was left out and why; may be empty.
     pub(super) remark: String,
+    /// Numbers the pictures were fitted to: a head, then lines; may be empty.
+    pub(super) fits: Vec<[String; 6]>,
 }
 
 /// One picture.
@@ -69,10 +71,10 @@ pub(super) struct Key {
 /// The sample in a legend.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum KeyMark {
+    /// A disc of colour.
+    Swatch,
     /// A line.
     Line,
-    /// A dashed line.
-    Dashes,
     /// A dotted line.
     Dots,
     /// A filled point.

@@ -43,7 +43,7 @@ fn panel(scenario: &Scenario<'_>, op: &str) -> Option<String> {
         .collect();
     let x = Axis::log(pairs.iter().map(|p| p.1.p50_ms), number::tick_ms)?;
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0];
-    let ticks = ticks.map(|t| (t, number::percent(t).replace(".0 ", " "))).to_vec();
+    let ticks = ticks.map(|t| (t, number::tick_percent(t))).to_vec();
     let y = Axis::with_ticks(-0.06, 1.08, ticks);
     let about = format!("Availability of {op}s under partition against healthy latency");
     let height = 500;

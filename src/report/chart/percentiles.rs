@@ -9,7 +9,7 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line};
+use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines};
 use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
 
 pub(super) const CHART: Chart = Chart {
@@ -51,7 +51,9 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
                 words.extend((variants.len() > 1).then(|| (*variant).to_owned()));
                 words.extend((region != "all").then(|| region.to_owned()));
                 let title = words.join(", ");
-                let Some(svg) = panel(scenario, &rows, &y, &title) else { continue };
+                let Some(svg) = panel(scenario, &rows, &y, &title, region == "all") else {
+                    continue;
+                };
                 shown.extend(rows.iter().map(|r| r.system.as_str()));
                 let panel = Panel { title, svg, width: WIDTH };
                 if region == "all" && drawing.panels.len() < SHOWN {
@@ -116,23 +118,31 @@ fn curve(row: &Row) -> [(f64, f64); 8] {
     ]
 }
 
-fn panel(scenario: &Scenario<'_>, rows: &[&Row], y: &Axis, title: &str) -> Option<String> {
+/// One picture; `tipped` with points that say what they are.
+fn panel(
+    scenario: &Scenario<'_>,
+    rows: &[&Row],
+    y: &Axis,
+    title: &str,
+    tipped: bool,
+) -> Option<String> {
     let height = 430;
     let about = format!("Latency percentiles in {}: {title}", scenario.name);
     inline((WIDTH, height), &about, |area, tips| {
         let outer = (0, 0, WIDTH, height);
         let layout = Layout { outer, x: Some("percentile"), y: "latency", left: 104 };
         let frame = Frame::new(area, Axis::percentiles(), y.clone(), layout)?;
-        for row in rows {
-            let broken = row.verdict == VerdictWord::Violated;
-            let ink = scenario.ink(&row.system);
-            let points: Vec<At> = curve(row).map(|(q, ms)| frame.at(q, ms)).to_vec();
-            line(area, &points, ink, size::LINE)?;
-            if broken {
+        let paths: Vec<(Vec<At>, Ink)> = rows
+            .iter()
+            .map(|r| (curve(r).map(|(q, ms)| frame.at(q, ms)).to_vec(), scenario.ink(&r.system)))
+            .collect();
+        lines(area, &paths)?;
+        for (row, (points, ink)) in rows.iter().zip(paths) {
+            if row.verdict == VerdictWord::Violated {
                 line(area, &points, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
             }
             for ((q, ms), at) in curve(row).into_iter().zip(points) {
-                if [50.0, 90.0, 99.0, 99.9].contains(&q) {
+                if tipped && [50.0, 99.0, 99.9].contains(&q) {
                     dot(area, at, 6, ink)?;
                     let text = format!(
                         "{}\np{q} {}\npromise {}: {}\nn {}",

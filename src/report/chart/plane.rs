@@ -10,6 +10,7 @@ use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
+use super::heat_map::fit;
 use super::labels::{self, Box, place};
 use super::svg::{
     self, Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, picture, text,
@@ -31,7 +32,7 @@ pub(super) const CHART: Chart = Chart {
 /// Height of a mode's lane in the band of cells without a stale read.
 const LANE: i32 = 38;
 /// Room for the labels of the stale rate.
-const LEFT: u32 = 112;
+const LEFT: u32 = 128;
 
 /// One point of the plane.
 struct Point<'a> {
@@ -42,6 +43,8 @@ struct Point<'a> {
     ink: Ink,
     mode: &'a str,
     label: String,
+    /// The label without the mode, for a lane that has its name.
+    short: String,
     tip: String,
     row: &'a Row,
     theory: Option<f64>,
@@ -68,13 +71,18 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
 /// The legend: modes by colour, promises by form, and what a cross means if there is one.
 pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
     let modes: Vec<&str> = scenario.modes.iter().map(|m| m.0).collect();
-    let mut keys = mode_keys(scenario, &modes, KeyMark::Line);
+    let mut keys = mode_keys(scenario, &modes, KeyMark::Swatch);
     let mut promises: Vec<(Shape, &str)> =
         scenario.rows.iter().map(|r| (Shape::of(&r.promise), r.promise.as_str())).collect();
     promises.sort_unstable();
     promises.dedup();
     for (shape, promise) in promises {
         keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Mark(shape), label: promise.to_owned() });
+    }
+    let theory = |r: &&Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
+    if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(&r)) {
+        let label = "closed form of the cheapest linearizable operation".to_owned();
+        keys.push(Key { ink: Ink::BOUND, mark: KeyMark::Dots, label });
     }
     let seen = |word| scenario.rows.iter().any(|r| r.verdict == word);
     if seen(VerdictWord::Violated) {
@@ -117,6 +125,7 @@ fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
             ink: scenario.ink(&cell.head.system),
             mode: &row.system,
             label: cell.label(scenario),
+            short: cell.label(scenario).replacen(&row.system, "", 1).trim().to_owned(),
             tip,
             row,
             theory: row.theory_ms,
@@ -149,13 +158,13 @@ impl<'s> Picture<'s> {
         let theory = points.iter().filter_map(|p| p.theory);
         let x = Axis::log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
         let rates: Vec<f64> = points.iter().filter_map(|p| p.rate).collect();
-        let y = Axis::log(rates.iter().copied(), number::percent).map(|_| {
+        let y = Axis::log(rates.iter().copied(), number::tick_percent).map(|_| {
             let low = rates.iter().copied().fold(1.0, f64::min);
             let high = rates.iter().copied().fold(0.0, f64::max);
             Axis::log_between(
                 (low / 2.0).min(0.001),
                 (high * 2.0).clamp(0.01, 1.0),
-                number::percent,
+                number::tick_percent,
             )
         });
         let silent = |m: &&str| points.iter().any(|p| p.rate.is_none() && p.mode == *m);
@@ -199,6 +208,15 @@ impl<'s> Picture<'s> {
         if !self.lanes.is_empty() {
             let style = text(Ink::SOFT, HPos::Left, VPos::Bottom);
             write(area, (left + 8, band_top - 8), &self.bound, style)?;
+        }
+        for (i, mode) in self.lanes.iter().enumerate() {
+            let middle = band_top + 4 + LANE * i as i32 + LANE / 2;
+            let name = fit(mode, LEFT as i32 - 20);
+            write(area, (start - 12, middle), &name, text(Ink::TEXT, HPos::Right, VPos::Center))?;
+            if i > 0 {
+                let y = middle - LANE / 2;
+                line(area, &[(start + 1, y), (left + width as i32 - 26, y)], Ink::LANE, 2)?;
+            }
         }
         self.theory(area, &band, points, (top + 46, bottom))?;
         let at = |p: &Point<'_>| match (p.rate, &upper) {
@@ -275,27 +293,60 @@ impl<'s> Picture<'s> {
         let mut obstacles: Vec<Box> =
             spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
         obstacles.push(gap);
-        // Points at the edges first: they have the fewest places to choose from.
-        let mut order: Vec<usize> = (0..points.len()).collect();
-        order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].0, spots[*i].1, *i));
-        let wishes: Vec<(At, &str)> =
-            order.iter().map(|i| (spots[*i], points[*i].label.as_str())).collect();
-        for placed in place(&wishes, &obstacles, bounds) {
-            let point = &points[order[placed.index]];
-            let spot = spots[order[placed.index]];
+        let wishes = wishes(points, spots);
+        let texts: Vec<(At, &str)> = wishes.iter().map(|w| (w.at, w.text.as_str())).collect();
+        for placed in place(&texts, &obstacles, bounds) {
+            let wish = &wishes[placed.index];
             let [left, top, right, bottom] = placed.cover.edges;
             let middle = (top + bottom) / 2;
             if placed.far {
-                let end = if left > spot.0 { left - 2 } else { right.min(spot.0) };
-                line(area, &[spot, (end, middle)], Ink::AXIS, 1)?;
+                let end = if left > wish.at.0 { left - 2 } else { right.min(wish.at.0) };
+                line(area, &[wish.at, (end, middle)], Ink::AXIS, 1)?;
             }
-            let ink =
-                if point.row.verdict == VerdictWord::Violated { Ink::BROKEN } else { Ink::TEXT };
+            let ink = if wish.broken { Ink::BROKEN } else { Ink::TEXT };
             let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
-            write(area, (left, middle), &point.label, style)?;
+            write(area, (left, middle), &wish.text, style)?;
         }
         Ok(())
     }
+}
+
+/// A label that wants a place beside a point.
+struct Wish {
+    at: At,
+    text: String,
+    broken: bool,
+    /// Seen, in a lane, and of which mode: only likes share a label.
+    group: (bool, String),
+}
+
+/// One label for points of a mode that lie on each other: `raft session, eventual-any`.
+fn wishes(points: &[Point<'_>], spots: &[At]) -> Vec<Wish> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
+    let mut wishes: Vec<Wish> = Vec::new();
+    for i in order {
+        let (point, at) = (&points[i], spots[i]);
+        let silent = point.rate.is_none();
+        let broken = point.row.verdict == VerdictWord::Violated;
+        let group = (silent, point.mode.to_owned());
+        let near = |w: &&mut Wish| {
+            let (dx, dy) = ((w.at.0 - at.0).abs(), (w.at.1 - at.1).abs());
+            w.group == group && w.broken == broken && dx < 24 && dy < 10
+        };
+        match wishes.iter_mut().find(near).filter(|_| !point.short.is_empty()) {
+            Some(wish) => {
+                wish.text = format!("{}, {}", wish.text, point.short);
+                wish.at.0 = wish.at.0.max(at.0);
+            }
+            None => {
+                let text = if silent { point.short.clone() } else { point.label.clone() };
+                wishes.push(Wish { at, text, broken, group });
+            }
+        }
+    }
+    wishes.retain(|w| !w.text.is_empty());
+    wishes
 }
 
 /// Reads beside writes, each this wide.
@@ -387,7 +438,11 @@ fn draw_key(area: &Area<'_>, (x, y): At, key: &Key) -> Drawn {
         KeyMark::Mark(shape) => mark(area, at, shape, key.ink, VerdictWord::Holds)?,
         KeyMark::Broken => mark(area, at, Shape::Circle, key.ink, VerdictWord::Violated)?,
         KeyMark::Pale => mark(area, at, Shape::Circle, key.ink, VerdictWord::Unknown)?,
-        KeyMark::Line | KeyMark::Dashes | KeyMark::Dots => svg::dot(area, at, 11, key.ink)?,
+        KeyMark::Swatch => svg::dot(area, at, 11, key.ink)?,
+        KeyMark::Line | KeyMark::Dots => {
+            let style = if key.mark == KeyMark::Dots { Style::Dotted } else { Style::Plain };
+            line(area, &[(x, y), (x + 34, y)], key.ink.styled(style), 4)?;
+        }
     }
     write(area, (x + 42, y), &key.label, text(Ink::TEXT, HPos::Left, VPos::Center))
 }

@@ -95,7 +95,21 @@ fn render(
 /// Rewrites plotters' text line by line: it puts every tag and every text on a line of its own.
 fn repaint(raw: &str, head: &str, tips: &str) -> String {
     let mut out = String::with_capacity(raw.len());
+    let mut grid = String::new();
     for line in raw.lines() {
+        // Grid lines are many and alike: one path holds them all.
+        let mut tag = String::new();
+        if line.starts_with("<line ") {
+            rewrite_tag(&line[1..], &mut tag);
+        }
+        if let Some(step) = tag.strip_prefix("<line class=\"s-grid\"").and_then(path_step) {
+            grid.push_str(&step);
+            continue;
+        }
+        if !grid.is_empty() {
+            let _ = write!(out, "<path class=\"s-grid\" d=\"{grid}\"/>");
+            grid.clear();
+        }
         if line.starts_with("<svg ") {
             out.push_str(head);
         } else if line == "</svg>" {
@@ -108,6 +122,21 @@ fn repaint(raw: &str, head: &str, tips: &str) -> String {
         }
     }
     out
+}
+
+/// ` x1="1" y1="2" x2="3" y2="2"/>` as `M1 2H3`; `None` for lines with other attributes.
+fn path_step(attributes: &str) -> Option<String> {
+    let mut numbers = Vec::new();
+    for (i, part) in attributes.trim_end_matches("/>").split_whitespace().enumerate() {
+        let name = ["x1", "y1", "x2", "y2"].get(i)?;
+        let value = part.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"')?;
+        numbers.push(value.parse::<i32>().ok()?);
+    }
+    match numbers[..] {
+        [x, y, right, same] if y == same => Some(format!("M{x} {y}H{right}")),
+        [x, y, same, down] if x == same => Some(format!("M{x} {y}V{down}")),
+        _ => None,
+    }
 }
 
 /// One tag, without its opening `<`: colours become classes, defaults go.
@@ -173,6 +202,17 @@ pub(super) fn write(area: &Area<'_>, at: At, words: &str, style: TextStyle<'stat
 /// A line through points in units.
 pub(super) fn line(area: &Area<'_>, points: &[At], ink: Ink, width: u32) -> Drawn {
     area.draw(&PathElement::new(points.to_vec(), ink.stroke(width)))
+}
+
+/// Several lines, each wider by what lies on top of it, so that lines that coincide show as stripes.
+pub(super) fn lines(area: &Area<'_>, all: &[(Vec<At>, Ink)]) -> Drawn {
+    let near = |p: &At, q: &At| (p.0 - q.0).abs() + (p.1 - q.1).abs() < 6;
+    let close = |a: &[At], b: &[At]| a.len() == b.len() && a.iter().zip(b).all(|(p, q)| near(p, q));
+    for (i, (path, ink)) in all.iter().enumerate() {
+        let above = all[i + 1..].iter().filter(|other| close(path, &other.0)).count() as u32;
+        line(area, path, *ink, size::LINE + 5 * above.min(4))?;
+    }
+    Ok(())
 }
 
 /// A filled rectangle.
@@ -259,7 +299,7 @@ impl<'a> Frame<'a> {
             .configure_mesh()
             .x_labels(20)
             .y_labels(20)
-            .bold_line_style(Ink::GRID.stroke(2))
+            .bold_line_style(Ink::GRID.stroke(1))
             .light_line_style(Ink::GRID.stroke(1))
             .axis_style(Ink::AXIS.stroke(2))
             .x_label_style(text(Ink::SOFT, HPos::Center, VPos::Top))

@@ -8,7 +8,7 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::Scenario;
 use super::super::{CurvePoint, VerdictWord};
 use super::axis::Axis;
-use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, ribbon};
+use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon};
 use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
 use std::collections::BTreeMap;
 
@@ -34,8 +34,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let lowest = scenario.curves.iter().map(|p| p.fresh_rate_low.min(p.fresh_rate));
     let lowest = lowest.filter(|r| r.is_finite()).fold(1.0, f64::min);
     let floor = [0.9, 0.5].into_iter().find(|f| lowest >= *f).unwrap_or(0.0);
-    let percent = |v: f64| number::percent(v).replace(".00 ", " ").replace(".0 ", " ");
-    let y = Axis::linear([floor, 1.0 + (1.0 - floor) * 0.02], percent)?;
+    let y = Axis::linear([floor, 1.0 + (1.0 - floor) * 0.02], number::tick_percent)?;
     let (mut regions, mut levels): (Vec<&str>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
     for point in &scenario.curves {
         if !regions.contains(&&*point.client_region) {
@@ -55,7 +54,10 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             words.extend(several.then(|| (*variant).to_owned()));
             words.extend((*region != "all").then(|| (*region).to_owned()));
             let title = words.join(", ");
-            let Some(svg) = panel(scenario, &series, (&x, &y), &title) else { continue };
+            let Some(svg) = panel(scenario, &series, (&x, &y), &title, *region == regions[0])
+            else {
+                continue;
+            };
             let panel = Panel { title, svg, width: WIDTH };
             let main = *region == regions[0] && drawing.panels.len() < 8;
             if main { &mut drawing.panels } else { &mut drawing.more }.push(panel);
@@ -89,6 +91,7 @@ fn panel(
     series: &Series<'_>,
     (x, y): (&Axis, &Axis),
     title: &str,
+    tipped: bool,
 ) -> Option<String> {
     if series.is_empty() {
         return None;
@@ -109,15 +112,22 @@ fn panel(
             corners.extend(edge(|p| p.fresh_rate_low).into_iter().rev());
             ribbon(area, &corners, scenario.ink(mode).styled(Style::Plain), 0.16)?;
         }
-        for ((_, mode), points) in series {
+        let path = |points: &[&CurvePoint]| -> Vec<At> {
+            points.iter().map(|p| frame.at(p.t_ms, p.fresh_rate)).collect()
+        };
+        let paths: Vec<(Vec<At>, Ink)> =
+            series.iter().map(|((_, m), points)| (path(points), scenario.ink(m))).collect();
+        lines(area, &paths)?;
+        for (((_, mode), points), (path, _)) in series.iter().zip(paths) {
             let ink = scenario.ink(mode);
-            let path: Vec<At> = points.iter().map(|p| frame.at(p.t_ms, p.fresh_rate)).collect();
-            line(area, &path, ink, size::LINE)?;
             if points.iter().any(|p| p.verdict == VerdictWord::Violated) {
                 line(area, &path, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
             }
             for (p, at) in points.iter().zip(path) {
                 dot(area, at, 5, ink)?;
+                if !tipped {
+                    continue;
+                }
                 let text = format!(
                     "{mode} {}\n{} fresh {} after the acknowledgement ({} to {})\nverdict: {}\nn {}",
                     p.level,
