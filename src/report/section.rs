@@ -124,7 +124,7 @@ pub(super) fn show(out: &mut String, drawing: &Drawing) {
         let _ = write!(out, "<p class=note>{}</p>", escape(&drawing.remark));
     }
     if let Some((head, lines)) = drawing.fits.split_first() {
-        out.push_str("<div class=scroll><table class=fits><thead><tr>");
+        out.push_str("<div class=\"scroll fits\"><table><thead><tr>");
         for name in head {
             let _ = write!(out, "<th>{name}");
         }
@@ -225,7 +225,7 @@ fn table(
     out.push_str(if by_region { "<th>clients" } else { "" });
     out.push_str(
         "<th>op<th class=n>p50<th class=n>p90<th class=n>p99<th class=n>p99.9<th class=n>stale\
-         <th class=n>age p50<th class=n>age p99<th class=n>answered<th class=n>msgs/op<th class=n>n\
+         <th class=n>stale age<th class=n>answered<th class=n>msgs/op<th class=n>n\
          <tbody>",
     );
     for cell in cells {
@@ -274,11 +274,16 @@ fn figures(out: &mut String, row: &Row, intervals: bool) {
         }
         _ => String::new(),
     };
-    let age = |age: Option<f64>| age.map_or_else(|| "-".to_owned(), number::ms);
+    let age = match (row.stale_age_p50_ms, row.stale_age_p99_ms) {
+        (Some(p50), Some(p99)) => {
+            format!("{}<small>p99 {}</small>", number::ms(p50), number::ms(p99))
+        }
+        _ => "-".to_owned(),
+    };
     let _ = writeln!(
         out,
         "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
-         <td class=n>{}{stale_range}<td class=n>{}<td class=n>{}<td class=n>{}{late}\
+         <td class=n>{}{stale_range}<td class=n>{age}<td class=n>{}{late}\
          <td class=n>{:.1}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
@@ -288,8 +293,6 @@ fn figures(out: &mut String, row: &Row, intervals: bool) {
         range(row.p99_low_ms, row.p99_high_ms),
         if row.n >= 10_000 { number::ms(row.p999_ms) } else { "-".to_owned() },
         escape(&stale),
-        age(row.stale_age_p50_ms),
-        age(row.stale_age_p99_ms),
         number::percent(answered),
         row.messages_per_op,
         number::count(row.n)

@@ -187,6 +187,7 @@ pub(super) fn picture_css() -> String {
 
 /// How the style classes draw, for pages and pictures.
 pub(super) const MARK_CSS: &str = "\
+.s-grid{stroke-width:2}\
 .dash{stroke-dasharray:14 9}.dot{stroke-dasharray:3 8;stroke-linecap:round}\
 .halo{paint-order:stroke;stroke-width:7;stroke-linejoin:round}\
 .tip{fill:#000;fill-opacity:0}";

@@ -192,10 +192,20 @@ fn latency(
             }
         }
         if fitted {
+            for (path, _) in &paths {
+                marks.extend(along(path));
+            }
             slopes(area, &frame, series, &marks)?;
         }
         Ok(())
     })
+}
+
+/// Boxes along a straight line, so that no label is written across it.
+fn along(path: &[At]) -> Vec<Box> {
+    let (Some(a), Some(b)) = (path.first(), path.last()) else { return Vec::new() };
+    let at = |i: i32| (a.0 + (b.0 - a.0) * i / 40, a.1 + (b.1 - a.1) * i / 40);
+    (0..=40).map(|i| Box::around(at(i), 6)).collect()
 }
 
 /// Writes at the end of each line how many round trips it is worth.
@@ -204,8 +214,9 @@ fn slopes(area: &Area<'_>, frame: &Frame<'_>, series: &[Series<'_>], marks: &[Bo
         .iter()
         .filter_map(|s| {
             let (x, row) = s.rows.last()?;
-            let slope = tidy(fit(&s.medians())?.slope);
-            Some((frame.at(*x, row.p50_ms), format!("{} {slope:.2} rtt", s.label)))
+            let slope = fit(&s.medians())?.slope;
+            let label = format!("{} {slope:.2} rtt", s.label);
+            (slope > 0.05).then(|| (frame.at(*x, row.p50_ms), label))
         })
         .collect();
     let wishes: Vec<(At, &str)> = ends.iter().map(|e| (e.0, e.1.as_str())).collect();

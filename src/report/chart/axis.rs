@@ -62,6 +62,16 @@ impl Axis {
         Some(Self::log_between(low, high, label))
     }
 
+    /// The same with room at the high end, for labels beside the last points.
+    pub(super) fn roomy_log(
+        values: impl IntoIterator<Item = f64>,
+        label: fn(f64) -> String,
+    ) -> Option<Self> {
+        let axis = Self::log(values, label)?;
+        let (low, high) = axis.ends;
+        Some(Self::log_between(low, high * libm::pow(high / low, 0.2), label))
+    }
+
     /// Decades between two given ends.
     pub(super) fn log_between(low: f64, high: f64, label: fn(f64) -> String) -> Self {
         let decades = libm::log10(high / low);

@@ -8,7 +8,7 @@ use super::axis::Axis;
 use super::labels::{Box, place};
 use super::plane::keys;
 use super::svg::{At, Frame, Layout, WIDTH, inline, mark, text, write};
-use super::{Chart, Drawing, Panel};
+use super::{Chart, Drawing, KeyMark, Panel};
 use plotters::style::text_anchor::{HPos, VPos};
 
 pub(super) const CHART: Chart = Chart {
@@ -22,6 +22,7 @@ pub(super) const CHART: Chart = Chart {
 
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
+    drawing.keys.retain(|k| k.mark != KeyMark::Dots);
     for (op, title) in [("read", "Reads"), ("write", "Writes")] {
         if let Some(svg) = panel(scenario, op) {
             drawing.panels.push(Panel { title: title.to_owned(), svg, width: WIDTH });
@@ -41,7 +42,7 @@ fn panel(scenario: &Scenario<'_>, op: &str) -> Option<String> {
             fits.then(|| (cell.label(scenario), healthy, share))
         })
         .collect();
-    let x = Axis::log(pairs.iter().map(|p| p.1.p50_ms), number::tick_ms)?;
+    let x = Axis::roomy_log(pairs.iter().map(|p| p.1.p50_ms), number::tick_ms)?;
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0];
     let ticks = ticks.map(|t| (t, number::tick_percent(t))).to_vec();
     let y = Axis::with_ticks(-0.06, 1.08, ticks);

@@ -16,8 +16,8 @@ pub(super) const CHART: Chart = Chart {
     name: "percentiles",
     title: "Latency percentiles",
     reading: "Response time of the healthy phase, from the intended start of each operation: half of \
-              them are faster than p50, one in a thousand is slower than p99.9. A red line belongs \
-              to a broken promise.",
+              them are faster than p50, one in a thousand is slower than p99.9. Red dots mark \
+              the line of a broken promise; lines that coincide show as stripes.",
     draw,
 };
 

@@ -31,6 +31,8 @@ pub(super) const CHART: Chart = Chart {
 
 /// Height of a mode's lane in the band of cells without a stale read.
 const LANE: i32 = 38;
+/// Between the axis and the band, for the band's title and the axis' lowest label.
+const GAP: i32 = 54;
 /// Room for the labels of the stale rate.
 const LEFT: u32 = 128;
 
@@ -156,7 +158,7 @@ impl<'s> Picture<'s> {
         size: (u32, u32),
     ) -> Option<Self> {
         let theory = points.iter().filter_map(|p| p.theory);
-        let x = Axis::log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
+        let x = Axis::roomy_log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
         let rates: Vec<f64> = points.iter().filter_map(|p| p.rate).collect();
         let y = Axis::log(rates.iter().copied(), number::tick_percent).map(|_| {
             let low = rates.iter().copied().fold(1.0, f64::min);
@@ -177,7 +179,7 @@ impl<'s> Picture<'s> {
         let band = if lanes.is_empty() { 0 } else { LANE as u32 * lanes.len() as u32 + 8 };
         let plot = if y.is_some() { size.1 } else { 46 };
         let x_title = format!("{op} latency, p50");
-        let height = plot + band + 40 + 76;
+        let height = plot + band + GAP as u32 + 76;
         Some(Self { x, y, lanes, size, height, x_title, bound })
     }
 
@@ -194,7 +196,7 @@ impl<'s> Picture<'s> {
             }
             None => None,
         };
-        let band_top = bottom + 40;
+        let band_top = bottom + GAP;
         let lanes = self.lanes.len().max(1) as i32;
         let x = self.x.clone();
         let ticks = Axis::with_ticks(0.0, 1.0, Vec::new());
@@ -232,10 +234,10 @@ impl<'s> Picture<'s> {
             mark(area, *spot, Shape::of(&p.row.promise), p.ink, p.row.verdict)?;
             tips.add(*spot, &p.tip);
         }
-        let (from, to) = ((start + 4, top + 48), (left + width as i32 - 2, bottom));
-        let bounds = Box { edges: [from.0, from.1, to.0, to.1] };
-        let gap = Box { edges: [left, band_top - 40, to.0, band_top] };
-        self.labels(area, points, &spots, bounds, gap)
+        let right = left + width as i32 - 2;
+        let upper = Box { edges: [start + 4, top + 48, right, band_top - GAP] };
+        let lanes = Box { edges: [start + 4, band_top, right, bottom] };
+        self.labels(area, points, &spots, (upper, lanes))
     }
 
     /// Where the closed form puts the cheapest linearizable operation.
@@ -282,67 +284,79 @@ impl<'s> Picture<'s> {
         line(area, &path, Ink::AXIS.styled(Style::Dashed), 2)
     }
 
+    /// Labels of the axis' points above, those of the lanes within the band.
     fn labels(
         &self,
         area: &Area<'_>,
         points: &[Point<'_>],
         spots: &[At],
-        bounds: Box,
-        gap: Box,
+        (upper, lanes): (Box, Box),
     ) -> Drawn {
-        let mut obstacles: Vec<Box> =
-            spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
-        obstacles.push(gap);
-        let wishes = wishes(points, spots);
-        let texts: Vec<(At, &str)> = wishes.iter().map(|w| (w.at, w.text.as_str())).collect();
-        for placed in place(&texts, &obstacles, bounds) {
-            let wish = &wishes[placed.index];
-            let [left, top, right, bottom] = placed.cover.edges;
-            let middle = (top + bottom) / 2;
-            if placed.far {
-                let end = if left > wish.at.0 { left - 2 } else { right.min(wish.at.0) };
-                line(area, &[wish.at, (end, middle)], Ink::AXIS, 1)?;
+        let marks: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
+        let wishes = wishes(points, spots, self.size.0 as i32 / 3);
+        for (silent, bounds) in [(true, lanes), (false, upper)] {
+            let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
+            let texts: Vec<(At, &str)> = here.iter().map(|w| (w.at, w.text.as_str())).collect();
+            for placed in place(&texts, &marks, bounds) {
+                let wish = here[placed.index];
+                let [left, top, right, bottom] = placed.cover.edges;
+                let middle = (top + bottom) / 2;
+                if placed.far {
+                    let end = if left > wish.at.0 { left - 2 } else { right.min(wish.at.0) };
+                    line(area, &[wish.at, (end, middle)], Ink::AXIS, 1)?;
+                }
+                let ink = if wish.broken { Ink::BROKEN } else { Ink::TEXT };
+                let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
+                write(area, (left, middle), &wish.text, style)?;
             }
-            let ink = if wish.broken { Ink::BROKEN } else { Ink::TEXT };
-            let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
-            write(area, (left, middle), &wish.text, style)?;
         }
         Ok(())
     }
 }
 
 /// A label that wants a place beside a point.
-struct Wish {
+struct Wish<'a> {
     at: At,
     text: String,
     broken: bool,
-    /// Seen, in a lane, and of which mode: only likes share a label.
-    group: (bool, String),
+    /// Whether its points stand in a lane.
+    silent: bool,
+    mode: &'a str,
+    /// What it would say of its points one by one.
+    parts: Vec<String>,
 }
 
-/// One label for points of a mode that lie on each other: `raft session, eventual-any`.
-fn wishes(points: &[Point<'_>], spots: &[At]) -> Vec<Wish> {
+/// One label for points of a mode that lie on each other: `raft session, eventual-any`, or with a
+/// count instead of the names where that is wider than `room`.
+fn wishes<'a>(points: &[Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
-    let mut wishes: Vec<Wish> = Vec::new();
+    let mut wishes: Vec<Wish<'a>> = Vec::new();
     for i in order {
         let (point, at) = (&points[i], spots[i]);
         let silent = point.rate.is_none();
         let broken = point.row.verdict == VerdictWord::Violated;
-        let group = (silent, point.mode.to_owned());
-        let near = |w: &&mut Wish| {
+        let near = |w: &&mut Wish<'_>| {
             let (dx, dy) = ((w.at.0 - at.0).abs(), (w.at.1 - at.1).abs());
-            w.group == group && w.broken == broken && dx < 24 && dy < 10
+            let alike = w.silent == silent && w.mode == point.mode && w.broken == broken;
+            alike && dx < 24 && dy < 10
         };
         match wishes.iter_mut().find(near).filter(|_| !point.short.is_empty()) {
             Some(wish) => {
-                wish.text = format!("{}, {}", wish.text, point.short);
+                wish.parts.push(point.short.clone());
                 wish.at.0 = wish.at.0.max(at.0);
             }
             None => {
                 let text = if silent { point.short.clone() } else { point.label.clone() };
-                wishes.push(Wish { at, text, broken, group });
+                let (parts, mode) = (vec![text], point.mode);
+                wishes.push(Wish { at, text: String::new(), broken, silent, mode, parts });
             }
+        }
+    }
+    for wish in &mut wishes {
+        wish.text = wish.parts.join(", ");
+        if wish.parts.len() > 1 && labels::width(&wish.text) > room {
+            wish.text = format!("{} +{}", wish.parts[0], wish.parts.len() - 1);
         }
     }
     wishes.retain(|w| !w.text.is_empty());

@@ -210,7 +210,7 @@ pub(super) fn lines(area: &Area<'_>, all: &[(Vec<At>, Ink)]) -> Drawn {
     let close = |a: &[At], b: &[At]| a.len() == b.len() && a.iter().zip(b).all(|(p, q)| near(p, q));
     for (i, (path, ink)) in all.iter().enumerate() {
         let above = all[i + 1..].iter().filter(|other| close(path, &other.0)).count() as u32;
-        line(area, path, *ink, size::LINE + 5 * above.min(4))?;
+        line(area, path, *ink, size::LINE + 4 * above.min(4))?;
     }
     Ok(())
 }
