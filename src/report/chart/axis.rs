@@ -1,0 +1,252 @@
+//! Axes: values go through `libm` to scaled coordinates, and ticks and their labels are our own.
+//!
+//! plotters' own logarithmic coordinate uses the platform's `ln`, loses its first label and knows no
+//! format; its linear one places ticks with the platform's `log10`. The same rows must give the same
+//! bytes on every machine, so an [`Axis`] answers plotters' questions itself.
+
+use super::super::number;
+use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
+use std::ops::Range;
+
+/// How values become positions.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Scale {
+    Linear,
+    /// Decades.
+    Log,
+    /// Percentiles by their odds: p50 in the middle, p99.9 as far out as p0.1.
+    Odds,
+    /// Decades of `1 + value/unit`, so that 0 is shown.
+    Log1p(f64),
+}
+
+impl Scale {
+    fn apply(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Log => libm::log10(value.max(1e-12)),
+            Self::Odds => {
+                let share = (value / 100.0).clamp(1e-9, 1.0 - 1e-9);
+                libm::log10(share / (1.0 - share))
+            }
+            Self::Log1p(unit) => libm::log10(1.0 + value.max(0.0) / unit),
+        }
+    }
+}
+
+/// One axis of a chart, in the units of its data.
+#[derive(Clone, Debug)]
+pub(super) struct Axis {
+    scale: Scale,
+    /// Ends in scaled coordinates.
+    low: f64,
+    high: f64,
+    /// The same in data units, for plotters.
+    ends: (f64, f64),
+    ticks: Vec<(f64, String)>,
+    minor: Vec<f64>,
+}
+
+impl Axis {
+    /// Decades that hold all of `values`, at least a factor of four; only positive finite ones count.
+    pub(super) fn log(
+        values: impl IntoIterator<Item = f64>,
+        label: fn(f64) -> String,
+    ) -> Option<Self> {
+        let (low, high) = extent(values.into_iter().filter(|v| *v > 0.0))?;
+        let (mut low, mut high) = (low / 1.25, high * 1.25);
+        if high / low < 4.0 {
+            let middle = libm::sqrt(low * high);
+            (low, high) = (middle / 2.0, middle * 2.0);
+        }
+        Some(Self::log_between(low, high, label))
+    }
+
+    /// The same with room at the high end, for labels beside the last points.
+    pub(super) fn roomy_log(
+        values: impl IntoIterator<Item = f64>,
+        label: fn(f64) -> String,
+    ) -> Option<Self> {
+        let axis = Self::log(values, label)?;
+        let (low, high) = axis.ends;
+        Some(Self::log_between(low, high * libm::pow(high / low, 0.2), label))
+    }
+
+    /// Decades between two given ends.
+    pub(super) fn log_between(low: f64, high: f64, label: fn(f64) -> String) -> Self {
+        let decades = libm::log10(high / low);
+        let mantissas: &[f64] = match decades {
+            d if d < 0.8 => &[1.0, 1.5, 2.0, 3.0, 5.0, 7.0],
+            d if d < 1.7 => &[1.0, 2.0, 5.0],
+            d if d < 2.5 => &[1.0, 3.0],
+            _ => &[1.0],
+        };
+        let pick = |mantissas: &[f64]| {
+            let mut found = Vec::new();
+            for exponent in -12..=12 {
+                let decade = power_of_ten(exponent);
+                found.extend(mantissas.iter().map(|m| m * decade));
+            }
+            found.retain(|v| *v >= low * 0.999 && *v <= high * 1.001);
+            found
+        };
+        let ticks = pick(mantissas).into_iter().map(|v| (v, label(v))).collect();
+        let minor = pick(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
+        let mut axis = Self::new(Scale::Log, low, high, ticks);
+        axis.minor = if decades < 2.2 { minor } else { Vec::new() };
+        axis
+    }
+
+    /// An even scale from the least to the largest value; `label` writes a tick.
+    pub(super) fn linear(
+        values: impl IntoIterator<Item = f64>,
+        label: impl Fn(f64) -> String,
+    ) -> Option<Self> {
+        let (low, high) = extent(values)?;
+        let (low, high) = if high > low { (low, high) } else { (low - 0.5, high + 0.5) };
+        let rough = (high - low) / 4.5;
+        let decade = power_of_ten(libm::floor(libm::log10(rough)) as i32);
+        let steps = [1.0, 2.0, 5.0, 10.0];
+        let step = steps.into_iter().map(|s| s * decade).find(|s| *s >= rough);
+        let step = step.unwrap_or(decade * 10.0);
+        let first = libm::ceil(low / step - 1e-9) as i64;
+        let last = libm::floor(high / step + 1e-9) as i64;
+        let ticks = (first..=last.min(first.saturating_add(20))).map(|i| i as f64 * step);
+        Some(Self::new(Scale::Linear, low, high, ticks.map(|v| (v, label(v))).collect()))
+    }
+
+    /// An even scale with exactly these ticks.
+    pub(super) fn with_ticks(low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
+        Self::new(Scale::Linear, low, high, ticks)
+    }
+
+    /// Percentiles from p10 to p99.9.
+    pub(super) fn percentiles() -> Self {
+        let named = [(10.0, "p10"), (50.0, "p50"), (90.0, "p90"), (99.0, "p99"), (99.9, "p99.9")];
+        let ticks = named.into_iter().map(|(q, name)| (q, name.to_owned())).collect();
+        Self::new(Scale::Odds, 8.0, 99.93, ticks)
+    }
+
+    /// Decades above `unit` with 0 at the left end.
+    pub(super) fn from_zero(values: &[f64], label: fn(f64) -> String) -> Option<Self> {
+        let positive = || values.iter().copied().filter(|v| *v > 0.0);
+        let (unit, high) = extent(positive())?;
+        let decades = libm::log10(high / unit);
+        let mut ticks = vec![(0.0, label(0.0))];
+        for exponent in -9..=9 {
+            let decade = power_of_ten(exponent);
+            let mantissas: &[f64] = if decades < 2.1 { &[1.0, 3.0] } else { &[1.0] };
+            ticks.extend(mantissas.iter().map(|m| (m * decade, label(m * decade))));
+        }
+        ticks.retain(|t| t.0 == 0.0 || (t.0 >= unit * 0.999 && t.0 <= high * 1.001));
+        let mut axis = Self::new(Scale::Log1p(unit), 0.0, high, ticks);
+        let room = (axis.high - axis.low) * 0.04;
+        axis.low -= room;
+        axis.high += room;
+        Some(axis)
+    }
+
+    fn new(scale: Scale, low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
+        let (a, b) = (scale.apply(low), scale.apply(high));
+        Self { scale, low: a, high: b, ends: (low, high), ticks, minor: Vec::new() }
+    }
+
+    /// Keeps at most `most` labels, evenly thinned.
+    pub(super) fn thinned(mut self, most: usize) -> Self {
+        let every = self.ticks.len().div_ceil(most.max(1)).max(1);
+        let keep = |(i, tick): (usize, (f64, String))| (i % every == 0).then_some(tick);
+        self.ticks = self.ticks.into_iter().enumerate().filter_map(keep).collect();
+        self
+    }
+
+    /// Where `value` lies from 0 (low end) to 1 (high end); not finite counts as the low end.
+    pub(super) fn part(&self, value: f64) -> f64 {
+        let part = (self.scale.apply(value) - self.low) / (self.high - self.low);
+        if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
+    }
+}
+
+/// 10 to a whole power, by multiplication or one division.
+fn power_of_ten(exponent: i32) -> f64 {
+    let mut power = 1.0;
+    for _ in 0..exponent.unsigned_abs().min(300) {
+        power *= 10.0;
+    }
+    if exponent < 0 { 1.0 / power } else { power }
+}
+
+/// Least and largest of the finite values.
+fn extent(values: impl IntoIterator<Item = f64>) -> Option<(f64, f64)> {
+    values.into_iter().filter(|v| v.is_finite()).fold(None, |ends, v| match ends {
+        None => Some((v, v)),
+        Some((low, high)) => Some((v.min(low), v.max(high))),
+    })
+}
+
+impl Ranged for Axis {
+    type FormatOption = NoDefaultFormatting;
+    type ValueType = f64;
+
+    fn map(&self, value: &f64, limit: (i32, i32)) -> i32 {
+        limit.0 + libm::round(self.part(*value) * f64::from(limit.1 - limit.0)) as i32
+    }
+
+    /// Bold points are the labelled ticks, light ones the rest of the grid.
+    fn key_points<Hint: KeyPointHint>(&self, hint: Hint) -> Vec<f64> {
+        if hint.weight().allow_light_points() {
+            self.minor.clone()
+        } else {
+            self.ticks.iter().map(|t| t.0).collect()
+        }
+    }
+
+    fn range(&self) -> Range<f64> {
+        self.ends.0..self.ends.1
+    }
+}
+
+impl ValueFormatter<f64> for Axis {
+    fn format_ext(&self, value: &f64) -> String {
+        let named = self.ticks.iter().find(|t| t.0 == *value);
+        named.map_or_else(|| number::plain(*value), |t| t.1.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(axis: &Axis) -> Vec<&str> {
+        axis.ticks.iter().map(|t| t.1.as_str()).collect()
+    }
+
+    #[test]
+    fn latencies_get_decades_and_short_ranges_get_steps_between() {
+        let wide = Axis::log([0.4, 218.9], number::tick_ms).expect("positive");
+        assert_eq!(labels(&wide), ["1 ms", "10 ms", "100 ms"]);
+        let narrow = Axis::log([69.0, 70.0], number::tick_ms).expect("positive");
+        assert!(narrow.ticks.len() >= 3, "{:?}", labels(&narrow));
+        assert!(Axis::log([0.0, f64::NAN, -1.0], number::tick_ms).is_none());
+    }
+
+    #[test]
+    fn positions_grow_with_values_and_stay_inside() {
+        let axis = Axis::percentiles();
+        let at: Vec<i32> = [10.0, 50.0, 90.0, 99.0, 99.9].map(|q| axis.map(&q, (0, 600))).to_vec();
+        assert!(at.is_sorted() && at[0] > 0 && at[4] < 600, "{at:?}");
+        assert_eq!(axis.map(&f64::NAN, (0, 600)), 0);
+        let axis = Axis::from_zero(&[0.0, 1.0, 10.0, 500.0], number::tick_ms).expect("positive");
+        assert_eq!(labels(&axis), ["0", "1 ms", "10 ms", "100 ms"]);
+        assert!(axis.map(&0.0, (0, 600)) < axis.map(&1.0, (0, 600)));
+        assert_eq!(axis.map(&1e9, (0, 600)), 600);
+    }
+
+    #[test]
+    fn even_scales_have_round_ticks() {
+        let axis = Axis::linear([0.0, 200.0], number::plain).expect("two values");
+        assert_eq!(labels(&axis), ["0", "50", "100", "150", "200"]);
+        let flat = Axis::linear([7.0], number::plain).expect("one value");
+        assert!(!flat.ticks.is_empty());
+        assert_eq!(labels(&axis.thinned(3)), ["0", "100", "200"]);
+    }
+}

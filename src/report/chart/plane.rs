@@ -1,0 +1,489 @@
+//! The Else half of PACELC: what an operation costs in latency against how often reads are stale.
+//!
+//! One picture for reads and one for writes, because a mode may buy fast fresh reads with slow writes
+//! (Abadi 2012: the trade is per operation). The stale rate is logarithmic; cells that saw no stale
+//! read stand in a band of their own below it, a lane per mode: their true rate is unknown and only
+//! bounded from above, so no height on the axis would be honest.
+
+use super::super::number;
+use super::super::theme::{Ink, Shape, Style, size, verdict};
+use super::super::view::{Cell, Scenario};
+use super::super::{Row, VerdictWord};
+use super::axis::Axis;
+use super::heat_map::fit;
+use super::labels::{self, Box, place};
+use super::svg::{
+    self, Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, picture, text,
+    write,
+};
+use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
+use plotters::style::text_anchor::{HPos, VPos};
+
+pub(super) const CHART: Chart = Chart {
+    name: "plane",
+    title: "Else: latency against stale reads",
+    reading: "Healthy phase, clients of all regions. Left is fast, down is fresh: in the band at the \
+              bottom no stale read was seen. Colour = mode, form = promise; the stepped line joins \
+              the cells that no other beats on both counts. Operation by operation: a mode may be \
+              cheap to read and dear to write.",
+    draw,
+};
+
+/// Height of a mode's lane in the band of cells without a stale read.
+const LANE: i32 = 38;
+/// Between the axis and the band, for the band's title and the axis' lowest label.
+const GAP: i32 = 54;
+/// Room for the labels of the stale rate.
+const LEFT: u32 = 128;
+
+/// One point of the plane.
+struct Point<'a> {
+    latency: f64,
+    /// `None` where none was seen.
+    rate: Option<f64>,
+    high: f64,
+    ink: Ink,
+    mode: &'a str,
+    label: String,
+    /// The label without the mode, for a lane that has its name.
+    short: String,
+    tip: String,
+    row: &'a Row,
+    theory: Option<f64>,
+}
+
+fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+    // Along a numeric axis the stale rate is drawn against the axis instead.
+    if scenario.axis().is_some() {
+        return None;
+    }
+    let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
+    for (op, title) in [("read", "Reads"), ("write", "Writes")] {
+        let points = points(scenario, op);
+        let Some(picture) = Picture::new(&points, scenario, op, (WIDTH, 400)) else { continue };
+        let about = format!("{title}: median latency against stale-read rate in {}", scenario.name);
+        let svg = inline((WIDTH, picture.height), &about, |area, tips| {
+            picture.draw(area, tips, (0, 0), &points)
+        })?;
+        drawing.panels.push(Panel { title: title.to_owned(), svg, width: WIDTH });
+    }
+    (!drawing.panels.is_empty()).then_some(drawing)
+}
+
+/// The legend: modes by colour, promises by form, and what a cross means if there is one.
+pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
+    let modes: Vec<&str> = scenario.modes.iter().map(|m| m.0).collect();
+    let mut keys = mode_keys(scenario, &modes, KeyMark::Swatch);
+    let mut promises: Vec<(Shape, &str)> =
+        scenario.rows.iter().map(|r| (Shape::of(&r.promise), r.promise.as_str())).collect();
+    promises.sort_unstable();
+    promises.dedup();
+    for (shape, promise) in promises {
+        keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Mark(shape), label: promise.to_owned() });
+    }
+    let theory = |r: &&Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
+    if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(&r)) {
+        let label = "closed form of the cheapest linearizable operation".to_owned();
+        keys.push(Key { ink: Ink::BOUND, mark: KeyMark::Dots, label });
+    }
+    let seen = |word| scenario.rows.iter().any(|r| r.verdict == word);
+    if seen(VerdictWord::Violated) {
+        let label = "promise broken".to_owned();
+        keys.push(Key { ink: Ink::BROKEN, mark: KeyMark::Broken, label });
+    }
+    if seen(VerdictWord::Unknown) {
+        let label = "undecided".to_owned();
+        keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Pale, label });
+    }
+    keys
+}
+
+fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
+    let point = |cell: Cell<'a>| {
+        let row = cell.healthy(op)?;
+        let read = cell.healthy("read")?;
+        let rate = read.stale_rate?;
+        let high = read.stale_rate_high.filter(|h| h.is_finite() && *h > 0.0).unwrap_or(1.0);
+        let seen = match read.stale {
+            0 => format!(
+                "none of {} reads stale (at most {})",
+                number::count(read.fresh_or_stale),
+                number::percent(high)
+            ),
+            _ => format!("{} of reads stale", number::percent(rate)),
+        };
+        let tip = format!(
+            "{}\n{op} p50 {}, p99 {}\n{seen}\npromise {}: {}",
+            cell.head.cell,
+            number::ms(row.p50_ms),
+            number::ms(row.p99_ms),
+            row.promise,
+            verdict(row.verdict).0
+        );
+        Some(Point {
+            latency: row.p50_ms,
+            rate: (read.stale > 0).then_some(rate),
+            high,
+            ink: scenario.ink(&cell.head.system),
+            mode: &row.system,
+            label: cell.label(scenario),
+            short: cell.label(scenario).replacen(&row.system, "", 1).trim().to_owned(),
+            tip,
+            row,
+            theory: row.theory_ms,
+        })
+    };
+    let usable = |p: &Point<'_>| p.latency.is_finite() && p.latency > 0.0;
+    scenario.cells().into_iter().filter_map(point).filter(usable).collect()
+}
+
+/// Axes and lanes of one panel.
+struct Picture<'s> {
+    x: Axis,
+    y: Option<Axis>,
+    /// Modes with a cell in the band, top lane first.
+    lanes: Vec<&'s str>,
+    size: (u32, u32),
+    height: u32,
+    x_title: String,
+    /// What 0 of n means here, in words.
+    bound: String,
+}
+
+impl<'s> Picture<'s> {
+    fn new(
+        points: &[Point<'_>],
+        scenario: &Scenario<'s>,
+        op: &str,
+        size: (u32, u32),
+    ) -> Option<Self> {
+        let theory = points.iter().filter_map(|p| p.theory);
+        let x = Axis::roomy_log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
+        let rates: Vec<f64> = points.iter().filter_map(|p| p.rate).collect();
+        let y = Axis::log(rates.iter().copied(), number::tick_percent).map(|_| {
+            let low = rates.iter().copied().fold(1.0, f64::min);
+            let high = rates.iter().copied().fold(0.0, f64::max);
+            Axis::log_between(
+                (low / 2.0).min(0.001),
+                (high * 2.0).clamp(0.01, 1.0),
+                number::tick_percent,
+            )
+        });
+        let silent = |m: &&str| points.iter().any(|p| p.rate.is_none() && p.mode == *m);
+        let lanes: Vec<&'s str> = scenario.modes.iter().map(|m| m.0).filter(silent).collect();
+        let highs = || points.iter().filter(|p| p.rate.is_none()).map(|p| p.high);
+        let bound = match highs().fold(0.0, f64::max) {
+            high if high > 0.0 && high < 1.0 => format!("none seen (< {})", number::percent(high)),
+            _ => "none seen".to_owned(),
+        };
+        let band = if lanes.is_empty() { 0 } else { LANE as u32 * lanes.len() as u32 + 8 };
+        let plot = if y.is_some() { size.1 } else { 46 };
+        let x_title = format!("{op} latency, p50");
+        let height = plot + band + GAP as u32 + 76;
+        Some(Self { x, y, lanes, size, height, x_title, bound })
+    }
+
+    fn draw(&self, area: &Area<'_>, tips: &mut Tips, origin: At, points: &[Point<'_>]) -> Drawn {
+        let (left, top) = origin;
+        let width = self.size.0;
+        let plot = if self.y.is_some() { self.size.1 } else { 46 };
+        let mut bottom = top + plot as i32;
+        let upper = match &self.y {
+            Some(y) => {
+                let outer = (left, top, width, plot);
+                let layout = Layout { outer, x: None, y: "stale reads", left: LEFT };
+                Some(Frame::new(area, self.x.clone(), y.clone(), layout)?)
+            }
+            None => None,
+        };
+        let band_top = bottom + GAP;
+        let lanes = self.lanes.len().max(1) as i32;
+        let x = self.x.clone();
+        let ticks = Axis::with_ticks(0.0, 1.0, Vec::new());
+        bottom = band_top + LANE * lanes + 8 * i32::from(!self.lanes.is_empty());
+        let start = left + LEFT as i32;
+        block(area, (start, band_top), (left + width as i32 - 26, bottom), Ink::BAND)?;
+        let tall = (bottom - band_top) as u32 + 76 + 2;
+        let outer = (left, band_top - 2, width, tall);
+        let layout = Layout { outer, x: Some(&self.x_title), y: "", left: LEFT };
+        let band = Frame::new(area, x, ticks, layout)?;
+        if !self.lanes.is_empty() {
+            let style = text(Ink::SOFT, HPos::Left, VPos::Bottom);
+            write(area, (left + 8, band_top - 8), &self.bound, style)?;
+        }
+        for (i, mode) in self.lanes.iter().enumerate() {
+            let middle = band_top + 4 + LANE * i as i32 + LANE / 2;
+            let name = fit(mode, LEFT as i32 - 20);
+            write(area, (start - 12, middle), &name, text(Ink::TEXT, HPos::Right, VPos::Center))?;
+            if i > 0 {
+                let y = middle - LANE / 2;
+                line(area, &[(start + 1, y), (left + width as i32 - 26, y)], Ink::LANE, 2)?;
+            }
+        }
+        self.theory(area, &band, points, (top + 46, bottom))?;
+        let at = |p: &Point<'_>| match (p.rate, &upper) {
+            (Some(rate), Some(frame)) => frame.at(p.latency, rate),
+            _ => {
+                let lane = self.lanes.iter().position(|m| *m == p.mode).unwrap_or(0) as i32;
+                (band.at(p.latency, 0.0).0, band_top + 4 + LANE * lane + LANE / 2)
+            }
+        };
+        let spots: Vec<At> = points.iter().map(at).collect();
+        self.front(area, points, &spots)?;
+        for (p, spot) in points.iter().zip(&spots) {
+            mark(area, *spot, Shape::of(&p.row.promise), p.ink, p.row.verdict)?;
+            tips.add(*spot, &p.tip);
+        }
+        let right = left + width as i32 - 2;
+        let upper = Box { edges: [start + 4, top + 48, right, band_top - GAP] };
+        let lanes = Box { edges: [start + 4, band_top, right, bottom] };
+        self.labels(area, points, &spots, (upper, lanes))
+    }
+
+    /// Where the closed form puts the cheapest linearizable operation.
+    fn theory(
+        &self,
+        area: &Area<'_>,
+        band: &Frame<'_>,
+        points: &[Point<'_>],
+        (top, bottom): (i32, i32),
+    ) -> Drawn {
+        let linearizable = |p: &&Point<'_>| p.row.promise == "linearizable";
+        let least = points.iter().filter(linearizable).filter_map(|p| p.theory);
+        let least = least.filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min);
+        if !least.is_finite() {
+            return Ok(());
+        }
+        let x = band.at(least, 0.0).0;
+        line(area, &[(x, top), (x, bottom)], Ink::BOUND.styled(Style::Dotted), 3)
+    }
+
+    /// The Pareto front: no cell with a kept promise is both faster and fresher.
+    fn front(&self, area: &Area<'_>, points: &[Point<'_>], spots: &[At]) -> Drawn {
+        let mut best: Vec<(f64, f64, At)> = points
+            .iter()
+            .zip(spots)
+            .filter(|(p, _)| p.row.verdict != VerdictWord::Violated)
+            .map(|(p, at)| (p.latency, p.rate.unwrap_or(0.0), *at))
+            .collect();
+        best.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let mut path: Vec<At> = Vec::new();
+        let mut least = f64::INFINITY;
+        for (_, rate, at) in best {
+            if rate < least {
+                least = rate;
+                if let Some(last) = path.last().copied() {
+                    path.push((at.0, last.1));
+                }
+                path.push(at);
+            }
+        }
+        if path.len() < 2 {
+            return Ok(());
+        }
+        line(area, &path, Ink::AXIS.styled(Style::Dashed), 2)
+    }
+
+    /// Labels of the axis' points above, those of the lanes within the band.
+    fn labels(
+        &self,
+        area: &Area<'_>,
+        points: &[Point<'_>],
+        spots: &[At],
+        (upper, lanes): (Box, Box),
+    ) -> Drawn {
+        let marks: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
+        let wishes = wishes(points, spots, self.size.0 as i32 / 3);
+        for (silent, bounds) in [(true, lanes), (false, upper)] {
+            let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
+            let texts: Vec<(At, &str)> = here.iter().map(|w| (w.at, w.text.as_str())).collect();
+            for placed in place(&texts, &marks, bounds) {
+                let wish = here[placed.index];
+                let [left, top, right, bottom] = placed.cover.edges;
+                let middle = (top + bottom) / 2;
+                if placed.far {
+                    let end = if left > wish.at.0 { left - 2 } else { right.min(wish.at.0) };
+                    line(area, &[wish.at, (end, middle)], Ink::AXIS, 1)?;
+                }
+                let ink = if wish.broken { Ink::BROKEN } else { Ink::TEXT };
+                let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
+                write(area, (left, middle), &wish.text, style)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A label that wants a place beside a point.
+struct Wish<'a> {
+    at: At,
+    text: String,
+    broken: bool,
+    /// Whether its points stand in a lane.
+    silent: bool,
+    mode: &'a str,
+    /// What it would say of its points one by one.
+    parts: Vec<String>,
+}
+
+/// One label for points of a mode that lie on each other: `raft session, eventual-any`, or with a
+/// count instead of the names where that is wider than `room`.
+fn wishes<'a>(points: &[Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
+    let mut order: Vec<usize> = (0..points.len()).collect();
+    order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
+    let mut wishes: Vec<Wish<'a>> = Vec::new();
+    for i in order {
+        let (point, at) = (&points[i], spots[i]);
+        let silent = point.rate.is_none();
+        let broken = point.row.verdict == VerdictWord::Violated;
+        let near = |w: &&mut Wish<'_>| {
+            let (dx, dy) = ((w.at.0 - at.0).abs(), (w.at.1 - at.1).abs());
+            let alike = w.silent == silent && w.mode == point.mode && w.broken == broken;
+            alike && dx < 24 && dy < 10
+        };
+        match wishes.iter_mut().find(near).filter(|_| !point.short.is_empty()) {
+            Some(wish) => {
+                wish.parts.push(point.short.clone());
+                wish.at.0 = wish.at.0.max(at.0);
+            }
+            None => {
+                let text = if silent { point.short.clone() } else { point.label.clone() };
+                let (parts, mode) = (vec![text], point.mode);
+                wishes.push(Wish { at, text: String::new(), broken, silent, mode, parts });
+            }
+        }
+    }
+    for wish in &mut wishes {
+        wish.text = wish.parts.join(", ");
+        if wish.parts.len() > 1 && labels::width(&wish.text) > room {
+            wish.text = format!("{} +{}", wish.parts[0], wish.parts.len() - 1);
+        }
+    }
+    wishes.retain(|w| !w.text.is_empty());
+    wishes
+}
+
+/// Reads beside writes, each this wide.
+const EACH: u32 = 1000;
+
+/// Both panels side by side, to be drawn into one picture.
+struct Pair<'s> {
+    panels: Vec<(Picture<'s>, Vec<Point<'s>>)>,
+    height: u32,
+}
+
+impl<'s> Pair<'s> {
+    fn new(scenario: &Scenario<'s>) -> Option<Self> {
+        let mut panels = Vec::new();
+        for op in ["read", "write"] {
+            let points = points(scenario, op);
+            if let Some(picture) = Picture::new(&points, scenario, op, (EACH, 520)) {
+                panels.push((picture, points));
+            }
+        }
+        let height = panels.iter().map(|p| p.0.height).max()?;
+        Some(Self { panels, height })
+    }
+
+    fn width(&self) -> u32 {
+        EACH * self.panels.len() as u32
+    }
+
+    fn draw(&self, area: &Area<'_>, tips: &mut Tips) -> Drawn {
+        for (i, (picture, points)) in self.panels.iter().enumerate() {
+            let at = ((EACH as usize * i) as i32, (self.height - picture.height) as i32);
+            picture.draw(area, tips, at, points)?;
+        }
+        Ok(())
+    }
+}
+
+fn about(scenario: &Scenario<'_>) -> String {
+    format!("Latency against stale-read rate in {}, reads and writes", scenario.name)
+}
+
+/// The plane for the top of a page: one wide picture, and the panels one by one for narrow ones.
+pub(in super::super) fn hero(scenario: &Scenario<'_>) -> Option<(String, Drawing)> {
+    let pair = Pair::new(scenario)?;
+    let extent = (pair.width(), pair.height);
+    let wide = inline(extent, &about(scenario), |area, tips| pair.draw(area, tips))?;
+    Some((wide, draw(scenario)?))
+}
+
+/// The plane as a picture of its own, legend below.
+pub(in super::super) fn standalone(scenario: &Scenario<'_>) -> Option<String> {
+    let pair = Pair::new(scenario)?;
+    let keys = keys(scenario);
+    let rows = legend_rows(&keys, pair.width() as i32);
+    let total = pair.height + 20 + 44 * rows.len() as u32;
+    picture((pair.width(), total), &about(scenario), |area, tips| {
+        pair.draw(area, tips)?;
+        for (i, row) in rows.iter().enumerate() {
+            let y = pair.height as i32 + 22 + 44 * i as i32;
+            for (x, key) in row {
+                draw_key(area, (*x, y), key)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Legend entries from left to right, a new row where the width is used up.
+fn legend_rows(keys: &[Key], width: i32) -> Vec<Vec<(i32, &Key)>> {
+    let mut rows: Vec<Vec<(i32, &Key)>> = Vec::new();
+    let mut x = 30;
+    for key in keys {
+        let wide = labels::width(&key.label) + 80;
+        if rows.is_empty() || x + wide > width {
+            rows.push(Vec::new());
+            x = 30;
+        }
+        if let Some(row) = rows.last_mut() {
+            row.push((x, key));
+        }
+        x += wide;
+    }
+    rows
+}
+
+fn draw_key(area: &Area<'_>, (x, y): At, key: &Key) -> Drawn {
+    let at = (x + 20, y);
+    match key.mark {
+        KeyMark::Mark(shape) => mark(area, at, shape, key.ink, VerdictWord::Holds)?,
+        KeyMark::Broken => mark(area, at, Shape::Circle, key.ink, VerdictWord::Violated)?,
+        KeyMark::Pale => mark(area, at, Shape::Circle, key.ink, VerdictWord::Unknown)?,
+        KeyMark::Swatch => svg::dot(area, at, 11, key.ink)?,
+        KeyMark::Line | KeyMark::Dots => {
+            let style = if key.mark == KeyMark::Dots { Style::Dotted } else { Style::Plain };
+            line(area, &[(x, y), (x + 34, y)], key.ink.styled(style), 4)?;
+        }
+    }
+    write(area, (x + 42, y), &key.label, text(Ink::TEXT, HPos::Left, VPos::Center))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{sample, view};
+    use super::*;
+
+    #[test]
+    fn cells_without_a_stale_read_stand_below_all_others() {
+        let (note, rows, curves) = sample::run();
+        let all = view::scenarios(Some(&note), &rows, &curves);
+        let points = points(&all[0], "read");
+        assert!(points.iter().any(|p| p.rate.is_none()) && points.iter().any(|p| p.rate.is_some()));
+        let tip = &points.iter().find(|p| p.rate.is_none()).expect("checked").tip;
+        assert!(tip.contains("none of") && tip.contains("at most"), "{tip}");
+        let drawing = draw(&all[0]).expect("drawn");
+        assert!(drawing.panels[0].svg.contains("none seen (&lt; "));
+    }
+
+    #[test]
+    fn the_picture_carries_its_own_style() {
+        let (note, rows, curves) = sample::run();
+        let all = view::scenarios(Some(&note), &rows, &curves);
+        let svg = standalone(&all[0]).expect("drawn");
+        assert!(svg.contains("xmlns=") && svg.contains("prefers-color-scheme:dark"));
+        assert!(!svg.contains("var(--") && svg.contains(">raft"));
+    }
+}

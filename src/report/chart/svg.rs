@@ -1,0 +1,363 @@
+//! From plotters' SVG back end to a picture that lives in a page.
+//!
+//! plotters writes absolute colours, fonts and whole-pixel coordinates, and knows no tooltips. A pass
+//! over its text turns the palette's stand-in colours into classes (see `theme.rs`), drops what the
+//! page's style sheet says better, and appends invisible discs whose `<title>` the browser shows on
+//! hovering. Coordinates are doubled and scaled back by the `viewBox`, so that lines look smooth.
+
+use super::super::VerdictWord;
+use super::super::html::escape;
+use super::super::theme::{Ink, Shape, Style, picture_css, size};
+use super::axis::Axis;
+use plotters::backend::SVGBackend;
+use plotters::chart::{ChartBuilder, ChartContext};
+use plotters::coord::Shift;
+use plotters::coord::cartesian::Cartesian2d;
+use plotters::drawing::{DrawingArea, DrawingAreaErrorKind, IntoDrawingArea};
+use plotters::element::{Circle, PathElement, Polygon, Rectangle, Text};
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+use plotters::style::{FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBAColor, TextStyle};
+use std::fmt::Write;
+
+/// Units across a chart that fits a telephone: 380 CSS pixels.
+pub(super) const WIDTH: u32 = 760;
+
+/// Where one draws, in whole units from the top left.
+pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+/// Drawing into a string cannot fail, but plotters cannot know that.
+pub(super) type Drawn<T = ()> = Result<T, DrawingAreaErrorKind<std::io::Error>>;
+/// A point in units.
+pub(super) type At = (i32, i32);
+
+/// Text the browser shows when the pointer rests at a place.
+#[derive(Default)]
+pub(super) struct Tips(String);
+
+impl Tips {
+    /// Says `text` around `at`.
+    pub(super) fn add(&mut self, at: At, text: &str) {
+        let (r, text) = (size::MARK + 5, escape(text));
+        let (x, y) = at;
+        let _ = write!(
+            self.0,
+            "<circle class=\"tip\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\"><title>{text}</title></circle>"
+        );
+    }
+}
+
+/// Draws a picture for a page; `label` says in words what it shows.
+pub(super) fn inline(
+    (width, height): (u32, u32),
+    label: &str,
+    draw: impl FnOnce(&Area<'_>, &mut Tips) -> Drawn,
+) -> Option<String> {
+    let head = format!(
+        "<svg viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\">",
+        escape(label)
+    );
+    render((width, height), &head, draw)
+}
+
+/// Draws a picture for a file of its own, with its style inside.
+pub(super) fn picture(
+    (width, height): (u32, u32),
+    label: &str,
+    draw: impl FnOnce(&Area<'_>, &mut Tips) -> Drawn,
+) -> Option<String> {
+    let head = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" \
+         viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\" \
+         font-family=\"system-ui,sans-serif\" font-size=\"{}\"><style>{}</style>\
+         <rect class=\"f-paper\" width=\"100%\" height=\"100%\"/>",
+        width / 2,
+        height / 2,
+        escape(label),
+        size::TEXT,
+        picture_css()
+    );
+    render((width, height), &head, draw)
+}
+
+fn render(
+    extent: (u32, u32),
+    head: &str,
+    draw: impl FnOnce(&Area<'_>, &mut Tips) -> Drawn,
+) -> Option<String> {
+    let (mut raw, mut tips) = (String::new(), Tips::default());
+    {
+        let area = SVGBackend::with_string(&mut raw, extent).into_drawing_area();
+        draw(&area, &mut tips).ok()?;
+        area.present().ok()?;
+    }
+    Some(repaint(&raw, head, &tips.0))
+}
+
+/// Rewrites plotters' text line by line: it puts every tag and every text on a line of its own.
+fn repaint(raw: &str, head: &str, tips: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    let mut grid = String::new();
+    for line in raw.lines() {
+        // Grid lines are many and alike: one path holds them all.
+        let mut tag = String::new();
+        if line.starts_with("<line ") {
+            rewrite_tag(&line[1..], &mut tag);
+        }
+        if let Some(step) = tag.strip_prefix("<line class=\"s-grid\"").and_then(path_step) {
+            grid.push_str(&step);
+            continue;
+        }
+        if !grid.is_empty() {
+            let _ = write!(out, "<path class=\"s-grid\" d=\"{grid}\"/>");
+            grid.clear();
+        }
+        if line.starts_with("<svg ") {
+            out.push_str(head);
+        } else if line == "</svg>" {
+            out.push_str(tips);
+            out.push_str(line);
+        } else if let Some(tag) = line.strip_prefix('<').filter(|t| !t.starts_with('/')) {
+            rewrite_tag(tag, &mut out);
+        } else {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+/// ` x1="1" y1="2" x2="3" y2="2"/>` as `M1 2H3`; `None` for lines with other attributes.
+fn path_step(attributes: &str) -> Option<String> {
+    let mut numbers = Vec::new();
+    for (i, part) in attributes.trim_end_matches("/>").split_whitespace().enumerate() {
+        let name = ["x1", "y1", "x2", "y2"].get(i)?;
+        let value = part.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"')?;
+        numbers.push(value.parse::<i32>().ok()?);
+    }
+    match numbers[..] {
+        [x, y, right, same] if y == same => Some(format!("M{x} {y}H{right}")),
+        [x, y, same, down] if x == same => Some(format!("M{x} {y}V{down}")),
+        _ => None,
+    }
+}
+
+/// One tag, without its opening `<`: colours become classes, defaults go.
+fn rewrite_tag(tag: &str, out: &mut String) {
+    let (body, end) = match tag.strip_suffix("/>") {
+        Some(body) => (body, "/>"),
+        None => (tag.trim_end_matches('>'), ">"),
+    };
+    let (name, mut rest) = body.split_once(' ').unwrap_or((body, ""));
+    let mut classes = String::new();
+    let mut kept = String::new();
+    while let Some((key, (value, after))) =
+        rest.split_once("=\"").and_then(|(k, r)| Some((k.trim(), r.split_once('"')?)))
+    {
+        rest = after;
+        match key {
+            "fill" | "stroke" if value.starts_with('#') => paint(key, value, &mut classes),
+            "opacity" | "stroke-width" if value == "1" => {}
+            "stroke" if value == "none" => {}
+            "font-family" => {}
+            "font-size" => {
+                let points = value.parse::<f64>().map_or(size::TEXT, |v| libm::round(v) as i32);
+                if points != size::TEXT {
+                    let _ = write!(kept, " font-size=\"{points}\"");
+                }
+            }
+            _ => {
+                let _ = write!(kept, " {key}=\"{}\"", value.trim_end());
+            }
+        }
+    }
+    let _ = write!(out, "<{name}");
+    if !classes.is_empty() {
+        let _ = write!(out, " class=\"{}\"", classes.trim_end());
+    }
+    let _ = write!(out, "{kept}{end}");
+}
+
+/// `#01SSNN` to `f-name style`.
+fn paint(key: &str, value: &str, classes: &mut String) {
+    let channel = |at: usize| value.get(at..at + 2).and_then(|h| u8::from_str_radix(h, 16).ok());
+    let ink = (|| Ink::decode(channel(1)?, channel(3)?, channel(5)?))();
+    if let Some((name, style)) = ink {
+        let _ = write!(classes, "{}-{name} ", &key[..1]);
+        if !style.is_empty() {
+            let _ = write!(classes, "{style} ");
+        }
+    }
+}
+
+/// Text of the charts' size; plotters divides by 1.24 on its way out.
+pub(super) fn text(ink: Ink, h: HPos, v: VPos) -> TextStyle<'static> {
+    let points = f64::from(size::TEXT) * 1.24;
+    let font = FontDesc::new(FontFamily::SansSerif, points, FontStyle::Normal);
+    font.with_color(ink.color()).with_anchor::<RGBAColor>(Pos::new(h, v)).into_text_style(&(0, 0))
+}
+
+/// Writes `words` at a place.
+pub(super) fn write(area: &Area<'_>, at: At, words: &str, style: TextStyle<'static>) -> Drawn {
+    area.draw(&Text::new(words.to_owned(), at, style))
+}
+
+/// A line through points in units.
+pub(super) fn line(area: &Area<'_>, points: &[At], ink: Ink, width: u32) -> Drawn {
+    area.draw(&PathElement::new(points.to_vec(), ink.stroke(width)))
+}
+
+/// Several lines, each wider by what lies on top of it, so that lines that coincide show as stripes.
+pub(super) fn lines(area: &Area<'_>, all: &[(Vec<At>, Ink)]) -> Drawn {
+    let near = |p: &At, q: &At| (p.0 - q.0).abs() + (p.1 - q.1).abs() < 6;
+    let close = |a: &[At], b: &[At]| a.len() == b.len() && a.iter().zip(b).all(|(p, q)| near(p, q));
+    for (i, (path, ink)) in all.iter().enumerate() {
+        let above = all[i + 1..].iter().filter(|other| close(path, &other.0)).count() as u32;
+        line(area, path, *ink, size::LINE + 4 * above.min(4))?;
+    }
+    Ok(())
+}
+
+/// A filled rectangle.
+pub(super) fn block(area: &Area<'_>, from: At, to: At, ink: Ink) -> Drawn {
+    area.draw(&Rectangle::new([from, to], ink.fill()))
+}
+
+/// A filled band between two edges, seen through.
+pub(super) fn ribbon(area: &Area<'_>, corners: &[At], ink: Ink, alpha: f64) -> Drawn {
+    area.draw(&Polygon::new(corners.to_vec(), ink.wash(alpha)))
+}
+
+/// A small round point.
+pub(super) fn dot(area: &Area<'_>, at: At, radius: i32, ink: Ink) -> Drawn {
+    area.draw(&Circle::new(at, radius, ink.fill()))
+}
+
+/// A point: form = promise, colour = mode; pale = undecided, hollow with a red cross = broken.
+pub(super) fn mark(area: &Area<'_>, at: At, shape: Shape, ink: Ink, word: VerdictWord) -> Drawn {
+    let ink = ink.styled(Style::Plain);
+    let outline = |r: i32| {
+        let corners = shape.corners(r)?;
+        Some(corners.into_iter().map(|(x, y)| (at.0 + x, at.1 + y)).collect::<Vec<At>>())
+    };
+    let fill = |r: i32, paint: Ink, alpha: f64| match outline(r) {
+        Some(corners) => area.draw(&Polygon::new(corners, paint.wash(alpha))),
+        None => area.draw(&Circle::new(at, r, paint.wash(alpha))),
+    };
+    fill(size::MARK + 3, Ink::PAPER, 1.0)?;
+    if word == VerdictWord::Holds {
+        return fill(size::MARK, ink, 1.0);
+    }
+    if word == VerdictWord::Unknown {
+        fill(size::MARK, ink, 0.3)?;
+    }
+    match outline(size::MARK) {
+        Some(mut corners) => {
+            corners.extend_from_within(..2);
+            area.draw(&PathElement::new(corners, ink.stroke(3)))?;
+        }
+        None => area.draw(&Circle::new(at, size::MARK, ink.stroke(3)))?,
+    }
+    if word == VerdictWord::Violated {
+        let (x, y, r) = (at.0, at.1, size::MARK + 4);
+        line(area, &[(x - r, y - r), (x + r, y + r)], Ink::BROKEN, 4)?;
+        line(area, &[(x - r, y + r), (x + r, y - r)], Ink::BROKEN, 4)?;
+    }
+    Ok(())
+}
+
+/// Axes and grid with room for labels around them.
+pub(super) struct Frame<'a> {
+    chart: ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>,
+}
+
+/// Where a frame goes and what is written around it.
+#[derive(Clone, Copy)]
+pub(super) struct Layout<'t> {
+    /// Its outer box: left, top, width, height.
+    pub(super) outer: (i32, i32, u32, u32),
+    /// Under the x axis, at its right end; with `None` the axis has no labels.
+    pub(super) x: Option<&'t str>,
+    /// Above the y axis; may be empty.
+    pub(super) y: &'t str,
+    /// Room for the labels of the y axis.
+    pub(super) left: u32,
+}
+
+impl<'a> Frame<'a> {
+    /// Draws the axes and keeps their geometry.
+    pub(super) fn new(area: &Area<'a>, x: Axis, y: Axis, layout: Layout<'_>) -> Drawn<Self> {
+        let (left, top, width, height) = layout.outer;
+        let (below, tick_room) = if layout.x.is_some() { (34, 42) } else { (2, 0) };
+        let above = if layout.y.is_empty() { 2 } else { 46 };
+        let inner = area.clone().shrink((left, top), (width, height));
+        let mut chart = ChartBuilder::on(&inner)
+            .margin_right(26)
+            .margin_top(above)
+            .margin_bottom(below)
+            .x_label_area_size(tick_room)
+            .y_label_area_size(layout.left)
+            .build_cartesian_2d(x, y)?;
+        chart
+            .configure_mesh()
+            .x_labels(20)
+            .y_labels(20)
+            .bold_line_style(Ink::GRID.stroke(1))
+            .light_line_style(Ink::GRID.stroke(1))
+            .axis_style(Ink::AXIS.stroke(2))
+            .x_label_style(text(Ink::SOFT, HPos::Center, VPos::Top))
+            .y_label_style(text(Ink::SOFT, HPos::Right, VPos::Center))
+            .set_all_tick_mark_size(8)
+            .draw()?;
+        let frame = Self { chart };
+        let (_, bottom_right) = frame.corners();
+        if !layout.y.is_empty() {
+            let style = text(Ink::SOFT, HPos::Left, VPos::Top);
+            write(area, (left + 8, top + 8), layout.y, style)?;
+        }
+        if let Some(words) = layout.x {
+            let style = text(Ink::SOFT, HPos::Right, VPos::Top);
+            write(area, (bottom_right.0, bottom_right.1 + 46), words, style)?;
+        }
+        Ok(frame)
+    }
+
+    /// The plotting area's top left and bottom right.
+    pub(super) fn corners(&self) -> (At, At) {
+        let (x, y) = self.chart.plotting_area().get_pixel_range();
+        ((x.start, y.start), (x.end, y.end))
+    }
+
+    /// Where a point of the data lies.
+    pub(super) fn at(&self, x: f64, y: f64) -> At {
+        self.chart.backend_coord(&(x, y))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_become_classes_and_text_stays_escaped() {
+        let svg = inline((100, 60), "a \"label\"", |area, tips| {
+            line(area, &[(1, 2), (3, 4)], Ink::mode(2).styled(Style::Dashed), 4)?;
+            write(area, (5, 6), "<b>&</b>", text(Ink::SOFT, HPos::Left, VPos::Top))?;
+            tips.add((7, 8), "<i>");
+            Ok(())
+        })
+        .expect("drawn");
+        assert!(svg.contains("<polyline class=\"s-m2 dash\" fill=\"none\" stroke-width=\"4\""));
+        assert!(svg.contains("aria-label=\"a &quot;label&quot;\""), "{svg}");
+        assert!(svg.contains("&lt;b&gt;&amp;&lt;/b&gt;</text>") && svg.contains("&lt;i&gt;"));
+        assert!(!svg.contains("font-family") && !svg.contains('#'), "{svg}");
+    }
+
+    #[test]
+    fn a_broken_promise_is_hollow_and_crossed() {
+        let draw = |word| {
+            inline((50, 50), "", |area, _| mark(area, (25, 25), Shape::Square, Ink::mode(0), word))
+                .expect("drawn")
+        };
+        assert!(draw(VerdictWord::Violated).matches("s-broken").count() == 2);
+        assert!(!draw(VerdictWord::Holds).contains("s-broken"));
+        assert!(draw(VerdictWord::Unknown).contains("opacity=\"0.3\""));
+    }
+}

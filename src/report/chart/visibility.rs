@@ -1,0 +1,163 @@
+//! t-visibility: how likely a read that begins t after a write's acknowledgement sees it.
+//!
+//! After Bailis et al., "Probabilistically Bounded Staleness" (VLDB 2012). The band is the Wilson
+//! interval of each point; t = 0 is the acknowledgement itself.
+
+use super::super::number;
+use super::super::theme::{Ink, Style, size, verdict};
+use super::super::view::Scenario;
+use super::super::{CurvePoint, VerdictWord};
+use super::axis::Axis;
+use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon};
+use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
+use std::collections::BTreeMap;
+
+pub(super) const CHART: Chart = Chart {
+    name: "visibility",
+    title: "How soon a write is seen",
+    reading: "Share of reads that return the key's latest acknowledged write or a newer one, by the \
+              time t between that acknowledgement and the start of the read. The shade is the 95 % \
+              interval.",
+    draw,
+};
+
+/// Points of one mode at one level and variant.
+type Series<'a> = BTreeMap<(usize, &'a str), Vec<&'a CurvePoint>>;
+
+fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+    let mut drawing = Drawing { more_title: "Each client region", ..Drawing::default() };
+    let x = Axis::from_zero(
+        &scenario.curves.iter().map(|p| p.t_ms).filter(|t| t.is_finite()).collect::<Vec<_>>(),
+        number::tick_ms,
+    )?
+    .thinned(8);
+    let lowest = scenario.curves.iter().map(|p| p.fresh_rate_low.min(p.fresh_rate));
+    let lowest = lowest.filter(|r| r.is_finite()).fold(1.0, f64::min);
+    let floor = [0.9, 0.5].into_iter().find(|f| lowest >= *f).unwrap_or(0.0);
+    let y = Axis::linear([floor, 1.0 + (1.0 - floor) * 0.02], number::tick_percent)?;
+    let (mut regions, mut levels): (Vec<&str>, Vec<(&str, &str)>) = (Vec::new(), Vec::new());
+    for point in &scenario.curves {
+        if !regions.contains(&&*point.client_region) {
+            regions.push(&point.client_region);
+        }
+        let level = (point.level.as_str(), point.variant.as_str());
+        if !levels.contains(&level) {
+            levels.push(level);
+        }
+    }
+    regions.sort_by_key(|r| *r != "all");
+    let several = levels.iter().any(|l| l.1 != levels[0].1);
+    for region in &regions {
+        for (level, variant) in &levels {
+            let series = series(scenario, region, level, variant);
+            let mut words = vec![(*level).to_owned()];
+            words.extend(several.then(|| (*variant).to_owned()));
+            words.extend((*region != "all").then(|| (*region).to_owned()));
+            let title = words.join(", ");
+            let Some(svg) = panel(scenario, &series, (&x, &y), &title, *region == regions[0])
+            else {
+                continue;
+            };
+            let panel = Panel { title, svg, width: WIDTH };
+            let main = *region == regions[0] && drawing.panels.len() < 8;
+            if main { &mut drawing.panels } else { &mut drawing.more }.push(panel);
+        }
+    }
+    if regions.len() <= 2 && regions[0] == "all" {
+        drawing.more.clear();
+    }
+    let shown: Vec<&str> = scenario.curves.iter().map(|p| p.system.as_str()).collect();
+    drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
+    (!drawing.panels.is_empty()).then_some(drawing)
+}
+
+fn series<'a>(scenario: &Scenario<'a>, region: &str, level: &str, variant: &str) -> Series<'a> {
+    let mut series = Series::new();
+    for point in scenario.curves.iter().copied() {
+        let here = point.client_region == region && point.level == level;
+        if here && point.variant == variant && point.n > 0 && point.t_ms.is_finite() {
+            let order = scenario.modes.iter().position(|m| m.0 == point.system).unwrap_or(99);
+            series.entry((order, &point.system)).or_default().push(point);
+        }
+    }
+    for points in series.values_mut() {
+        points.sort_by(|a, b| a.t_ms.total_cmp(&b.t_ms));
+    }
+    series
+}
+
+fn panel(
+    scenario: &Scenario<'_>,
+    series: &Series<'_>,
+    (x, y): (&Axis, &Axis),
+    title: &str,
+    tipped: bool,
+) -> Option<String> {
+    if series.is_empty() {
+        return None;
+    }
+    let height = 430;
+    let about =
+        format!("Share of fresh reads by time since the write in {}: {title}", scenario.name);
+    inline((WIDTH, height), &about, |area, tips| {
+        let x_title = "t since the acknowledgement";
+        let outer = (0, 0, WIDTH, height);
+        let layout = Layout { outer, x: Some(x_title), y: "fresh reads", left: 104 };
+        let frame = Frame::new(area, x.clone(), y.clone(), layout)?;
+        for ((_, mode), points) in series {
+            let edge = |f: fn(&CurvePoint) -> f64| -> Vec<At> {
+                points.iter().map(|p| frame.at(p.t_ms, f(p))).collect()
+            };
+            let mut corners = edge(|p| p.fresh_rate_high);
+            corners.extend(edge(|p| p.fresh_rate_low).into_iter().rev());
+            ribbon(area, &corners, scenario.ink(mode).styled(Style::Plain), 0.16)?;
+        }
+        let path = |points: &[&CurvePoint]| -> Vec<At> {
+            points.iter().map(|p| frame.at(p.t_ms, p.fresh_rate)).collect()
+        };
+        let paths: Vec<(Vec<At>, Ink)> =
+            series.iter().map(|((_, m), points)| (path(points), scenario.ink(m))).collect();
+        lines(area, &paths)?;
+        for (((_, mode), points), (path, _)) in series.iter().zip(paths) {
+            let ink = scenario.ink(mode);
+            if points.iter().any(|p| p.verdict == VerdictWord::Violated) {
+                line(area, &path, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
+            }
+            for (p, at) in points.iter().zip(path) {
+                dot(area, at, 5, ink)?;
+                if !tipped {
+                    continue;
+                }
+                let text = format!(
+                    "{mode} {}\n{} fresh {} after the acknowledgement ({} to {})\nverdict: {}\nn {}",
+                    p.level,
+                    number::percent(p.fresh_rate),
+                    number::ms(p.t_ms),
+                    number::percent(p.fresh_rate_low),
+                    number::percent(p.fresh_rate_high),
+                    verdict(p.verdict).0,
+                    number::count(p.n)
+                );
+                tips.add(at, &text);
+            }
+        }
+        Ok(())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{sample, view};
+    use super::*;
+
+    #[test]
+    fn zero_is_on_the_axis_and_every_line_has_its_band() {
+        let (note, rows, curves) = sample::run();
+        let all = view::scenarios(Some(&note), &rows, &curves);
+        let probed = all.iter().find(|s| !s.curves.is_empty()).expect("one is probed");
+        let drawing = draw(probed).expect("drawn");
+        let svg = &drawing.panels[0].svg;
+        assert!(svg.contains(">0</text>"));
+        assert_eq!(svg.matches("<polygon").count(), probed.modes.len());
+    }
+}

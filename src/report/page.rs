@@ -1,0 +1,235 @@
+//! The HTML page: a sentence, a picture, then one section a scenario.
+//!
+//! People look before they read, so the PACELC plane stands before any table, and what was broken
+//! before any number. One file without network, fonts or required script: it can be mailed, committed
+//! and opened in ten years.
+
+use super::chart::plane;
+use super::html::{anchor, escape};
+use super::number;
+use super::section::{legend, section, show, tally};
+use super::theme::{MARK_CSS, page_css, verdict};
+use super::view::{Cell, Scenario, scenarios};
+use super::{CurvePoint, Row, RunNote, VerdictWord};
+use std::fmt::Write;
+
+const STYLE: &str = include_str!("style.css");
+
+/// Hides table lines that do not contain what is typed. The page is whole without it.
+const SCRIPT: &str = "\
+const box=document.querySelector('#filter');box.hidden=false;\
+box.querySelector('input').addEventListener('input',e=>{\
+const words=e.target.value.toLowerCase().split(/\\s+/).filter(Boolean);\
+document.querySelectorAll('tbody tr').forEach(r=>{\
+const text=r.textContent.toLowerCase();r.hidden=!words.every(w=>text.includes(w))})});";
+
+/// The whole page.
+pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> String {
+    let all = scenarios(Some(note), rows, curves);
+    let cells: Vec<Cell<'_>> = all.iter().flat_map(Scenario::cells).collect();
+    let mut out = String::with_capacity(1 << 20);
+    let _ = write!(
+        out,
+        "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\
+         <meta name=viewport content=\"width=device-width,initial-scale=1\">\
+         <title>pacelc: what consistency costs in latency</title>\n<style>\n{}{MARK_CSS}\n{STYLE}\
+         </style></head>\n<body><main>\n<h1>What consistency costs in latency</h1>\n",
+        page_css()
+    );
+    lead(&mut out, note, all.len(), &cells);
+    let headline = headline(&all);
+    if let Some(scenario) = headline {
+        hero(&mut out, scenario);
+    }
+    alarm(&mut out, &all);
+    contents(&mut out, &all);
+    for scenario in &all {
+        let above = headline.is_some_and(|h| h.name == scenario.name);
+        section(&mut out, scenario, above);
+    }
+    footer(&mut out, note);
+    let _ = write!(out, "</main><script>{SCRIPT}</script></body></html>\n");
+    out
+}
+
+/// The scenario whose plane tells most: several modes at several levels in one place, in peace.
+pub(super) fn headline<'s, 'a>(all: &'s [Scenario<'a>]) -> Option<&'s Scenario<'a>> {
+    let worth = |s: &&Scenario<'_>| {
+        let cells = s.cells().len();
+        let calm = s.phases().len() == 1 && s.variants.len() == 1 && cells <= 36;
+        (calm, s.modes.len().min(5) * s.levels.len().min(5), cells)
+    };
+    let mut best: Option<&Scenario<'_>> = None;
+    for scenario in all.iter().filter(|s| s.axis().is_none()) {
+        let has_plane = || scenario.rows.iter().any(|r| r.stale_rate.is_some() && r.p50_ms > 0.0);
+        // The first of equals stays: scenarios come in the order their authors chose.
+        if has_plane() && best.is_none_or(|b| worth(&scenario) > worth(&b)) {
+            best = Some(scenario);
+        }
+    }
+    best
+}
+
+fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) {
+    let count = |word| cells.iter().filter(|c| c.head.verdict == word).count();
+    let seeds = if note.seeds == 1 { "one seed" } else { &format!("{} seeds each", note.seeds) };
+    let world = match note.world.as_str() {
+        "sim" => "virtual time",
+        _ => "time",
+    };
+    let _ = write!(
+        out,
+        "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
+         history checked. <span class=\"v holds\">✓ {} promises hold</span> \
+         <span class=\"v broken\">✗ {} broken</span> <span class=\"v unknown\">? {} undecided</span></p>\
+         <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is claimed for \
+         it<li><b>Verdict</b> what the recorded histories show</ol>\n",
+        number::plural(cells.len(), "cell"),
+        number::plural(scenarios, "scenario"),
+        number::roughly(note.operations),
+        number::seconds(note.virtual_seconds),
+        count(VerdictWord::Holds),
+        count(VerdictWord::Violated),
+        count(VerdictWord::Unknown)
+    );
+}
+
+/// The first picture.
+fn hero(out: &mut String, scenario: &Scenario<'_>) {
+    let Some((wide, narrow)) = plane::hero(scenario) else { return };
+    let question = scenario.note.map_or(scenario.name, |n| &n.question);
+    let _ = write!(
+        out,
+        "<section class=hero><h2>Latency against stale reads</h2><p class=reading>{} \
+         <a href=\"#{}\">{}</a> Left is fast, down is fresh; in the band at the bottom no stale read \
+         was seen. The stepped line joins the cells that no other beats on both counts.</p>",
+        escape(question),
+        anchor(scenario.name),
+        escape(scenario.name)
+    );
+    out.push_str("<div class=if-wide>");
+    legend(out, &narrow.keys);
+    let _ = write!(out, "<figure class=full>{wide}</figure></div><div class=if-narrow>");
+    show(out, &narrow);
+    out.push_str("</div></section>\n");
+}
+
+/// Names what is broken, before any contents.
+fn alarm(out: &mut String, all: &[Scenario<'_>]) {
+    let mut list = String::new();
+    for scenario in all {
+        for cell in scenario.cells().iter().filter(|c| c.head.verdict == VerdictWord::Violated) {
+            let _ = write!(
+                list,
+                "<li><a href=\"#{}\"><code>{}</code></a> is not {}",
+                anchor(scenario.name),
+                escape(&cell.head.cell),
+                escape(&cell.head.promise)
+            );
+        }
+    }
+    if !list.is_empty() {
+        let (_, sign, class) = verdict(VerdictWord::Violated);
+        let _ = write!(
+            out,
+            "<div class=\"evidence {class}\"><p><strong>{sign} Promises the histories \
+             break</strong></p><ul>{list}</ul></div>\n"
+        );
+    }
+}
+
+fn contents(out: &mut String, all: &[Scenario<'_>]) {
+    out.push_str("<nav><h2>Scenarios</h2><ol class=contents>");
+    for scenario in all {
+        let question = scenario.note.map_or(scenario.name, |n| &n.question);
+        let _ = write!(
+            out,
+            "<li><a href=\"#{}\">{}</a><span class=tag><code>{}</code> {}</span>",
+            anchor(scenario.name),
+            escape(question),
+            escape(scenario.name),
+            tally(&scenario.cells())
+        );
+    }
+    out.push_str(
+        "</ol></nav><p id=filter hidden><label>Show only table lines with <input type=search \
+         placeholder=\"raft lease\"></label></p>\n",
+    );
+}
+
+fn footer(out: &mut String, note: &RunNote) {
+    let last = note.first_seed.saturating_add(u64::from(note.seeds.max(1)) - 1);
+    let _ = write!(
+        out,
+        "<footer><h2>Where these numbers come from</h2><pre>{}</pre><dl class=facts>\
+         <dt>Version</dt><dd>pacelc {}, schema {}</dd><dt>World</dt><dd>{}</dd>\
+         <dt>Seeds</dt><dd>{} to {last}</dd></dl><ul class=caveats>",
+        escape(&note.command),
+        escape(&note.version),
+        note.schema,
+        escape(&note.world),
+        note.first_seed
+    );
+    for caveat in [
+        "Response time runs from the intended start of an operation; failed and unknown operations \
+         count as at least the timeout.",
+        "Intervals are 95 % across seeds, because operations of one run are not independent; those of \
+         rates are Wilson's.",
+        "A rate of 0 of n is shown as what it is below: 3/n.",
+        "p99.9 is printed from 10 000 operations on.",
+        "The warm-up is dropped from every figure, and checked by every verdict.",
+        "A verdict says what these histories show; a promise that holds here may still be broken by a \
+         history nobody ran.",
+        "A stale rate depends on how often keys are written: compare it within a scenario, not \
+         between two.",
+        "The simulated world has the delays it is told; no figure here measures a product.",
+    ] {
+        let _ = write!(out, "<li>{caveat}");
+    }
+    out.push_str("</ul></footer>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn the_page_is_whole_and_alone() {
+        let (note, rows, curves) = sample::run();
+        let html = page(&note, &rows, &curves);
+        assert_eq!(html, page(&note, &rows, &curves));
+        for outside in ["http://", "https://", "src=", "@import", "url("] {
+            let found = html.replace("&lt;img src=x", "").contains(outside);
+            assert!(!found, "{outside}");
+        }
+        assert!(!html.contains("NaN") && html.len() < 3_000_000, "{}", html.len());
+        for needed in ["pacelc run --seeds 20 -o reports/reference", "schema 1", "1 to 20"] {
+            assert!(html.contains(needed), "{needed}");
+        }
+    }
+
+    #[test]
+    fn hostile_names_do_not_become_markup() {
+        let (note, rows, curves) = sample::run();
+        let html = page(&note, &rows, &curves);
+        assert!(!html.contains("<script>alert") && !html.contains("<img"));
+        assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
+        assert_eq!(html.matches("<script>").count(), 1);
+    }
+
+    #[test]
+    fn an_empty_run_is_still_a_page() {
+        let (mut note, _, _) = sample::run();
+        note.scenarios.clear();
+        let html = page(&note, &[], &[]);
+        assert!(html.contains("0 cells in 0 scenarios") && html.ends_with("</html>\n"));
+    }
+
+    #[test]
+    fn the_headline_is_a_calm_scenario_with_many_modes() {
+        let (note, rows, curves) = sample::run();
+        let all = scenarios(Some(&note), &rows, &curves);
+        assert_eq!(headline(&all).map(|s| s.name), Some("aws-three-regions"));
+    }
+}

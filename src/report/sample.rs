@@ -1,0 +1,346 @@
+//! A run made up for the tests: every kind of scenario, a broken promise, hostile names.
+
+use super::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};
+use crate::results::SCHEMA;
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-1"];
+/// Round trip from each region to the leader in us-east-1.
+const TO_LEADER: [f64; 3] = [0.6, 69.6, 218.9];
+
+/// A small reproducible wobble, 0.97 to 1.03.
+fn wobble(seed: &str) -> f64 {
+    let hash = seed.bytes().fold(17_u32, |h, b| h.wrapping_mul(31).wrapping_add(u32::from(b)));
+    0.97 + f64::from(hash % 61) / 1000.0
+}
+
+/// Milliseconds a mode's leader waits for its followers, with followers at `near` and `far`.
+fn wait(mode: &str, near: f64, far: f64) -> f64 {
+    match mode {
+        "async" | "lww" => 0.1,
+        "all" => far,
+        _ => near,
+    }
+}
+
+fn promise(level: &str) -> &str {
+    match level {
+        "lease" => "linearizable",
+        "eventual-nearest" | "eventual-any" => "eventual",
+        other => other,
+    }
+}
+
+struct Spec<'a> {
+    scenario: &'a str,
+    mode: &'a str,
+    variant: &'a str,
+    level: &'a str,
+    axis: Option<(&'a str, &'a str, f64)>,
+    near: f64,
+    far: f64,
+    broken: bool,
+}
+
+fn row(spec: &Spec<'_>, phase: &str, region: usize, op: &str) -> Row {
+    let name = REGIONS.get(region).copied().unwrap_or("all");
+    let leader =
+        TO_LEADER.get(region).copied().unwrap_or(if spec.axis.is_some() { 0.3 } else { 69.6 });
+    let strong = promise(spec.level) == "linearizable";
+    let theory = match (op, strong) {
+        ("write", _) => leader + wait(spec.mode, spec.near, spec.far),
+        (_, false) => 0.6,
+        (_, true) if spec.mode == "raft" && spec.level == "linearizable" => leader + spec.near,
+        (_, true) => leader,
+    };
+    let variant =
+        if spec.variant.is_empty() { String::new() } else { format!("{}/", spec.variant) };
+    let cell = format!("{}/{}/{variant}{}", spec.scenario, spec.mode, spec.level);
+    let cut = phase == "partitioned" && (op == "write" || strong);
+    let served = if spec.mode == "async" {
+        0.97
+    } else if spec.mode == "all" {
+        0.02
+    } else {
+        0.66
+    };
+    let p50 = theory * wobble(&format!("{cell}{name}{op}")) + 0.2;
+    let n: u64 = if region < 3 { 120_000 } else { 360_000 };
+    let ok = if cut { (n as f64 * served) as u64 } else { n };
+    let weak = match (spec.level, spec.mode) {
+        ("eventual-any", "async") => 0.08,
+        ("eventual-any", "any-1") => 0.031,
+        (l, "all") if l != "linearizable" => 0.0,
+        ("eventual-nearest", "async") => 0.034,
+        ("eventual-nearest", _) => 0.012,
+        ("session", "async") => 0.021,
+        ("session", _) => 0.004,
+        _ if spec.broken => 0.0007,
+        _ => 0.0,
+    };
+    let stale = (weak * n as f64) as u64;
+    let read = op == "read";
+    let tail = if cut { 5000.0 } else { p50 * 1.9 + 2.0 };
+    let verdict = match (spec.broken, spec.level) {
+        (true, _) => VerdictWord::Violated,
+        (_, "session") if spec.mode == "any-1" => VerdictWord::Unknown,
+        _ => VerdictWord::Holds,
+    };
+    Row {
+        schema: SCHEMA,
+        version: "0.1.0".into(),
+        replay: format!("pacelc run --cell '{cell}' --seeds 20"),
+        cell,
+        scenario: spec.scenario.into(),
+        system: spec.mode.into(),
+        variant: spec.variant.into(),
+        axis: spec.axis.map(|a| a.0.into()),
+        axis_unit: spec.axis.map(|a| a.1.into()),
+        axis_at: spec.axis.map(|a| a.2),
+        protocol: if spec.mode == "raft" { "raft" } else { "primary-backup" }.into(),
+        config: "ack = \"any 1\"".into(),
+        level: spec.level.into(),
+        path: if strong { "leader" } else { "nearest replica" }.into(),
+        promise: promise(spec.level).into(),
+        verdict,
+        evidence: match verdict {
+            VerdictWord::Holds => String::new(),
+            VerdictWord::Unknown => "seed 7: budget of 1000000 states used up".into(),
+            VerdictWord::Violated => {
+                "seed 3, key 17: write 4211 was acknowledged at 812.4 ms; a read \
+                                      that began at 833.1 ms returned write 4200"
+                    .into()
+            }
+        },
+        world: "sim".into(),
+        seeds: 20,
+        first_seed: 1,
+        phase: phase.into(),
+        client_region: name.into(),
+        op: op.into(),
+        n,
+        ok,
+        failed: if read { n - ok } else { 0 },
+        unknown: if read { 0 } else { n - ok },
+        mean_ms: p50 * 1.1,
+        p10_ms: p50 * 0.9,
+        p25_ms: p50 * 0.95,
+        p50_ms: p50,
+        p75_ms: p50 * 1.1,
+        p90_ms: p50 * 1.3 + 0.2,
+        p95_ms: p50 * 1.5 + 0.5,
+        p99_ms: tail,
+        p999_ms: tail * 1.5,
+        max_ms: tail * 2.0,
+        p50_low_ms: Some(p50 * 0.98),
+        p50_high_ms: Some(p50 * 1.02),
+        p99_low_ms: Some(tail * 0.95),
+        p99_high_ms: Some(tail * 1.05),
+        service_p50_ms: p50,
+        service_p99_ms: tail,
+        theory_ms: Some(theory),
+        fresh_or_stale: if read { n } else { 0 },
+        stale: if read { stale } else { 0 },
+        stale_rate: read.then_some(weak),
+        stale_rate_low: read.then_some(weak * 0.93),
+        stale_rate_high: read.then_some(if stale == 0 { 3.0 / n as f64 } else { weak * 1.07 }),
+        stale_age_p50_ms: (read && stale > 0).then_some(38.2),
+        stale_age_p99_ms: (read && stale > 0).then_some(131.0),
+        stale_age_max_ms: (read && stale > 0).then_some(240.5),
+        stale_versions_mean: (read && stale > 0).then_some(1.3),
+        stale_versions_max: (read && stale > 0).then_some(6),
+        behind_rate: read.then_some(weak * 1.1),
+        behind_age_p99_ms: (read && stale > 0).then_some(140.0),
+        throughput: 812.5,
+        offered: Some(820.0),
+        sustained: Some(spec.mode != "all"),
+        messages_per_op: 6.25,
+        bytes_per_op: 1420.0,
+        virtual_seconds: 1200.0,
+    }
+}
+
+fn cell(rows: &mut Vec<Row>, spec: &Spec<'_>, phases: &[&str], regions: bool) {
+    for phase in phases {
+        for region in if regions { 0..4 } else { 3..4 } {
+            for op in ["read", "write"] {
+                rows.push(row(spec, phase, region, op));
+            }
+        }
+    }
+}
+
+const LEVELS: [&str; 4] = ["linearizable", "session", "eventual-nearest", "eventual-any"];
+const SPEC: Spec<'static> = Spec {
+    scenario: "aws-three-regions",
+    mode: "async",
+    variant: "",
+    level: "linearizable",
+    axis: None,
+    near: 69.6,
+    far: 218.9,
+    broken: false,
+};
+
+fn three_regions(rows: &mut Vec<Row>) {
+    for mode in ["async", "any-1", "all", "raft"] {
+        for level in LEVELS {
+            cell(rows, &Spec { mode, level, ..SPEC }, &["healthy"], true);
+        }
+    }
+    let lease = Spec { mode: "raft", level: "lease", broken: true, ..SPEC };
+    cell(rows, &lease, &["healthy"], true);
+    cell(rows, &Spec { mode: "raft", level: "read-your-writes", ..SPEC }, &["healthy"], true);
+    cell(rows, &Spec { mode: "async", level: "bounded(500ms)", ..SPEC }, &["healthy"], true);
+}
+
+fn distance(rows: &mut Vec<Row>) {
+    for mode in ["async", "any-1", "all", "raft"] {
+        for rtt in [1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 200.0] {
+            let (scenario, variant) = ("follower-distance", format!("rtt={rtt}ms"));
+            let axis = Some(("rtt", "ms", rtt));
+            for level in ["linearizable", "eventual-nearest"] {
+                let variant = &variant;
+                let spec = Spec {
+                    scenario,
+                    mode,
+                    variant,
+                    level,
+                    axis,
+                    near: rtt,
+                    far: rtt,
+                    broken: false,
+                };
+                cell(rows, &spec, &["healthy"], false);
+            }
+        }
+    }
+}
+
+fn placements(rows: &mut Vec<Row>) {
+    let modes = [
+        "async",
+        "any-1",
+        "any-2",
+        "first-1",
+        "all",
+        "raft",
+        "lww",
+        "primary-backup-with-a-long-name",
+    ];
+    for mode in modes {
+        for variant in ["leader=us-east-1", "leader=ap-southeast-1"] {
+            for level in ["linearizable", "eventual-nearest"] {
+                let spec = Spec { scenario: "placement", mode, variant, level, ..SPEC };
+                cell(rows, &spec, &["healthy"], true);
+            }
+        }
+    }
+}
+
+fn curves() -> Vec<CurvePoint> {
+    let mut points = Vec::new();
+    for mode in ["async", "any-1", "all", "raft"] {
+        for level in ["eventual-nearest", "eventual-any"] {
+            for region in ["all", REGIONS[0], REGIONS[1], REGIONS[2]] {
+                for t in [0.0, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0] {
+                    let lag = match mode {
+                        "async" => 60.0,
+                        "all" => 0.5,
+                        _ => 25.0,
+                    };
+                    let rate = 1.0 - 0.6 * libm::exp(-t / lag);
+                    points.push(CurvePoint {
+                        schema: SCHEMA,
+                        cell: format!("visibility/{mode}/{level}"),
+                        scenario: "visibility".into(),
+                        system: mode.into(),
+                        variant: String::new(),
+                        level: level.into(),
+                        verdict: VerdictWord::Holds,
+                        client_region: region.into(),
+                        t_ms: t,
+                        n: 4000,
+                        fresh: (rate * 4000.0) as u64,
+                        fresh_rate: rate,
+                        fresh_rate_low: (rate - 0.015).max(0.0),
+                        fresh_rate_high: (rate + 0.015).min(1.0),
+                    });
+                }
+            }
+        }
+    }
+    points
+}
+
+fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
+    let questions = [
+        ("aws-three-regions", "What does each consistency level cost across three continents?"),
+        ("follower-distance", "How many round trips does each mode pay?"),
+        ("visibility", "How soon after its acknowledgement is a write seen elsewhere?"),
+        ("leader-cut", "Who still answers when the leader's region is cut off?"),
+        ("placement", "Where should the leader stand?"),
+        ("<script>alert(1)</script>", "What if <b>names</b> are hostile & \"quoted\"?"),
+    ];
+    let note = |(name, question): (&str, &str)| {
+        let mut cells: Vec<&str> =
+            rows.iter().filter(|r| r.scenario == name).map(|r| r.cell.as_str()).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        ScenarioNote {
+            name: name.into(),
+            question: question.into(),
+            analysis:
+                "Asynchronous replication acknowledges a write as soon as the leader has it, so \
+                       its latency is the way to the leader and back. A majority waits for the \
+                       nearer follower, `all` for the farther one.\n\nReads at the nearest replica \
+                       cost no wide-area round trip whatever the mode; what differs is how old the \
+                       answer may be."
+                    .into(),
+            provenance: "Medians between AWS regions, May 2025, cloudping.co".into(),
+            replicas: REGIONS.map(|r| format!("{r}/a")).to_vec(),
+            clients: REGIONS.map(|r| format!("{r}/b")).to_vec(),
+            cells: cells.len() as u32,
+        }
+    };
+    questions.into_iter().map(note).collect()
+}
+
+/// The run: its note, rows and curves.
+pub(super) fn run() -> (RunNote, Vec<Row>, Vec<CurvePoint>) {
+    let mut rows = Vec::new();
+    three_regions(&mut rows);
+    distance(&mut rows);
+    for mode in ["async", "any-1", "all", "raft"] {
+        for level in ["eventual-nearest", "eventual-any"] {
+            cell(
+                &mut rows,
+                &Spec { scenario: "visibility", mode, level, ..SPEC },
+                &["healthy"],
+                true,
+            );
+        }
+    }
+    for mode in ["async", "all", "raft"] {
+        for level in ["linearizable", "eventual-nearest"] {
+            let spec = Spec { scenario: "leader-cut", mode, level, ..SPEC };
+            cell(&mut rows, &spec, &["healthy", "partitioned", "recovering"], true);
+        }
+    }
+    placements(&mut rows);
+    let hostile = Spec { scenario: "<script>alert(1)</script>", mode: "<img src=x>|\"&'", ..SPEC };
+    cell(&mut rows, &hostile, &["healthy"], true);
+    let scenarios = notes(&rows);
+    let note = RunNote {
+        schema: SCHEMA,
+        version: "0.1.0".into(),
+        command: "pacelc run --seeds 20 -o reports/reference".into(),
+        world: "sim".into(),
+        first_seed: 1,
+        seeds: 20,
+        cells: scenarios.iter().map(|s| s.cells).sum(),
+        operations: 44_300_000,
+        virtual_seconds: 134_000.0,
+        scenarios,
+    };
+    (note, rows, curves())
+}

@@ -1,0 +1,357 @@
+//! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
+
+use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel};
+use super::html::{anchor, escape, prose};
+use super::number;
+use super::theme::{Shape, verdict};
+use super::view::{Cell, Scenario};
+use super::{Row, VerdictWord};
+use std::fmt::Write;
+
+/// The section; `drawn_above` says that its plane opens the page already.
+pub(super) fn section(out: &mut String, scenario: &Scenario<'_>, drawn_above: bool) {
+    let cells = scenario.cells();
+    let question = scenario.note.map_or(scenario.name, |n| &n.question);
+    let _ = writeln!(
+        out,
+        "<section class=scenario id=\"{}\"><h2>{}</h2><p class=tag><code>{}</code> {}</p>",
+        anchor(scenario.name),
+        escape(question),
+        escape(scenario.name),
+        tally(&cells)
+    );
+    if let Some(note) = scenario.note {
+        out.push_str(&prose(&note.analysis));
+        facts(out, scenario);
+    }
+    broken(out, &cells);
+    for chart in CHARTS {
+        if chart.name == "plane" && drawn_above {
+            out.push_str(
+                "<p class=note>Its PACELC plane is the picture at the top of this page.</p>",
+            );
+        } else if let Some(drawing) = (chart.draw)(scenario) {
+            let _ = write!(
+                out,
+                "<div class=chart><h3>{}</h3><p class=reading>{}</p>",
+                chart.title,
+                escape(chart.reading).replace("`rtt`", "<code>rtt</code>")
+            );
+            show(out, &drawing);
+            out.push_str("</div>\n");
+        }
+    }
+    tables(out, scenario, &cells);
+    replays(out, &cells);
+    out.push_str("</section>\n");
+}
+
+/// `12 cells: ✓ 10 hold ✗ 1 broken ? 1 undecided`.
+pub(super) fn tally(cells: &[Cell<'_>]) -> String {
+    let mut text = number::plural(cells.len(), "cell");
+    for word in [VerdictWord::Holds, VerdictWord::Violated, VerdictWord::Unknown] {
+        let n = cells.iter().filter(|c| c.head.verdict == word).count();
+        if n > 0 {
+            let (name, sign, class) = verdict(word);
+            let name = if word == VerdictWord::Holds { "hold" } else { name };
+            let _ = write!(text, " <span class=\"v {class}\">{sign} {n} {name}</span>");
+        }
+    }
+    text
+}
+
+fn facts(out: &mut String, scenario: &Scenario<'_>) {
+    let Some(note) = scenario.note else { return };
+    let list = |places: &[String]| {
+        let mut words = Vec::new();
+        let mut at = 0;
+        while at < places.len() {
+            let same = places[at..].iter().take_while(|p| **p == places[at]).count();
+            let times = if same > 1 { format!(" × {same}") } else { String::new() };
+            words.push(format!("<code>{}</code>{times}", escape(&places[at])));
+            at += same;
+        }
+        words.join(", ")
+    };
+    out.push_str("<dl class=facts>");
+    for (name, value) in [
+        ("Round trips", escape(&note.provenance)),
+        ("Replicas", list(&note.replicas)),
+        ("Clients", list(&note.clients)),
+    ] {
+        if !value.is_empty() {
+            let _ = write!(out, "<dt>{name}</dt><dd>{value}</dd>");
+        }
+    }
+    out.push_str("</dl>\n");
+}
+
+/// What was promised and not kept, with its evidence; then what could not be judged.
+fn broken(out: &mut String, cells: &[Cell<'_>]) {
+    for (word, shown, title) in [
+        (VerdictWord::Violated, 8, "More broken promises"),
+        (VerdictWord::Unknown, 0, "What could not be judged, and why"),
+    ] {
+        let these = || cells.iter().filter(|c| c.head.verdict == word);
+        these().take(shown).for_each(|c| evidence(out, c.head));
+        if these().count() > shown {
+            let _ = write!(out, "<details><summary>{title}</summary>");
+            these().skip(shown).for_each(|c| evidence(out, c.head));
+            out.push_str("</details>\n");
+        }
+    }
+}
+
+fn evidence(out: &mut String, row: &Row) {
+    let (word, sign, class) = verdict(row.verdict);
+    let claim = if row.verdict == VerdictWord::Violated { "is not" } else { word };
+    let _ = writeln!(
+        out,
+        "<div class=\"evidence {class}\"><p><strong>{sign} <code>{}</code> {claim} {}</strong></p>\
+         <p>{}</p><pre>{}</pre></div>",
+        escape(&row.cell),
+        escape(&row.promise),
+        escape(&row.evidence),
+        escape(&row.replay)
+    );
+}
+
+/// Legend, pictures, remark, and the rest on request.
+pub(super) fn show(out: &mut String, drawing: &Drawing) {
+    legend(out, &drawing.keys);
+    panels(out, &drawing.panels);
+    if !drawing.remark.is_empty() {
+        let _ = write!(out, "<p class=note>{}</p>", escape(&drawing.remark));
+    }
+    if let Some((head, lines)) = drawing.fits.split_first() {
+        out.push_str("<div class=\"scroll fits\"><table><thead><tr>");
+        for name in head {
+            let _ = write!(out, "<th>{name}");
+        }
+        out.push_str("<tbody>");
+        for line in lines {
+            out.push_str("<tr>");
+            for text in line {
+                let _ = write!(out, "<td>{}", escape(text));
+            }
+        }
+        out.push_str("</table></div>");
+    }
+    if !drawing.more.is_empty() {
+        let _ = write!(out, "<details><summary>{}</summary>", drawing.more_title);
+        panels(out, &drawing.more);
+        out.push_str("</details>");
+    }
+}
+
+fn panels(out: &mut String, panels: &[Panel]) {
+    out.push_str("<div class=panels>");
+    for panel in panels {
+        // A picture wider than a telephone keeps its size and scrolls inside its figure.
+        let (class, style) = match panel.width {
+            0..=780 => ("", String::new()),
+            wide => (" class=wide", format!(" style=\"min-width:{}px\"", wide / 2)),
+        };
+        let _ = write!(
+            out,
+            "<figure{class}><figcaption>{}</figcaption><div{style}>{}</div></figure>",
+            escape(&panel.title),
+            panel.svg
+        );
+    }
+    out.push_str("</div>");
+}
+
+/// Colours and marks in words.
+pub(super) fn legend(out: &mut String, keys: &[Key]) {
+    if keys.is_empty() {
+        return;
+    }
+    out.push_str("<ul class=keys>");
+    for key in keys {
+        let name = key.ink.name();
+        let stroke = |class: &str| format!("<path class=\"s-{name} {class}\" d=\"M2 14H38\"/>");
+        let sample = match key.mark {
+            KeyMark::Swatch => format!("<circle class=\"f-{name}\" cx=20 cy=14 r=12 />"),
+            KeyMark::Line => stroke(""),
+            KeyMark::Dots => stroke("dot"),
+            KeyMark::Mark(shape) => outline(shape, &format!("f-{name}")),
+            KeyMark::Pale => outline(Shape::Circle, &format!("f-{name} s-{name} pale")),
+            KeyMark::Broken => "<path class=s-broken d=\"M11 5l18 18M29 5l-18 18\"/>".to_owned(),
+        };
+        let _ = write!(
+            out,
+            "<li><svg viewBox=\"0 0 40 28\" aria-hidden=true>{sample}</svg>{}",
+            escape(&key.label)
+        );
+    }
+    out.push_str("</ul>");
+}
+
+fn outline(shape: Shape, class: &str) -> String {
+    let Some(corners) = shape.corners(10) else {
+        return format!("<circle class=\"{class}\" cx=20 cy=14 r=10 />");
+    };
+    let points: Vec<String> =
+        corners.iter().map(|(x, y)| format!("{},{}", x + 20, y + 14)).collect();
+    format!("<polygon class=\"{class}\" points=\"{}\"/>", points.join(" "))
+}
+
+fn tables(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'_>]) {
+    out.push_str("<h3>All cells, clients of all regions</h3>");
+    let totals = |r: &&Row| r.client_region == "all";
+    table(out, scenario, cells, totals, false);
+    let single = |r: &&Row| r.client_region != "all";
+    if scenario.regions().len() > 1 {
+        out.push_str("<details><summary>By client region</summary>");
+        table(out, scenario, cells, single, true);
+        out.push_str("</details>");
+    }
+}
+
+fn table(
+    out: &mut String,
+    scenario: &Scenario<'_>,
+    cells: &[Cell<'_>],
+    wanted: impl Fn(&&Row) -> bool,
+    by_region: bool,
+) {
+    let variants = scenario.variants.iter().any(|v| !v.is_empty());
+    let phases = scenario.phases().len() > 1;
+    out.push_str("<div class=scroll><table><thead><tr><th>mode");
+    out.push_str(if variants { "<th>variant" } else { "" });
+    out.push_str("<th>level<th>path<th>promise<th>verdict");
+    out.push_str(if phases { "<th>phase" } else { "" });
+    out.push_str(if by_region { "<th>clients" } else { "" });
+    out.push_str(
+        "<th>op<th class=n>p50<th class=n>p90<th class=n>p99<th class=n>p99.9<th class=n>stale\
+         <th class=n>stale age<th class=n>answered<th class=n>msgs/op<th class=n>n\
+         <tbody>",
+    );
+    for cell in cells {
+        for row in cell.rows.iter().copied().filter(|r| wanted(r)) {
+            let (word, sign, class) = verdict(row.verdict);
+            let _ = write!(out, "<tr><th scope=row>{}", escape(&row.system));
+            if variants {
+                let _ = write!(out, "<td>{}", escape(&row.variant));
+            }
+            let _ = write!(
+                out,
+                "<td>{}<td>{}<td>{}<td class={class}>{sign} {word}",
+                escape(&row.level),
+                escape(&row.path),
+                escape(&row.promise)
+            );
+            for (shown, text) in [(phases, &row.phase), (by_region, &row.client_region)] {
+                if shown {
+                    let _ = write!(out, "<td>{}", escape(text));
+                }
+            }
+            figures(out, row, !by_region);
+        }
+    }
+    out.push_str("</table></div>\n");
+}
+
+/// The numbers of one row; `intervals` prints those across seeds under medians and tails.
+fn figures(out: &mut String, row: &Row, intervals: bool) {
+    let range = |low: Option<f64>, high: Option<f64>| match (low, high) {
+        (Some(low), Some(high)) if intervals => {
+            format!("<small>{}</small>", number::ms_range(low, high))
+        }
+        _ => String::new(),
+    };
+    let answered = row.ok as f64 / row.n.max(1) as f64;
+    let late = if row.sustained == Some(false) {
+        "<small class=unknown>rate not kept</small>"
+    } else {
+        ""
+    };
+    let stale = number::stale(row.stale, row.fresh_or_stale, row.stale_rate, row.stale_rate_high);
+    let stale_range = match (row.stale_rate_low, row.stale_rate_high) {
+        (Some(low), Some(high)) if intervals && row.stale > 0 => {
+            format!("<small>{} to {}</small>", number::percent(low), number::percent(high))
+        }
+        _ => String::new(),
+    };
+    let age = match (row.stale_age_p50_ms, row.stale_age_p99_ms) {
+        (Some(p50), Some(p99)) => {
+            format!("{}<small>p99 {}</small>", number::ms(p50), number::ms(p99))
+        }
+        _ => "-".to_owned(),
+    };
+    let _ = writeln!(
+        out,
+        "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
+         <td class=n>{}{stale_range}<td class=n>{age}<td class=n>{}{late}\
+         <td class=n>{:.1}<td class=n>{}",
+        escape(&row.op),
+        number::ms(row.p50_ms),
+        range(row.p50_low_ms, row.p50_high_ms),
+        number::ms(row.p90_ms),
+        number::ms(row.p99_ms),
+        range(row.p99_low_ms, row.p99_high_ms),
+        if row.n >= 10_000 { number::ms(row.p999_ms) } else { "-".to_owned() },
+        escape(&stale),
+        number::percent(answered),
+        row.messages_per_op,
+        number::count(row.n)
+    );
+}
+
+fn replays(out: &mut String, cells: &[Cell<'_>]) {
+    out.push_str("<details><summary>Settings, and the command that runs each cell again</summary>");
+    out.push_str("<dl class=replays>");
+    for cell in cells {
+        let row = cell.head;
+        let _ = write!(
+            out,
+            "<dt><code>{}</code> {}: {}<dd><code>{}</code>\n",
+            escape(&row.cell),
+            escape(&row.protocol),
+            escape(&row.config),
+            escape(&row.replay)
+        );
+    }
+    out.push_str("</dl></details>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{sample, view};
+    use super::*;
+
+    #[test]
+    fn every_line_of_a_table_carries_its_verdict() {
+        let (note, rows, curves) = sample::run();
+        for scenario in view::scenarios(Some(&note), &rows, &curves) {
+            let mut html = String::new();
+            table(&mut html, &scenario, &scenario.cells(), |_| true, true);
+            let lines = html.matches("<tr><th scope=row>").count();
+            let verdicts = ["✓ holds", "✗ broken", "? undecided"];
+            let shown: usize = verdicts.iter().map(|v| html.matches(v).count()).sum();
+            assert_eq!((lines, lines), (shown, scenario.rows.len()), "{}", scenario.name);
+        }
+    }
+
+    #[test]
+    fn evidence_comes_before_the_pictures() {
+        let (note, rows, curves) = sample::run();
+        let all = view::scenarios(Some(&note), &rows, &curves);
+        let mut html = String::new();
+        section(&mut html, &all[0], false);
+        let evidence = html.find("evidence broken").expect("one promise is broken");
+        assert!(evidence < html.find("<figure").expect("drawn"));
+        assert!(html.contains("is not linearizable") && html.contains("write 4211"));
+    }
+
+    #[test]
+    fn tails_need_ten_thousand_operations() {
+        let (_, mut rows, _) = sample::run();
+        rows[0].n = 9_999;
+        rows[0].p999_ms = 123.4;
+        let mut html = String::new();
+        figures(&mut html, &rows[0], false);
+        assert!(!html.contains("123.4 ms"), "{html}");
+    }
+}
