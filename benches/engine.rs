@@ -94,7 +94,11 @@ fn full_run(catalog: &Catalog, plan: &Plan, seed: u64) -> u64 {
     let run = protocol.simulate(plan, seed, None).expect("it runs");
     let summary = analysis::summarize(
         &run.history,
-        &analysis::Context { promise: Guarantee::Linearizable, timeout: plan.timeout },
+        &analysis::Context {
+            promise: Guarantee::Linearizable,
+            timeout: plan.timeout,
+            regions: plan.regions.clone(),
+        },
     );
     black_box(summary);
     run.events

@@ -1,15 +1,69 @@
-//! Placeholder: the tour is written when the pipeline stands.
+//! `pacelc` measures what consistency costs in latency.
+//!
+//! It starts replicated clusters with a configurable round-trip time on every link, drives read and
+//! write workloads under each replication mode and consistency level, breaks the network on purpose,
+//! checks every history, and draws the result as PACELC charts: latency against stale reads, region by
+//! region, mode by mode.
+//!
+//! # The pipeline
+//!
+//! Data flows one way, and the modules stand in that order; a module imports only those before it.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`time`], [`rng`], [`distribution`], [`op`], [`guarantee`] | the words everything is said in |
+//! | [`protocol`] | replication protocols as state machines without clock, socket or thread |
+//! | [`scenario`] | what shall happen: TOML and matrices of round-trip times, resolved to plans |
+//! | [`history`] | what happened: every operation of one run |
+//! | [`world`] | makes a plan happen and records it |
+//! | [`analysis`] | what a history means: verdicts, staleness, latency |
+//! | [`results`] | what is kept: one flat row per cell, phase, region and operation |
+//! | [`report`] | what is shown: the HTML page, tables |
+//! | [`catalog`] | the protocols there are |
+//! | [`suite`] | runs cells under seeds on all cores |
+//! | [`cli`] | the `pacelc` command |
+//!
+//! # Three words
+//!
+//! A consistency level is asked for. The **path** is how the protocol then serves a read, the
+//! **promise** is what it claims for it, and the **verdict** is what the recorded history shows. They
+//! are three columns of every table; no latency is printed without its verdict.
+//!
+//! # Where to start
+//!
+//! To measure, use the command line or [`suite::Suite`]. To add a protocol, implement
+//! [`protocol::Protocol`] and hand it to [`catalog::Catalog::with`]: `examples/own_protocol.rs` does so in
+//! a hundred lines and compares it with the built-in ones. To judge a history of your own, read it with
+//! [`history::read`] and call [`analysis::judge`].
+
+#![forbid(unsafe_code)]
+
+pub mod time;
+
+pub mod rng;
+
+pub mod distribution;
+
+pub mod op;
+
+pub mod guarantee;
+
+pub mod protocol;
+
+pub mod scenario;
+
+pub mod history;
+
+pub mod world;
 
 pub mod analysis;
-pub mod catalog;
-pub mod distribution;
-pub mod guarantee;
-pub mod history;
-pub mod op;
-pub mod protocol;
-pub mod report;
+
 pub mod results;
-pub mod rng;
-pub mod scenario;
-pub mod time;
-pub mod world;
+
+pub mod report;
+
+pub mod catalog;
+
+pub mod suite;
+
+pub mod cli;

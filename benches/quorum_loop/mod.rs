@@ -15,7 +15,7 @@ const FOLLOWERS: usize = NODES - 1;
 const NEEDED: u8 = 2;
 
 /// One-way delays in nanoseconds: node 0 leads; clients sit in regions a, b, c in turn.
-pub struct Geography {
+pub(crate) struct Geography {
     /// From the leader to each node.
     nodes: [u64; NODES],
     /// From each client to the leader.
@@ -25,7 +25,7 @@ pub struct Geography {
 
 impl Geography {
     /// This many clients.
-    pub fn new(clients: usize) -> Self {
+    pub(crate) fn new(clients: usize) -> Self {
         let regions = [250_000, 15_000_000, 40_000_000];
         Self {
             nodes: [0, regions[0], regions[1], regions[1], regions[2]],
@@ -108,7 +108,7 @@ impl<'a> Quorum<'a> {
 }
 
 /// The reference: a std heap of tuples. Returns the number of events.
-pub fn reference(geography: &Geography, seed: u64, operations: u64) -> u64 {
+pub(crate) fn reference(geography: &Geography, seed: u64, operations: u64) -> u64 {
     let mut quorum = Quorum::new(geography, seed);
     let mut heap: BinaryHeap<Reverse<(u64, u64, Event)>> = BinaryHeap::new();
     let (mut sequence, mut events) = (0, 0);
@@ -131,7 +131,7 @@ pub fn reference(geography: &Geography, seed: u64, operations: u64) -> u64 {
 }
 
 /// The same over the simulator's queue.
-pub fn our_queue(geography: &Geography, seed: u64, operations: u64) -> u64 {
+pub(crate) fn our_queue(geography: &Geography, seed: u64, operations: u64) -> u64 {
     let mut quorum = Quorum::new(geography, seed);
     let mut queue: Queue<Event> = Queue::default();
     let mut events = 0;
@@ -149,7 +149,7 @@ pub fn our_queue(geography: &Geography, seed: u64, operations: u64) -> u64 {
 
 /// The same on tokio with its clock paused: a task and a sleep per message. Its timers round up to whole
 /// milliseconds, so it also computes other latencies; only its speed is compared.
-pub fn paused_tokio(geography: &Geography, seed: u64, operations: u64) -> u64 {
+pub(crate) fn paused_tokio(geography: &Geography, seed: u64, operations: u64) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)

@@ -26,6 +26,7 @@ pub use visibility::{Visibility, VisibilityPoint};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Status};
 use crate::op::{Key, OpKind, Value};
+use crate::time::Duration;
 
 /// The operations that break a guarantee.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +110,21 @@ pub fn judge(history: &History, guarantee: Guarantee) -> Verdict {
     verdict
 }
 
+/// The read, if any, that missed the oldest acknowledged write; an index into [`History::operations`].
+#[must_use]
+pub fn stalest_read(history: &History) -> Option<u32> {
+    let mut stalest: Option<(Duration, u32)> = None;
+    staleness::observe(history, &index::Order::of(history), |seen| {
+        let measured = history.operations[seen.op as usize].intended >= history.warm_up;
+        if let Some(age) = seen.age.filter(|_| measured)
+            && stalest.is_none_or(|(oldest, _)| age > oldest)
+        {
+            stalest = Some((age, seen.op));
+        }
+    });
+    stalest.map(|(_, op)| op)
+}
+
 /// What an operation read: keys and values, nothing unless it is a read or a scan that is ok.
 #[inline]
 pub(crate) fn values_read<'a>(
@@ -130,7 +146,6 @@ pub(crate) mod testing;
 mod tests {
     use super::testing::Story;
     use super::*;
-    use crate::time::Duration;
 
     #[test]
     fn the_worst_verdict_wins_and_the_first_of_equals_stays() {

@@ -16,8 +16,8 @@ pub(super) fn man() -> anyhow::Result<ExitCode> {
     let mut page = Vec::new();
     clap_mangen::Man::new(Cli::command()).render(&mut page)?;
     for verb in Cli::command().get_subcommands().filter(|verb| verb.get_name() != "help") {
-        let name = format!("pacelc-{}", verb.get_name());
-        clap_mangen::Man::new(verb.clone().name(name)).render(&mut page)?;
+        let title = format!("pacelc-{}", verb.get_name());
+        clap_mangen::Man::new(verb.clone()).title(title).render(&mut page)?;
     }
     std::io::stdout().write_all(&page)?;
     Ok(ExitCode::SUCCESS)

@@ -70,8 +70,11 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
 
 /// The worst verdict of the rows, as an exit status.
 fn exit_status(rows: &[Row]) -> ExitCode {
-    let worst = rows.iter().map(|row| row.verdict).max().unwrap_or(VerdictWord::Holds);
-    ExitCode::from(match worst {
+    exit_status_of(rows.iter().map(|row| row.verdict).max().unwrap_or(VerdictWord::Holds))
+}
+
+fn exit_status_of(verdict: VerdictWord) -> ExitCode {
+    ExitCode::from(match verdict {
         VerdictWord::Holds => 0,
         VerdictWord::Violated => 1,
         VerdictWord::Unknown => 3,

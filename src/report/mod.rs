@@ -8,12 +8,13 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `page`, `section` | the HTML page and one scenario's part of it |
-//! | `table` | terminal summary and Markdown |
+//! | `table`, `compare` | terminal summary and Markdown; results side by side |
 //! | `view` | rows by scenario, cell, phase and region |
 //! | `theme`, `number` | one palette, one way to write a number |
 //! | `chart/` | the pictures, listed in `chart::CHARTS` |
 
 mod chart;
+mod compare;
 mod html;
 mod number;
 mod page;
@@ -24,6 +25,7 @@ mod table;
 mod theme;
 mod view;
 
+pub use compare::{comparison, differences};
 pub use table::{markdown, summary};
 
 use crate::results::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};

@@ -53,3 +53,13 @@ impl Trace {
         self.wanted.contains(&op)
     }
 }
+
+impl Step {
+    /// The operation it happened for.
+    #[must_use]
+    pub fn op(&self) -> u32 {
+        match self {
+            Self::Sent { op, .. } | Self::Synced { op, .. } => *op,
+        }
+    }
+}

@@ -11,7 +11,7 @@ use pacelc::time::Duration;
 use pacelc::world::Run;
 
 /// The plans of a scenario's text.
-pub fn plans(text: &str) -> Vec<Plan> {
+pub(crate) fn plans(text: &str) -> Vec<Plan> {
     let source = Source::new("test.toml", text);
     match load(&source, &Catalog::builtin(), &Overrides::default()) {
         Ok(scenario) => scenario.plans,
@@ -20,28 +20,28 @@ pub fn plans(text: &str) -> Vec<Plan> {
 }
 
 /// The one plan of a scenario's text.
-pub fn plan(text: &str) -> Plan {
+pub(crate) fn plan(text: &str) -> Plan {
     let mut plans = plans(text);
     assert_eq!(plans.len(), 1, "the scenario has one cell");
     plans.remove(0)
 }
 
 /// Runs a plan in the simulated world.
-pub fn simulate(plan: &Plan, seed: u64) -> Run {
+pub(crate) fn simulate(plan: &Plan, seed: u64) -> Run {
     let catalog = Catalog::builtin();
     let protocol = catalog.find(&plan.protocol).expect("a built-in protocol");
     protocol.simulate(plan, seed, None).expect("the plan runs")
 }
 
 /// Measured operations of one kind that took effect.
-pub fn measured(history: &History, kind: OpKind) -> impl Iterator<Item = &Operation> {
+pub(crate) fn measured(history: &History, kind: OpKind) -> impl Iterator<Item = &Operation> {
     history.operations.iter().filter(move |op| {
         op.kind == kind && op.status == Status::Ok && op.intended >= history.warm_up
     })
 }
 
 /// The one response time all measured operations of a kind have, exactly.
-pub fn only_latency(history: &History, kind: OpKind) -> Duration {
+pub(crate) fn only_latency(history: &History, kind: OpKind) -> Duration {
     let mut latencies: Vec<Duration> =
         measured(history, kind).map(|op| op.completed.since(op.intended)).collect();
     assert!(!latencies.is_empty(), "no {kind} was measured");
@@ -52,7 +52,7 @@ pub fn only_latency(history: &History, kind: OpKind) -> Duration {
 
 /// Three regions with these round trips in ms, no intra-region delay, one sequential client in region
 /// `near`; half reads, half writes, plus whatever is added.
-pub fn triangle(rtts: [f64; 3], near: &str, protocol: &str, config: &str, level: &str) -> String {
+pub(crate) fn triangle(rtts: [f64; 3], near: &str, protocol: &str, config: &str, level: &str) -> String {
     let [ab, ac, bc] = rtts;
     format!(
         r#"

@@ -1,0 +1,50 @@
+//! `pacelc cmp`: rows side by side, modes of one result or cells of two.
+
+use super::args::CmpArgs;
+use super::select;
+use crate::op::Level;
+use crate::report::{comparison, differences};
+use crate::results::{Row, VerdictWord, compare, read_rows};
+use crate::scenario::filter::Filters;
+use crate::scenario::plan::CellName;
+use anyhow::bail;
+use clap::ArgMatches;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn run(args: &CmpArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let filters = select::filters(&args.filters, matches, &[])?;
+    let read = |path: &Path| -> anyhow::Result<Vec<Row>> {
+        let file = if path.is_dir() { path.join("rows.jsonl") } else { path.to_owned() };
+        let mut rows = read_rows(&file)?;
+        rows.retain(|row| keeps(&filters, row));
+        if rows.is_empty() {
+            bail!("no row of {} matches", file.display());
+        }
+        Ok(rows)
+    };
+    let old = read(&args.rows[0])?;
+    let (text, judged) = match args.rows.get(1) {
+        None => (comparison(&old), old),
+        Some(path) => {
+            let new = read(path)?;
+            (differences(&compare(&old, &new)), new)
+        }
+    };
+    anstream::stdout().write_all(text.as_bytes())?;
+    let worst = judged.iter().map(|row| row.verdict).max().unwrap_or(VerdictWord::Holds);
+    Ok(super::exit_status_of(worst))
+}
+
+/// Whether the filters keep a saved row; one whose level this version does not know is kept.
+fn keeps(filters: &Filters, row: &Row) -> bool {
+    let Ok(level) = row.level.parse::<Level>() else { return true };
+    let name = CellName {
+        scenario: row.scenario.clone(),
+        mode: row.system.clone(),
+        variant: row.variant.clone(),
+        level,
+    };
+    filters.keeps(&name, &row.protocol)
+}

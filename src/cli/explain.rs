@@ -1,0 +1,205 @@
+//! `pacelc explain`: one cell, one seed, and what its operations did, message by message.
+//!
+//! The cell runs twice. The first history is judged and the operations worth showing are chosen from
+//! it; the second run, equal to the first, keeps their messages.
+
+use super::args::ExplainArgs;
+use super::{select, style, style_end};
+use crate::analysis::{Verdict, judge, stalest_read};
+use crate::catalog::Catalog;
+use crate::history::{self, History, Operation, Status};
+use crate::op::{NodeId, OpKind};
+use crate::scenario::plan::Plan;
+use crate::time::Instant;
+use crate::world::{Step, Trace};
+use anyhow::{anyhow, bail};
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+const HEADING: anstyle::Style = anstyle::Style::new().bold();
+/// Steps of one operation that are printed; the rest is counted.
+const MOST_STEPS: usize = 60;
+
+pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
+    let catalog = Catalog::builtin();
+    let (file, regions) = (args.file.as_deref(), args.regions.as_deref());
+    let (scenario, mut plan) = select::cell(&args.cell, file, regions, &catalog)?;
+    if args.smoke {
+        plan.shorten();
+    }
+    let entry = catalog.find(&plan.protocol).ok_or_else(|| anyhow!("no such protocol"))?;
+    let offer = entry
+        .offer(&plan.config, plan.name.level)
+        .ok_or_else(|| anyhow!("{} does not offer {}", plan.protocol, plan.name.level))?;
+    let simulate = |trace| entry.simulate(&plan, args.seed, trace).map_err(|e| anyhow!(e));
+    let history = simulate(None)?.history;
+    let verdict = judge(&history, offer.promise);
+    let chosen = chosen(args, &history, &verdict)?;
+
+    let mut text = String::new();
+    let _ = writeln!(text, "{}{}{}", style(HEADING), plan.name, style_end(HEADING));
+    let _ = writeln!(text, "{}\n", scenario.question);
+    describe(&mut text, &plan, args.seed, &history);
+    let _ = writeln!(text, "path      {}; writes: {}", offer.read_path, offer.write_path);
+    let _ = writeln!(text, "promise   {}", offer.promise);
+    let _ = writeln!(text, "verdict   {}", in_words(&verdict));
+    let mut trace = Trace { wanted: chosen.iter().map(|(_, op)| *op).collect(), ..Trace::default() };
+    simulate(Some(&mut trace))?;
+    for (why, op) in chosen {
+        show(&mut text, &plan, &history, why, op, &trace);
+    }
+    anstream::stdout().write_all(text.as_bytes())?;
+    if let Some(path) = &args.history {
+        let mut bytes = Vec::new();
+        history::write(&history, &mut bytes)?;
+        crate::results::replace(path, &bytes)?;
+    }
+    Ok(ExitCode::from(match verdict {
+        Verdict::Holds => 0,
+        Verdict::Violated(_) => 1,
+        Verdict::Unknown(_) => 3,
+    }))
+}
+
+fn in_words(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Holds => "holds".to_owned(),
+        Verdict::Unknown(reason) => format!("unknown: {reason}"),
+        Verdict::Violated(counterexample) => format!("violated: {}", counterexample.message),
+    }
+}
+
+fn describe(text: &mut String, plan: &Plan, seed: u64, history: &History) {
+    let place = |region: usize, zone: &str| format!("{}/{zone}", plan.regions[region]);
+    let replicas: Vec<String> = (plan.replicas.iter())
+        .map(|host| format!("{} {}", host.name, place(host.region, &host.zone)))
+        .collect();
+    let config: Vec<String> =
+        plan.config.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+    let config = if config.is_empty() { "defaults".to_owned() } else { config.join(", ") };
+    let _ = writeln!(text, "protocol  {} ({config})", plan.protocol);
+    let _ = writeln!(text, "replicas  {}", replicas.join(", "));
+    let _ = writeln!(
+        text,
+        "run       seed {seed}, {} operations, {} s of virtual time, digest {:016x}",
+        history.operations.len(),
+        history.horizon.0 as f64 / 1e9,
+        history.digest()
+    );
+}
+
+/// The operations to show, each with the reason.
+fn chosen(
+    args: &ExplainArgs,
+    history: &History,
+    verdict: &Verdict,
+) -> anyhow::Result<Vec<(&'static str, u32)>> {
+    let count = history.operations.len();
+    if let Some(missing) = args.op.iter().find(|op| **op as usize >= count) {
+        bail!("operation {missing} does not exist; this run has operations 0 to {}", count - 1);
+    }
+    if !args.op.is_empty() {
+        return Ok(args.op.iter().map(|op| ("the operation asked for", *op)).collect());
+    }
+    let mut chosen = Vec::new();
+    if let Verdict::Violated(counterexample) = verdict {
+        chosen.extend(counterexample.operations.iter().map(|op| ("part of the violation", *op)));
+    }
+    let typical = [
+        (OpKind::Write, "a write of median latency"),
+        (OpKind::Read, "a read of median latency"),
+        (OpKind::Scan, "a scan of median latency"),
+    ];
+    for (kind, why) in typical {
+        let mut done: Vec<(u64, u32)> = (history.operations.iter().zip(0..))
+            .filter(|(op, _)| op.kind == kind && op.status == Status::Ok)
+            .filter(|(op, _)| op.intended >= history.warm_up)
+            .map(|(op, id)| (op.completed.since(op.intended).0, id))
+            .collect();
+        done.sort_unstable();
+        chosen.extend(done.get(done.len() / 2).map(|(_, id)| (why, *id)));
+    }
+    chosen.extend(stalest_read(history).map(|id| ("the stalest read", id)));
+    let ended = |op: &Operation| op.status != Status::Ok && op.intended >= history.warm_up;
+    let lost = history.operations.iter().position(ended);
+    chosen.extend(lost.map(|id| ("the first that did not take effect", id as u32)));
+    Ok(chosen)
+}
+
+/// One operation as a space-time diagram: a column per process, time downwards.
+fn show(text: &mut String, plan: &Plan, history: &History, why: &str, id: u32, trace: &Trace) {
+    let op = &history.operations[id as usize];
+    let region = &history.groups[usize::from(op.group)];
+    let _ = writeln!(
+        text,
+        "\n{}operation {id}: {why}{}\n{} of key {}{} by session {} in {region}, from {:.3} ms, {}",
+        style(HEADING),
+        style_end(HEADING),
+        op.kind,
+        op.key.0,
+        match op.kind {
+            OpKind::Scan => format!(" and {} more", op.count.saturating_sub(1)),
+            _ if op.status == Status::Ok => format!(", value {}", op.value.0),
+            _ => String::new(),
+        },
+        op.session,
+        op.invoked.0 as f64 / 1e6,
+        match op.status {
+            Status::Ok => format!("took {:.3} ms", op.completed.since(op.intended).as_ms()),
+            Status::Failed => "failed".to_owned(),
+            Status::Unknown => "outcome unknown".to_owned(),
+        }
+    );
+    let replicas = plan.replicas.len();
+    let mut header = format!("{:>12}  {:^WIDTH$}", "ms", "client");
+    for host in &plan.replicas {
+        let _ = write!(header, "{:^WIDTH$}", host.name);
+    }
+    let _ = writeln!(text, "{}", header.trim_end());
+    let steps: Vec<&Step> = trace.steps.iter().filter(|step| step.op() == id).collect();
+    for step in steps.iter().take(MOST_STEPS) {
+        line(text, replicas, op.invoked, step);
+    }
+    if steps.len() > MOST_STEPS {
+        let _ = writeln!(text, "{:>12}  and {} more steps", "", steps.len() - MOST_STEPS);
+    }
+}
+
+const WIDTH: usize = 8;
+
+/// The column of a process: clients share the first.
+fn column(node: NodeId, replicas: usize) -> usize {
+    let column = if node.index() < replicas { node.index() + 1 } else { 0 };
+    column * WIDTH + WIDTH / 2
+}
+
+fn line(text: &mut String, replicas: usize, begin: Instant, step: &Step) {
+    let ms = |at: Instant| at.since(begin).as_ms();
+    let mut lanes: Vec<char> = vec![' '; (replicas + 1) * WIDTH];
+    for lane in 0..=replicas {
+        lanes[lane * WIDTH + WIDTH / 2] = '·';
+    }
+    let (at, note) = match step {
+        Step::Sent { at, arrives, from, to, text, .. } => {
+            let (from, to) = (column(*from, replicas), column(*to, replicas));
+            for place in &mut lanes[from.min(to)..=from.max(to)] {
+                *place = if *place == '·' { '┼' } else { '─' };
+            }
+            lanes[from] = '●';
+            lanes[to] = match arrives {
+                None => '✗',
+                Some(_) if to > from => '►',
+                Some(_) => '◄',
+            };
+            let arrival = arrives.map_or("lost".to_owned(), |at| format!("arrives {:.3}", ms(at)));
+            (at, format!("{text}  {arrival}"))
+        }
+        Step::Synced { at, node, .. } => {
+            lanes[column(*node, replicas)] = '▣';
+            (at, "on disk".to_owned())
+        }
+    };
+    let lanes: String = lanes.into_iter().collect();
+    let _ = writeln!(text, "{:>12.3}  {lanes}  {note}", ms(*at));
+}

@@ -1,0 +1,85 @@
+//! `pacelc list`: what exists. Runs nothing.
+
+use super::args::ListArgs;
+use super::select;
+use crate::catalog::Catalog;
+use crate::op::Level;
+use crate::scenario::Scenario;
+use crate::scenario::regions::Matrix;
+use clap::ArgMatches;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let catalog = Catalog::builtin();
+    let text = if args.protocols {
+        protocols(&catalog)
+    } else if args.matrices {
+        matrices()?
+    } else {
+        let scenarios = select::scenarios(&args.select, matches, &catalog)?;
+        if args.cells { cells(&scenarios, &catalog) } else { overview(&scenarios) }
+    };
+    anstream::stdout().write_all(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn overview(scenarios: &[Scenario]) -> String {
+    let mut text = String::new();
+    let widest = scenarios.iter().map(|scenario| scenario.name.len()).max().unwrap_or(0);
+    for scenario in scenarios {
+        let (name, cells) = (&scenario.name, scenario.plans.len());
+        let _ = writeln!(text, "{name:widest$}  {cells:>4} cells  {}", scenario.question);
+    }
+    let total: usize = scenarios.iter().map(|scenario| scenario.plans.len()).sum();
+    let _ = writeln!(text, "{} scenarios, {total} cells", scenarios.len());
+    text
+}
+
+fn cells(scenarios: &[Scenario], catalog: &Catalog) -> String {
+    let plans = || scenarios.iter().flat_map(|scenario| &scenario.plans);
+    let widest = plans().map(|plan| plan.name.to_string().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for plan in plans() {
+        let entry = catalog.find(&plan.protocol);
+        let offer = entry.and_then(|entry| entry.offer(&plan.config, plan.name.level));
+        let (path, promise) = offer.map_or(("-", "-".to_owned()), |offer| {
+            (offer.read_path, offer.promise.to_string())
+        });
+        let _ = writeln!(text, "{:widest$}  {promise:17}  {path}", plan.name.to_string());
+    }
+    text
+}
+
+fn protocols(catalog: &Catalog) -> String {
+    let mut text = String::new();
+    for entry in catalog.protocols() {
+        let _ = writeln!(text, "{}\n  {}", entry.name, entry.about);
+        // Settings decide how a level is served; these are the smallest that parse.
+        let mut config = toml::Table::new();
+        if entry.offer(&config, Level::EventualAny).is_none() {
+            config.insert("acknowledge".into(), "any 1".into());
+        }
+        for level in Level::NAMES.iter().filter_map(|name| name.parse::<Level>().ok()) {
+            let offer = entry.offer(&config, level);
+            let (promise, path) = offer.map_or(("not offered".to_owned(), ""), |offer| {
+                (format!("promises {}", offer.promise), offer.read_path)
+            });
+            let _ = writeln!(text, "  {:17}  {promise:27}  {path}", level.to_string());
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn matrices() -> anyhow::Result<String> {
+    let mut text = String::new();
+    for name in Matrix::builtin_names() {
+        let Some(matrix) = Matrix::builtin(name) else { continue };
+        let matrix = matrix?;
+        let _ = writeln!(text, "{name}: {} regions\n  {}", matrix.regions.len(), matrix.provenance);
+        let _ = writeln!(text, "  {}\n", matrix.regions.join(", "));
+    }
+    Ok(text)
+}

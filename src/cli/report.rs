@@ -1,0 +1,34 @@
+//! `pacelc report`: the page again, from saved rows.
+
+use super::args::ReportArgs;
+use super::exit_status;
+use crate::report::{markdown, page, plane_svg};
+use crate::results::{Results, replace};
+use anyhow::{Context as _, bail};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+
+pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
+    let results = Results::read(&args.rows)?;
+    let folder = match &args.output {
+        Some(folder) => folder.as_path(),
+        None if args.rows.is_dir() => &args.rows,
+        None => args.rows.parent().unwrap_or(Path::new(".")),
+    };
+    let html = page(&results.note, &results.rows, &results.curves);
+    let target = folder.join("index.html");
+    replace(&target, html.as_bytes())?;
+    if let Some(file) = &args.plane {
+        let Some(svg) = plane_svg(&results.rows) else {
+            bail!("no scenario among these rows has both read latencies and stale rates to draw");
+        };
+        replace(file, svg.as_bytes())?;
+    }
+    if args.markdown {
+        std::io::stdout().write_all(markdown(&results.rows).as_bytes())?;
+    }
+    let shown = target.canonicalize().context("the page was written but cannot be found")?;
+    anstream::eprintln!("report: {}", shown.display());
+    Ok(exit_status(&results.rows))
+}

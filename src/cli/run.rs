@@ -1,0 +1,190 @@
+//! `pacelc run`: simulate, judge, and leave rows and a report.
+
+use super::args::RunArgs;
+use super::{exit_status, progress, select, width};
+use crate::catalog::Catalog;
+use crate::report::{page, summary};
+use crate::results::{Journal, Results, VerdictWord, replace};
+use crate::suite::{Options, Progress, Suite, SuiteError};
+use anyhow::bail;
+use clap::ArgMatches;
+use std::io::Write as _;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// Exit status of a run that was interrupted, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    let catalog = Catalog::builtin();
+    let mut scenarios = select::scenarios(&args.select, matches, &catalog)?;
+    let mut options = Options {
+        seeds: args.seeds,
+        first_seed: args.first_seed,
+        command: command(args, matches),
+        replay_options: replay_options(args),
+        ..Options::default()
+    };
+    options.threads = args.threads.map_or(options.threads, usize::from);
+    if args.smoke {
+        options.seeds = 1;
+        let plans = scenarios.iter_mut().flat_map(|scenario| &mut scenario.plans);
+        plans.for_each(crate::scenario::plan::Plan::shorten);
+    }
+    let mut suite = Suite::new(catalog, scenarios, options);
+    let mut journal = open_journal(args, &mut suite)?;
+    let Some(results) = execute(suite, &mut journal)? else {
+        anstream::eprintln!(
+            "the finished cells are kept in {}; the same command with --resume goes on",
+            args.output.display()
+        );
+        return Ok(ExitCode::from(INTERRUPTED));
+    };
+    keep(&results, &args.output)?;
+    journal.remove()?;
+    show(args, &results)?;
+    Ok(exit_status(&results.rows))
+}
+
+/// Opens the journal before anything is run, so that a folder that cannot be written is noticed first.
+fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
+    let fingerprint = suite.fingerprint();
+    if !args.resume {
+        return Ok(Journal::create(&args.output, &fingerprint)?);
+    }
+    let (journal, finished) = Journal::resume(&args.output, &fingerprint)?;
+    anstream::eprintln!("resuming: {} cells are finished already", finished.len());
+    suite.resume(finished);
+    Ok(journal)
+}
+
+/// Runs the suite with a progress bar; nothing if it was interrupted.
+fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results>> {
+    let bar = progress::bar(suite.runs());
+    let suite = Arc::new(suite);
+    let handle = Arc::clone(&suite);
+    // A second handler cannot be set; then an interrupt simply ends the program, and the journal
+    // has what was finished all the same.
+    drop(ctrlc::set_handler(move || handle.interrupt()));
+    let mut unwritten = None;
+    let results = suite.run(&mut |step| match step {
+        Progress::Run(plan) => {
+            bar.inc(1);
+            bar.set_message(plan.name.to_string());
+        }
+        Progress::Cell(cell) => {
+            if let Err(error) = journal.append(cell) {
+                suite.interrupt();
+                unwritten.get_or_insert(error);
+            }
+        }
+    });
+    bar.finish_and_clear();
+    if let Some(error) = unwritten {
+        bail!(error);
+    }
+    match results {
+        Ok(results) => Ok(Some(results)),
+        Err(error @ SuiteError::Interrupted { .. }) => {
+            anstream::eprintln!("{error}");
+            Ok(None)
+        }
+        Err(error) => bail!(error),
+    }
+}
+
+/// Writes rows, curves, note and page.
+pub(super) fn keep(results: &Results, folder: &Path) -> anyhow::Result<()> {
+    let html = page(&results.note, &results.rows, &results.curves);
+    results.write(folder)?;
+    replace(&folder.join("index.html"), html.as_bytes())?;
+    Ok(())
+}
+
+fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
+    let mut out = anstream::stdout();
+    if args.json {
+        for row in &results.rows {
+            serde_json::to_writer(&mut out, row)?;
+            out.write_all(b"\n")?;
+        }
+    } else {
+        out.write_all(summary(&results.note, &results.rows, width()).as_bytes())?;
+    }
+    out.flush()?;
+    let broken: Vec<&str> = {
+        let mut cells: Vec<&str> = (results.rows.iter())
+            .filter(|row| row.verdict != VerdictWord::Holds)
+            .map(|row| row.replay.as_str())
+            .collect();
+        cells.dedup();
+        cells
+    };
+    for replay in broken {
+        anstream::eprintln!("not kept; replay with: {replay}");
+    }
+    let report = args.output.join("index.html");
+    anstream::eprintln!("report: {}", report.canonicalize().unwrap_or(report).display());
+    Ok(())
+}
+
+/// The command that makes these results again: what decides them, in a fixed order.
+fn command(args: &RunArgs, matches: &ArgMatches) -> String {
+    let mut words = vec!["pacelc run".to_owned()];
+    words.extend(args.select.scenarios.iter().map(|name| quoted(name)));
+    let verb = matches.subcommand().map(|(_, verb)| verb);
+    let mut flags: Vec<(usize, String)> = Vec::new();
+    let filters = &args.select.filters;
+    for (id, flag, values) in [
+        ("keep_scenario", "-f", &filters.keep_scenario),
+        ("drop_scenario", "-F", &filters.drop_scenario),
+        ("keep_protocol", "-p", &filters.keep_protocol),
+        ("drop_protocol", "-P", &filters.drop_protocol),
+        ("keep_level", "-l", &filters.keep_level),
+        ("drop_level", "-L", &filters.drop_level),
+    ] {
+        let places = verb.and_then(|verb| verb.indices_of(id)).into_iter().flatten();
+        flags.extend(places.zip(values).map(|(at, re)| (at, format!("{flag} {}", quoted(re)))));
+    }
+    flags.sort_unstable();
+    words.extend(flags.into_iter().map(|(_, flag)| flag));
+    if let Some(regions) = &args.select.regions {
+        words.push(format!("--regions {}", quoted(regions)));
+    }
+    if args.smoke {
+        words.push("--smoke".to_owned());
+    } else {
+        words.push(format!("--seeds {}", args.seeds));
+    }
+    if args.first_seed != 1 {
+        words.push(format!("--first-seed {}", args.first_seed));
+    }
+    words.join(" ")
+}
+
+/// What a cell's replay needs besides its name.
+fn replay_options(args: &RunArgs) -> String {
+    let mut options = String::new();
+    let files = args.select.scenarios.iter().filter(|name| name.ends_with(".toml"));
+    // With several files a reader must pick the one that holds the cell.
+    for file in files {
+        options.push_str(&format!(" --file {}", quoted(file)));
+    }
+    if let Some(regions) = &args.select.regions {
+        options.push_str(&format!(" --regions {}", quoted(regions)));
+    }
+    if args.smoke {
+        options.push_str(" --smoke");
+    }
+    options
+}
+
+/// For a POSIX shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}

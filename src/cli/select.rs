@@ -1,0 +1,125 @@
+//! From arguments to scenarios: names, groups and files in, filtered plans out.
+
+use super::args::{FilterArgs, ScenarioArgs};
+use crate::catalog::Catalog;
+use crate::op::unknown;
+use crate::scenario::filter::{Filters, Flag};
+use crate::scenario::plan::Plan;
+use crate::scenario::{Overrides, Scenario, Source, builtin, find, load};
+use anyhow::{anyhow, bail};
+use clap::ArgMatches;
+use std::path::Path;
+
+/// Built-in groups, which may be named like scenarios.
+const GROUPS: [&str; 3] = ["curated", "smoke", "regression"];
+
+/// The scenarios that are meant, each with the cells that are meant.
+pub(super) fn scenarios(
+    args: &ScenarioArgs,
+    matches: &ArgMatches,
+    catalog: &Catalog,
+) -> anyhow::Result<Vec<Scenario>> {
+    let mut named = Vec::new();
+    let sources = sources(&args.scenarios, &mut named)?;
+    let filters = filters(&args.filters, matches, &named)?;
+    let overrides = Overrides { regions: args.regions.clone() };
+    let mut kept = Vec::new();
+    for source in &sources {
+        if !filters.may_keep_scenario(&source.name) {
+            continue;
+        }
+        let mut scenario = load(source, catalog, &overrides)?;
+        scenario.plans.retain(|plan| filters.keeps(&plan.name, &plan.protocol));
+        if !scenario.plans.is_empty() {
+            kept.push(scenario);
+        }
+    }
+    if kept.is_empty() {
+        bail!("no cell matches; `pacelc list --cells` shows all there are");
+    }
+    Ok(kept)
+}
+
+/// The one cell with this full name.
+pub(super) fn cell(
+    name: &str,
+    file: Option<&str>,
+    regions: Option<&str>,
+    catalog: &Catalog,
+) -> anyhow::Result<(Scenario, Plan)> {
+    let source = match file {
+        Some(path) => Source::open(path)?,
+        None => find(name.split('/').next().unwrap_or(name)).map_err(|e| anyhow!(e))?,
+    };
+    let overrides = Overrides { regions: regions.map(str::to_owned) };
+    let scenario = load(&source, catalog, &overrides)?;
+    let names: Vec<String> = scenario.plans.iter().map(|plan| plan.name.to_string()).collect();
+    match names.iter().position(|known| known == name) {
+        Some(found) => {
+            let plan = scenario.plans[found].clone();
+            Ok((scenario, plan))
+        }
+        None => bail!(unknown("cell", name, names.iter().map(String::as_str))),
+    }
+}
+
+/// Files to read for the positional arguments; names that mean cells are added to `named`.
+fn sources(arguments: &[String], named: &mut Vec<String>) -> anyhow::Result<Vec<Source>> {
+    let all = builtin();
+    let group = |group: &str| -> Vec<Source> {
+        all.iter().filter(|source| source.group == group).cloned().collect()
+    };
+    if arguments.is_empty() {
+        return Ok(group("curated"));
+    }
+    let mut sources: Vec<Source> = Vec::new();
+    for argument in arguments {
+        let path = Path::new(argument);
+        let is_file = path.extension().is_some_and(|extension| extension == "toml");
+        let found: Vec<Source> = if is_file {
+            let source = Source::open(path)?;
+            named.push(source.name.clone());
+            vec![source]
+        } else if GROUPS.contains(&argument.as_str()) {
+            let found = group(argument);
+            named.extend(found.iter().map(|source| source.name.clone()));
+            found
+        } else {
+            let scenario = argument.split('/').next().unwrap_or(argument);
+            named.push(argument.clone());
+            vec![find(scenario).map_err(|e| anyhow!("{e} (or a file that ends in .toml)"))?]
+        };
+        for source in found {
+            if !sources.iter().any(|known| known.file == source.file) {
+                sources.push(source);
+            }
+        }
+    }
+    Ok(sources)
+}
+
+/// The filter flags in the order they were typed, which decides.
+pub(super) fn filters(
+    args: &FilterArgs,
+    matches: &ArgMatches,
+    named: &[String],
+) -> anyhow::Result<Filters> {
+    let flags = [
+        ("keep_scenario", Flag::Scenario, &args.keep_scenario),
+        ("drop_scenario", Flag::NotScenario, &args.drop_scenario),
+        ("keep_protocol", Flag::Mode, &args.keep_protocol),
+        ("drop_protocol", Flag::NotMode, &args.drop_protocol),
+        ("keep_level", Flag::Level, &args.keep_level),
+        ("drop_level", Flag::NotLevel, &args.drop_level),
+    ];
+    let verb = matches.subcommand().map(|(_, matches)| matches);
+    let mut typed: Vec<(usize, Flag, &str)> = Vec::new();
+    for (id, flag, values) in flags {
+        let places = verb.and_then(|matches| matches.indices_of(id)).into_iter().flatten();
+        typed.extend(places.zip(values).map(|(place, value)| (place, flag, value.as_str())));
+    }
+    typed.sort_by_key(|(place, ..)| *place);
+    let flags = typed.into_iter().map(|(_, flag, value)| (flag, value));
+    let named = named.iter().map(|name| (Flag::Named, name.as_str()));
+    Filters::new(flags.chain(named)).map_err(|e| anyhow!(e))
+}

@@ -1,0 +1,393 @@
+//! Runs a set of cells under a set of seeds on all cores and gathers the results.
+//!
+//! The unit of work is one run: a cell under a seed. Threads take the next unit from a shared counter;
+//! nothing they do depends on which thread did it or when, so the results are the same bytes for any
+//! number of threads. This is also the library's face for benchmarking a protocol of one's own:
+//!
+//! ```no_run
+//! use pacelc::catalog::Catalog;
+//! use pacelc::scenario::{Overrides, Source, load};
+//! use pacelc::suite::{Options, Suite};
+//!
+//! let catalog = Catalog::builtin(); // .with::<MyProtocol>()
+//! let source = Source::open("mine.toml")?;
+//! let scenario = load(&source, &catalog, &Overrides::default())?;
+//! let suite = Suite::new(catalog, vec![scenario], Options::default());
+//! let results = suite.run(&mut |_| {})?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::analysis::{Context, summarize};
+use crate::catalog::Catalog;
+use crate::op::OpKind;
+use crate::results::{
+    CellAccumulator, CellMeta, CellResult, Offered, Results, RunNote, SCHEMA, ScenarioNote, Theory,
+};
+use crate::scenario::Scenario;
+use crate::scenario::plan::{Arrivals, Load, Plan};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, mpsc};
+
+/// How a suite is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Seeds per cell.
+    pub seeds: u32,
+    /// The first of them.
+    pub first_seed: u64,
+    /// How many threads; never decides a result.
+    pub threads: usize,
+    /// The command to print in the report.
+    pub command: String,
+    /// What a cell's replay command carries beside its name: ` --regions azure`.
+    pub replay_options: String,
+}
+
+impl Default for Options {
+    /// Twenty seeds on all cores.
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (command, replay_options) = (String::new(), String::new());
+        Self { seeds: 20, first_seed: 1, threads: cores, command, replay_options }
+    }
+}
+
+/// Cells, and all that is needed to run them.
+#[derive(Debug)]
+pub struct Suite {
+    catalog: Catalog,
+    scenarios: Vec<Scenario>,
+    options: Options,
+    finished: BTreeMap<String, CellResult>,
+    interrupted: AtomicBool,
+}
+
+/// What a suite reports while it runs, in the thread that called it.
+#[derive(Debug)]
+pub enum Progress<'a> {
+    /// One more run is done, of this cell.
+    Run(&'a Plan),
+    /// All runs of a cell are done.
+    Cell(&'a CellResult),
+}
+
+/// Why a suite has no results.
+#[derive(Debug, thiserror::Error)]
+pub enum SuiteError {
+    /// A run could not be finished: the scenario outruns what a world can hold, or a protocol broke a
+    /// law of its contract.
+    #[error("{cell}, seed {seed}: {message}")]
+    Run {
+        /// The cell's full name.
+        cell: String,
+        /// The seed.
+        seed: u64,
+        /// What happened.
+        message: String,
+    },
+    /// [`Suite::interrupt`] was called.
+    #[error("interrupted with {finished} of {cells} cells finished")]
+    Interrupted {
+        /// Cells that were finished and reported.
+        finished: usize,
+        /// All cells.
+        cells: usize,
+    },
+}
+
+/// What a worker sends home.
+enum Message {
+    Run(usize),
+    Cell(usize, Box<CellResult>),
+    Failed(SuiteError),
+}
+
+/// A cell under way.
+struct Pending {
+    accumulator: Mutex<Option<CellAccumulator>>,
+}
+
+impl Suite {
+    /// A suite over these scenarios' plans.
+    #[must_use]
+    pub fn new(catalog: Catalog, scenarios: Vec<Scenario>, options: Options) -> Self {
+        let (finished, interrupted) = (BTreeMap::new(), AtomicBool::new(false));
+        Self { catalog, scenarios, options, finished, interrupted }
+    }
+
+    /// Takes cells that an earlier, interrupted run has finished; they are not run again.
+    pub fn resume(&mut self, finished: Vec<CellResult>) {
+        self.finished = finished.into_iter().map(|cell| (cell.cell.clone(), cell)).collect();
+    }
+
+    /// How many runs are still to be done.
+    #[must_use]
+    pub fn runs(&self) -> u64 {
+        let open = self.plans().filter(|plan| !self.finished.contains_key(&plan.name.to_string()));
+        open.count() as u64 * u64::from(self.options.seeds)
+    }
+
+    /// Everything that decides the results, as a number: an interrupted run may be resumed only by an
+    /// equal one.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        let Options { seeds, first_seed, command, .. } = &self.options;
+        let head = format!("{} {SCHEMA} {seeds} {first_seed} {command}", env!("CARGO_PKG_VERSION"));
+        let plans = self.plans().map(|plan| format!("{plan:?}"));
+        for byte in std::iter::once(head).chain(plans).flat_map(String::into_bytes) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        format!("{hash:016x}")
+    }
+
+    /// Makes a running suite stop soon; from any thread.
+    pub fn interrupt(&self) {
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.scenarios.iter().flat_map(|scenario| &scenario.plans)
+    }
+
+    /// Runs every cell under every seed.
+    ///
+    /// # Errors
+    /// When a run cannot be finished, or the suite is interrupted; cells reported before stand.
+    pub fn run(
+        &self,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Results, SuiteError> {
+        let plans: Vec<&Plan> = self.plans().collect();
+        let mut done: Vec<Option<CellResult>> =
+            plans.iter().map(|plan| self.finished.get(&plan.name.to_string()).cloned()).collect();
+        let open: Vec<usize> = (0..plans.len()).filter(|i| done[*i].is_none()).collect();
+        let pending: Vec<Pending> = open.iter().map(|i| self.pending(plans[*i])).collect();
+        let next = AtomicUsize::new(0);
+        let (sender, inbox) = mpsc::channel();
+        let mut failure = None;
+        std::thread::scope(|scope| {
+            for _ in 0..self.options.threads.max(1) {
+                let (sender, plans, open, pending, next) =
+                    (sender.clone(), &plans, &open, &pending, &next);
+                scope.spawn(move || self.work(plans, open, pending, next, &sender));
+            }
+            drop(sender);
+            for message in inbox {
+                match message {
+                    Message::Run(index) => progress(Progress::Run(plans[index])),
+                    Message::Cell(index, cell) => {
+                        progress(Progress::Cell(&cell));
+                        done[index] = Some(*cell);
+                    }
+                    Message::Failed(error) => {
+                        self.interrupt();
+                        failure.get_or_insert(error);
+                    }
+                }
+            }
+        });
+        if let Some(error) = failure {
+            return Err(error);
+        }
+        let cells = plans.len();
+        let done: Vec<CellResult> = done.into_iter().flatten().collect();
+        if done.len() < cells {
+            return Err(SuiteError::Interrupted { finished: done.len(), cells });
+        }
+        Ok(self.results(done))
+    }
+
+    /// One thread's work: runs, until there are none left.
+    fn work(
+        &self,
+        plans: &[&Plan],
+        open: &[usize],
+        pending: &[Pending],
+        next: &AtomicUsize,
+        home: &mpsc::Sender<Message>,
+    ) {
+        let seeds = self.options.seeds as usize;
+        while !self.interrupted.load(Ordering::Relaxed) {
+            let unit = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&index) = open.get(unit / seeds) else { return };
+            let message = match self.one(plans[index], (unit % seeds) as u32, &pending[unit / seeds])
+            {
+                Ok(None) => Message::Run(index),
+                Ok(Some(cell)) => {
+                    // Nobody listens any more only if the suite has failed.
+                    drop(home.send(Message::Run(index)));
+                    Message::Cell(index, Box::new(cell))
+                }
+                Err(error) => Message::Failed(error),
+            };
+            if home.send(message).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// One run; the cell's result if it was the cell's last.
+    fn one(
+        &self,
+        plan: &Plan,
+        index: u32,
+        pending: &Pending,
+    ) -> Result<Option<CellResult>, SuiteError> {
+        let seed = self.options.first_seed + u64::from(index);
+        let failed = |message| SuiteError::Run { cell: plan.name.to_string(), seed, message };
+        let entry = self.catalog.find(&plan.protocol);
+        let entry = entry.ok_or_else(|| failed(format!("no protocol `{}`", plan.protocol)))?;
+        // A protocol under test may break an assertion; that must end its cell with a message.
+        let summary = catch_unwind(AssertUnwindSafe(|| {
+            let run = entry.simulate(plan, seed, None)?;
+            let offer = entry.offer(&plan.config, plan.name.level);
+            let promise = offer.ok_or("the level is not offered")?.promise;
+            let regions = regions(plan);
+            Ok(summarize(&run.history, &Context { promise, timeout: plan.timeout, regions }))
+        }));
+        let summary = match summary {
+            Ok(Ok(summary)) => summary,
+            Ok(Err(message)) => return Err(failed(message)),
+            Err(panic) => return Err(failed(words_of(&*panic))),
+        };
+        let mut slot = pending.accumulator.lock().unwrap_or_else(|broken| broken.into_inner());
+        let Some(mut accumulator) = slot.take() else { return Ok(None) };
+        accumulator.add(index, summary);
+        if accumulator.seeds() == self.options.seeds as usize {
+            return Ok(Some(accumulator.finish()));
+        }
+        *slot = Some(accumulator);
+        Ok(None)
+    }
+
+    fn pending(&self, plan: &Plan) -> Pending {
+        Pending { accumulator: Mutex::new(Some(CellAccumulator::new(self.meta(plan)))) }
+    }
+
+    fn meta(&self, plan: &Plan) -> CellMeta {
+        let entry = self.catalog.find(&plan.protocol);
+        let offer = entry.and_then(|entry| entry.offer(&plan.config, plan.name.level));
+        let config: Vec<String> =
+            plan.config.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let name = plan.name.to_string();
+        CellMeta {
+            name: plan.name.clone(),
+            axis: plan.axis.clone(),
+            regions: regions(plan),
+            protocol: plan.protocol.clone(),
+            config: config.join(", "),
+            read_path: offer.map_or("", |offer| offer.read_path).to_owned(),
+            write_path: offer.map_or("", |offer| offer.write_path).to_owned(),
+            promise: offer.map_or(crate::guarantee::Guarantee::Eventual, |offer| offer.promise),
+            world: "sim".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            first_seed: self.options.first_seed,
+            replay: format!(
+                "pacelc explain '{name}' --seed {}{}",
+                self.options.first_seed, self.options.replay_options
+            ),
+            theory: theory(plan, entry),
+            offered: offered(plan),
+        }
+    }
+
+    fn results(&self, cells: Vec<CellResult>) -> Results {
+        let note = RunNote {
+            schema: SCHEMA,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            command: self.options.command.clone(),
+            world: "sim".to_owned(),
+            first_seed: self.options.first_seed,
+            seeds: self.options.seeds,
+            cells: cells.len() as u32,
+            operations: cells.iter().map(|cell| cell.operations).sum(),
+            virtual_seconds: cells.iter().map(|cell| cell.virtual_seconds).sum(),
+            scenarios: self.scenarios.iter().map(note_of).collect(),
+        };
+        let mut results = Results { note, rows: Vec::new(), curves: Vec::new() };
+        for cell in cells {
+            results.rows.extend(cell.rows);
+            results.curves.extend(cell.curves);
+        }
+        results
+    }
+}
+
+/// The clients' regions, each once, in the order of the groups.
+fn regions(plan: &Plan) -> Vec<String> {
+    let mut regions: Vec<String> = Vec::new();
+    for group in &plan.clients {
+        let region = &plan.regions[group.region];
+        if !regions.contains(region) {
+            regions.push(region.clone());
+        }
+    }
+    regions
+}
+
+/// Closed forms, where all of a region's groups have the same.
+fn theory(plan: &Plan, entry: Option<&crate::catalog::ProtocolEntry>) -> Vec<Theory> {
+    let mut found = Vec::new();
+    for region in regions(plan) {
+        for op in [OpKind::Read, OpKind::Write, OpKind::Scan] {
+            let groups = (0..plan.clients.len())
+                .filter(|group| plan.regions[plan.clients[*group].region] == region);
+            let mut latencies: Vec<_> =
+                groups.map(|group| entry.and_then(|entry| entry.theory(plan, op, group))).collect();
+            latencies.dedup();
+            if let [Some(latency)] = latencies[..] {
+                found.push(Theory { region: region.clone(), op, latency });
+            }
+        }
+    }
+    found
+}
+
+/// Planned rates by group and kind; groups of one region add up.
+fn offered(plan: &Plan) -> Vec<Offered> {
+    let mut found: Vec<Offered> = Vec::new();
+    if plan.load != Load::Mix {
+        return found;
+    }
+    for group in &plan.clients {
+        let (Arrivals::Poisson { rate } | Arrivals::Constant { rate }) = group.mix.arrivals else {
+            continue;
+        };
+        let mix = &group.mix;
+        for (op, share) in [
+            (OpKind::Read, mix.read + mix.rmw),
+            (OpKind::Write, mix.update + mix.insert + mix.rmw),
+            (OpKind::Scan, mix.scan),
+            (OpKind::Rmw, mix.rmw),
+        ] {
+            let region = &plan.regions[group.region];
+            let rate = rate * share;
+            match found.iter_mut().find(|known| known.op == op && known.region == *region) {
+                Some(known) => known.rate += rate,
+                None => found.push(Offered { region: region.clone(), op, rate }),
+            }
+        }
+    }
+    found.retain(|offered| offered.rate > 0.0);
+    found
+}
+
+fn note_of(scenario: &Scenario) -> ScenarioNote {
+    ScenarioNote {
+        name: scenario.name.clone(),
+        question: scenario.question.clone(),
+        analysis: scenario.analysis.clone(),
+        provenance: scenario.provenance.clone(),
+        replicas: scenario.replica_places.clone(),
+        clients: scenario.client_places.clone(),
+        cells: scenario.plans.len() as u32,
+    }
+}
+
+fn words_of(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("the run panicked").to_owned()
+}
