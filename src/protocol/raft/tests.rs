@@ -242,6 +242,10 @@ fn deposed(level: Level, away: f64, seed: u64, drift: [i64; 3]) -> (usize, Optio
     net.run_for(Duration(seed * 173 * MS / 100));
     let near = net.client(0);
     net.cut(&[0, near], true);
+    if away > 1.0 {
+        // Answers still get through: they come long after the promises they speak of.
+        (1..3).for_each(|p| net.cut_from(p, 0, false));
+    }
     let cut = net.now;
     let mut write = net.ask(1, 0, Op::Write(Value(2)), Level::Linearizable);
     let (mut answered, mut stale) = (0, None);

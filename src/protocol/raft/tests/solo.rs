@@ -176,6 +176,19 @@ fn a_follower_that_lacks_what_was_committed_is_not_fresh() {
 }
 
 #[test]
+fn what_the_leader_committed_counts_only_as_far_as_this_log_is_the_leaders() {
+    let stale = [record(1, write(1, 1)), record(2, write(1, 2))];
+    let mut solo = Solo::recover(3, &stale, Config::default());
+    let (term, beat, fresh) = (Term(2), Beat::default(), None);
+    let (prev, entries) = (at(1, 1), arrayvec::ArrayVec::new());
+    let heartbeat = Append { term, prev, commit: 2, beat, fresh, entries };
+    solo.hears(1, Msg::Append(heartbeat));
+    assert_eq!(solo.replica.commit, 1, "its second entry may be another");
+    solo.hears(1, append(2, at(1, 1), write(2, 3), 2));
+    assert_eq!((solo.replica.commit, solo.replica.inspect(Key(0))), (2, Value(3)));
+}
+
+#[test]
 fn a_bounded_read_allows_for_the_error_of_the_clocks() {
     let mut solo = Solo::recover(3, &[], Config { max_drift_ppm: 0, ..Config::default() });
     solo.hears(1, append(1, at(0, 0), write(1, 1), 1));
