@@ -218,15 +218,15 @@ fn a_restarted_replica_refuses_candidates_for_a_whole_timeout() {
     }
 }
 
-/// Clocks that may be a tenth off, so that the margin for drift decides; the links below are so fast
-/// that nothing else does.
+/// Clocks that may be a tenth off, so that the margin for drift decides; the links below are so
+/// fast that nothing else does.
 fn wild() -> Config {
     Config { max_drift_ppm: 100_000, election_timeout: Duration::secs(2), ..led_by(0) }
 }
 
 /// Cuts the leader off with one client on each side, at some phase of its heartbeat; the far side
-/// writes as soon as it can, while the near side keeps reading. Returns how many reads were answered
-/// on the near side after the cut, and when the first of them began that missed the write.
+/// writes as soon as it can, while the near side keeps reading. Returns how many reads were
+/// answered on the near side after the cut, and when the first of them began that missed the write.
 fn deposed(level: Level, away: f64, seed: u64, drift: [i64; 3]) -> (usize, Option<Duration>) {
     // The leader's round trip to the others, which are close to each other.
     let rtt: [&[f64]; 3] = [&[0.0, away, away], &[away, 0.0, 0.1], &[away, 0.1, 0.0]];

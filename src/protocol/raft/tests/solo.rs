@@ -1,4 +1,5 @@
-//! One replica of three or five, told by hand what happens: interleavings that networks rarely make.
+//! One replica of three or five, told by hand what happens: interleavings that networks rarely
+//! make.
 
 use super::super::log::{Entry, Position, Term};
 use super::super::replica::{Replica, Role};
@@ -29,8 +30,8 @@ impl Solo {
             first_boot: false,
             attempt_timeout: Duration::secs(1),
         };
-        let mut effects = Effects::default();
-        effects.next_write = WriteId(records.len() as u64 + 1);
+        let next_write = WriteId(records.len() as u64 + 1);
+        let mut effects = Effects { next_write, ..Effects::default() };
         let mut rng = Rng::stream(1, "node", 0);
         let now = LocalTime(0);
         let mut cx = ReplicaCx(Cx::new(&mut effects, &mut rng, now));
