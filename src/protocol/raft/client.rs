@@ -1,5 +1,5 @@
-//! The session's side: finds the leader or the nearest replica, asks again on silence, and keeps the
-//! tokens of the session levels.
+//! The session's side: finds the leader or the nearest replica, asks again on silence, and keeps
+//! the tokens of the session levels.
 //!
 //! A request sent twice keeps its number, so a write takes effect once (thesis, 6.3). The client
 //! never gives up: the world decides when an operation has taken too long.

@@ -1,9 +1,9 @@
 //! Who leads: pre-vote, votes, check-quorum, and refusing candidates while a leader is alive.
 //!
 //! Two promises carry everything. A vote is on disk before it is sent, so nobody votes twice in a
-//! term. And a replica that heard from a leader less than an election timeout ago, by its own clock,
-//! votes for nobody; a lease is the sum of these refusals. One that restarts has forgotten when it
-//! last heard, so it refuses for a whole timeout.
+//! term. And a replica that heard from a leader less than an election timeout ago, by its own
+//! clock, votes for nobody; a lease is the sum of these refusals. One that restarts has forgotten
+//! when it last heard, so it refuses for a whole timeout.
 
 use super::Raft;
 use super::log::{Position, Term};
@@ -83,8 +83,8 @@ impl Replica {
         }
     }
 
-    /// Asks whether a majority would vote for it. Nothing changes yet, so a replica that was cut off
-    /// comes back with the term it left with (thesis, 9.6).
+    /// Asks whether a majority would vote for it. Nothing changes yet, so a replica that was cut
+    /// off comes back with the term it left with (thesis, 9.6).
     fn ask_before_standing(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
         self.role = Role::PreCandidate;
         self.leader = None;
@@ -146,8 +146,8 @@ impl Replica {
         }
     }
 
-    /// Whether a leader is alive as far as this replica can know. A leader that has lost its majority
-    /// notices at a heartbeat.
+    /// Whether a leader is alive as far as this replica can know. A leader that has lost its
+    /// majority notices at a heartbeat.
     fn has_leader(&self, now: LocalTime) -> bool {
         let timeout = self.env.config.election_timeout;
         self.role == Role::Leader

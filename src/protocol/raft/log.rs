@@ -1,8 +1,8 @@
 //! The replicated log in memory: what follows the latest compaction point, and how much of it is on
 //! disk.
 //!
-//! Raft section 5.3 (log matching), section 7 (compaction). Indices count from 1; position 0 of term
-//! 0 stands before the first entry and is the same everywhere.
+//! Raft section 5.3 (log matching), section 7 (compaction). Indices count from 1; position 0 of
+//! term 0 stands before the first entry and is the same everywhere.
 
 use crate::protocol::WriteId;
 use crate::protocol::parts::table::Command;
@@ -84,8 +84,8 @@ impl Log {
         self.entry(index).map(|entry| Position { term: entry.term, index })
     }
 
-    /// Whether this log is known to hold `at`. What lies before the base was committed, and committed
-    /// entries are the same everywhere.
+    /// Whether this log is known to hold `at`. What lies before the base was committed, and
+    /// committed entries are the same everywhere.
     pub(super) fn agrees(&self, at: Position) -> bool {
         at.index < self.base.index || self.position(at.index) == Some(at)
     }

@@ -182,8 +182,8 @@ pub enum Record {
         /// The entry.
         entry: Entry,
     },
-    /// Everything up to a point: the records before this one may go once the entries that follow the
-    /// point have been written again.
+    /// Everything up to a point: the records before this one may go once the entries that follow
+    /// the point have been written again.
     Snapshot {
         /// The current term.
         term: Term,

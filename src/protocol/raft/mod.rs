@@ -2,9 +2,9 @@
 //!
 //! After Ongaro and Ousterhout, "In Search of an Understandable Consensus Algorithm" (USENIX ATC
 //! 2014), and Ongaro's thesis "Consensus: Bridging Theory and Practice" (Stanford 2014): pre-vote
-//! (9.6), check-quorum (6.2), refusing candidates while a leader is alive (4.2.3), the leader's disk
-//! write in parallel with its messages (10.2.1), pipelining (10.2.2), client sessions (6.3), reads by
-//! ReadIndex and by lease (6.4), snapshots (5.1).
+//! (9.6), check-quorum (6.2), refusing candidates while a leader is alive (4.2.3), the leader's
+//! disk write in parallel with its messages (10.2.1), pipelining (10.2.2), client sessions (6.3),
+//! reads by ReadIndex and by lease (6.4), snapshots (5.1).
 //!
 //! - `election`: terms, votes, stepping down.
 //! - `replication`: entries to followers, the commit index, snapshots.
@@ -199,8 +199,8 @@ fn nearest_rtt(geometry: &Geometry, client: NodeId) -> Duration {
     geometry.rtt(client, geometry.nearest(client)[0])
 }
 
-/// How old, at most, the send time of the last acknowledged round is at an idle leader: a round goes
-/// out with every heartbeat and counts when the majority has answered.
+/// How old, at most, the send time of the last acknowledged round is at an idle leader: a round
+/// goes out with every heartbeat and counts when the majority has answered.
 fn basis_age(config: &Config, r: Duration) -> Duration {
     if r == Duration::ZERO { Duration::ZERO } else { config.heartbeat + r }
 }

@@ -4,12 +4,12 @@
 //!   heartbeats for this read, and answers when a majority has answered: none of them had elected
 //!   anybody else when the read came in. No clock is believed.
 //! - *Lease*: no round while the lease lasts (6.4.1, and `parts::lease`). A leader is sure of its
-//!   office until an election timeout after a majority was reached; counting from when it *sent* the
-//!   message, less the drift of two clocks. Counting from the answer, or asking only once per
-//!   timeout, as etcd's lease-based reads do, lets a deposed leader serve old values.
+//!   office until an election timeout after a majority was reached; counting from when it *sent*
+//!   the message, less the drift of two clocks. Counting from the answer, or looking for a majority
+//!   only once per timeout, as raft-rs 0.7 does, lets a deposed leader serve old values.
 //! - *Bounded(t)*: the leader stamps its messages with the send time that a majority last answered,
-//!   its basis. No other leader decided anything before that, so whoever has applied the commit index
-//!   sent along knows all that was decided until then. A deposed leader's basis stands still.
+//!   its basis. No other leader decided anything before that, so whoever has applied the commit
+//!   index sent along knows all that was decided until then. A deposed leader's basis stands still.
 //! - *Session* and its halves: the replica waits until it has applied the client's token.
 //! - *Eventual*: whatever is here.
 
@@ -151,8 +151,8 @@ impl Replica {
         cx.send(client, Msg::Redirect { op, leader: self.leader });
     }
 
-    /// A leader whose own first entry is not committed yet does not know what was decided before its
-    /// time; its readers wait for that entry.
+    /// A leader whose own first entry is not committed yet does not know what was decided before
+    /// its time; its readers wait for that entry.
     fn read_index(&mut self, client: NodeId, request: Request, cx: &mut ReplicaCx<'_, Raft>) {
         if self.role != Role::Leader {
             self.redirect(client, request.id, cx);

@@ -39,8 +39,8 @@ pub(super) struct Following {
 /// What a leader knows beyond its followers.
 #[derive(Debug, Default)]
 pub(super) struct Leading {
-    /// The empty entry that began this term. Once it is committed the commit index covers everything
-    /// any earlier leader decided.
+    /// The empty entry that began this term. Once it is committed the commit index covers
+    /// everything any earlier leader decided.
     pub(super) noop: u64,
     /// Rounds begun.
     pub(super) round: u64,

@@ -1,6 +1,6 @@
-//! A small deterministic world for these tests: constant delays, disks with a sync time, clocks that
-//! drift, cuts, losses and crashes. After every event it checks what must hold in any Raft: one
-//! leader per term, and one log of decided entries that all replicas agree on.
+//! A small deterministic world for these tests: constant delays, disks with a sync time, clocks
+//! that drift, cuts, losses and crashes. After every event it checks what must hold in any Raft:
+//! one leader per term, and one log of decided entries that all replicas agree on.
 
 use super::super::{Client, Config, Entry, Msg, Raft, Record, Replica, Term, Timer};
 use crate::op::{Key, Level, NodeId, Op, OpId, Outcome, Request, Ret, Value};

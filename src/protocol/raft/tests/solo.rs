@@ -1,4 +1,5 @@
-//! One replica of three or five, told by hand what happens: interleavings that networks rarely make.
+//! One replica of three or five, told by hand what happens: interleavings that networks rarely
+//! make.
 
 use super::super::log::{Entry, Position, Term};
 use super::super::replica::{Replica, Role};
@@ -29,8 +30,8 @@ impl Solo {
             first_boot: false,
             attempt_timeout: Duration::secs(1),
         };
-        let mut effects = Effects::default();
-        effects.next_write = WriteId(records.len() as u64 + 1);
+        let next_write = WriteId(records.len() as u64 + 1);
+        let mut effects = Effects { next_write, ..Effects::default() };
         let mut rng = Rng::stream(1, "node", 0);
         let now = LocalTime(0);
         let mut cx = ReplicaCx(Cx::new(&mut effects, &mut rng, now));
@@ -173,6 +174,19 @@ fn a_follower_that_lacks_what_was_committed_is_not_fresh() {
     assert_eq!((solo.replica.commit, solo.replica.fresh), (1, None));
     solo.hears(1, append(1, at(1, 1), write(1, 2), 2));
     assert_eq!((solo.replica.commit, solo.replica.fresh), (2, Some(LocalTime(5))));
+}
+
+#[test]
+fn what_the_leader_committed_counts_only_as_far_as_this_log_is_the_leaders() {
+    let stale = [record(1, write(1, 1)), record(2, write(1, 2))];
+    let mut solo = Solo::recover(3, &stale, Config::default());
+    let (term, beat, fresh) = (Term(2), Beat::default(), None);
+    let (prev, entries) = (at(1, 1), arrayvec::ArrayVec::new());
+    let heartbeat = Append { term, prev, commit: 2, beat, fresh, entries };
+    solo.hears(1, Msg::Append(heartbeat));
+    assert_eq!(solo.replica.commit, 1, "its second entry may be another");
+    solo.hears(1, append(2, at(1, 1), write(2, 3), 2));
+    assert_eq!((solo.replica.commit, solo.replica.inspect(Key(0))), (2, Value(3)));
 }
 
 #[test]

@@ -1,7 +1,7 @@
-//! Many seeds of random faults: cuts, crashes, lost, doubled and overtaking messages, drifting clocks.
-//! The world checks election safety and log matching after every event; here clients keep asking, and
-//! in the end every acknowledged write must have been decided and every read be explained by the
-//! order of decisions.
+//! Many seeds of random faults: cuts, crashes, lost, doubled and overtaking messages, drifting
+//! clocks. The world checks election safety and log matching after every event; here clients keep
+//! asking, and in the end every acknowledged write must have been decided and every read be
+//! explained by the order of decisions.
 
 use super::net::{Asked, Clock, MS, Net};
 use super::{Config, led_by};
