@@ -1,8 +1,8 @@
 //! Latency percentile curves, from p10 to p99.9.
 //!
-//! The x axis is that of the odds q/(1-q): the median in the middle and each further nine one step to
-//! the right, so tails are read as easily as medians. Reads get a panel a level, because the level is
-//! what a read pays for; writes hardly depend on it and share one.
+//! The x axis is that of the odds q/(1-q): the median in the middle and each further nine one step
+//! to the right, so tails are read as easily as medians. Reads get a panel a level, because the
+//! level is what a read pays for; writes hardly depend on it and share one.
 
 use super::super::number;
 use super::super::theme::{Ink, Style, size, verdict};
@@ -15,8 +15,8 @@ use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
 pub(super) const CHART: Chart = Chart {
     name: "percentiles",
     title: "Latency percentiles",
-    reading: "Response time of the healthy phase, from the intended start of each operation: half of \
-              them are faster than p50, one in a thousand is slower than p99.9. Red dots mark \
+    reading: "Response time of the healthy phase, from the intended start of each operation: half \
+              of them are faster than p50, one in a thousand is slower than p99.9. Red dots mark \
               the line of a broken promise; lines that coincide show as stripes.",
     draw,
 };

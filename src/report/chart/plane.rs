@@ -1,9 +1,9 @@
 //! The Else half of PACELC: what an operation costs in latency against how often reads are stale.
 //!
-//! One picture for reads and one for writes, because a mode may buy fast fresh reads with slow writes
-//! (Abadi 2012: the trade is per operation). The stale rate is logarithmic; cells that saw no stale
-//! read stand in a band of their own below it, a lane per mode: their true rate is unknown and only
-//! bounded from above, so no height on the axis would be honest.
+//! One picture for reads and one for writes, because a mode may buy fast fresh reads with slow
+//! writes (Abadi 2012: the trade is per operation). The stale rate is logarithmic; cells that saw
+//! no stale read stand in a band of their own below it, a lane per mode: their true rate is unknown
+//! and only bounded from above, so no height on the axis would be honest.
 
 use super::super::number;
 use super::super::theme::{Ink, Shape, Style, size, verdict};
@@ -13,8 +13,7 @@ use super::axis::Axis;
 use super::heat_map::fit;
 use super::labels::{self, Box, place};
 use super::svg::{
-    self, Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, picture, text,
-    write,
+    Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, text, write,
 };
 use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
 use plotters::style::text_anchor::{HPos, VPos};
@@ -22,10 +21,10 @@ use plotters::style::text_anchor::{HPos, VPos};
 pub(super) const CHART: Chart = Chart {
     name: "plane",
     title: "Else: latency against stale reads",
-    reading: "Healthy phase, clients of all regions. Left is fast, down is fresh: in the band at the \
-              bottom no stale read was seen. Colour = mode, form = promise; the stepped line joins \
-              the cells that no other beats on both counts. Operation by operation: a mode may be \
-              cheap to read and dear to write.",
+    reading: "Healthy phase, clients of all regions. Left is fast, down is fresh: in the band at \
+              the bottom no stale read was seen. Colour = mode, form = promise; the stepped line \
+              joins the cells that no other beats on both counts. Operation by operation: a mode \
+              may be cheap to read and dear to write.",
     draw,
 };
 
@@ -37,7 +36,7 @@ const GAP: i32 = 54;
 const LEFT: u32 = 128;
 
 /// One point of the plane.
-struct Point<'a> {
+pub(super) struct Point<'a> {
     latency: f64,
     /// `None` where none was seen.
     rate: Option<f64>,
@@ -52,7 +51,7 @@ struct Point<'a> {
     theory: Option<f64>,
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     // Along a numeric axis the stale rate is drawn against the axis instead.
     if scenario.axis().is_some() {
         return None;
@@ -81,8 +80,8 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
     for (shape, promise) in promises {
         keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Mark(shape), label: promise.to_owned() });
     }
-    let theory = |r: &&Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
-    if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(&r)) {
+    let theory = |r: &Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
+    if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(r)) {
         let label = "closed form of the cheapest linearizable operation".to_owned();
         keys.push(Key { ink: Ink::BOUND, mark: KeyMark::Dots, label });
     }
@@ -98,7 +97,7 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
     keys
 }
 
-fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
+pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
     let point = |cell: Cell<'a>| {
         let row = cell.healthy(op)?;
         let read = cell.healthy("read")?;
@@ -138,20 +137,20 @@ fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
 }
 
 /// Axes and lanes of one panel.
-struct Picture<'s> {
+pub(super) struct Picture<'s> {
     x: Axis,
     y: Option<Axis>,
     /// Modes with a cell in the band, top lane first.
     lanes: Vec<&'s str>,
     size: (u32, u32),
-    height: u32,
+    pub(super) height: u32,
     x_title: String,
     /// What 0 of n means here, in words.
     bound: String,
 }
 
 impl<'s> Picture<'s> {
-    fn new(
+    pub(super) fn new(
         points: &[Point<'_>],
         scenario: &Scenario<'s>,
         op: &str,
@@ -183,7 +182,13 @@ impl<'s> Picture<'s> {
         Some(Self { x, y, lanes, size, height, x_title, bound })
     }
 
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips, origin: At, points: &[Point<'_>]) -> Drawn {
+    pub(super) fn draw(
+        &self,
+        area: &Area<'_>,
+        tips: &mut Tips,
+        origin: At,
+        points: &[Point<'_>],
+    ) -> Drawn {
         let (left, top) = origin;
         let width = self.size.0;
         let plot = if self.y.is_some() { self.size.1 } else { 46 };
@@ -363,104 +368,6 @@ fn wishes<'a>(points: &[Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
     wishes
 }
 
-/// Reads beside writes, each this wide.
-const EACH: u32 = 1000;
-
-/// Both panels side by side, to be drawn into one picture.
-struct Pair<'s> {
-    panels: Vec<(Picture<'s>, Vec<Point<'s>>)>,
-    height: u32,
-}
-
-impl<'s> Pair<'s> {
-    fn new(scenario: &Scenario<'s>) -> Option<Self> {
-        let mut panels = Vec::new();
-        for op in ["read", "write"] {
-            let points = points(scenario, op);
-            if let Some(picture) = Picture::new(&points, scenario, op, (EACH, 520)) {
-                panels.push((picture, points));
-            }
-        }
-        let height = panels.iter().map(|p| p.0.height).max()?;
-        Some(Self { panels, height })
-    }
-
-    fn width(&self) -> u32 {
-        EACH * self.panels.len() as u32
-    }
-
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips) -> Drawn {
-        for (i, (picture, points)) in self.panels.iter().enumerate() {
-            let at = ((EACH as usize * i) as i32, (self.height - picture.height) as i32);
-            picture.draw(area, tips, at, points)?;
-        }
-        Ok(())
-    }
-}
-
-fn about(scenario: &Scenario<'_>) -> String {
-    format!("Latency against stale-read rate in {}, reads and writes", scenario.name)
-}
-
-/// The plane for the top of a page: one wide picture, and the panels one by one for narrow ones.
-pub(in super::super) fn hero(scenario: &Scenario<'_>) -> Option<(String, Drawing)> {
-    let pair = Pair::new(scenario)?;
-    let extent = (pair.width(), pair.height);
-    let wide = inline(extent, &about(scenario), |area, tips| pair.draw(area, tips))?;
-    Some((wide, draw(scenario)?))
-}
-
-/// The plane as a picture of its own, legend below.
-pub(in super::super) fn standalone(scenario: &Scenario<'_>) -> Option<String> {
-    let pair = Pair::new(scenario)?;
-    let keys = keys(scenario);
-    let rows = legend_rows(&keys, pair.width() as i32);
-    let total = pair.height + 20 + 44 * rows.len() as u32;
-    picture((pair.width(), total), &about(scenario), |area, tips| {
-        pair.draw(area, tips)?;
-        for (i, row) in rows.iter().enumerate() {
-            let y = pair.height as i32 + 22 + 44 * i as i32;
-            for (x, key) in row {
-                draw_key(area, (*x, y), key)?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Legend entries from left to right, a new row where the width is used up.
-fn legend_rows(keys: &[Key], width: i32) -> Vec<Vec<(i32, &Key)>> {
-    let mut rows: Vec<Vec<(i32, &Key)>> = Vec::new();
-    let mut x = 30;
-    for key in keys {
-        let wide = labels::width(&key.label) + 80;
-        if rows.is_empty() || x + wide > width {
-            rows.push(Vec::new());
-            x = 30;
-        }
-        if let Some(row) = rows.last_mut() {
-            row.push((x, key));
-        }
-        x += wide;
-    }
-    rows
-}
-
-fn draw_key(area: &Area<'_>, (x, y): At, key: &Key) -> Drawn {
-    let at = (x + 20, y);
-    match key.mark {
-        KeyMark::Mark(shape) => mark(area, at, shape, key.ink, VerdictWord::Holds)?,
-        KeyMark::Broken => mark(area, at, Shape::Circle, key.ink, VerdictWord::Violated)?,
-        KeyMark::Pale => mark(area, at, Shape::Circle, key.ink, VerdictWord::Unknown)?,
-        KeyMark::Swatch => svg::dot(area, at, 11, key.ink)?,
-        KeyMark::Line | KeyMark::Dots => {
-            let style = if key.mark == KeyMark::Dots { Style::Dotted } else { Style::Plain };
-            line(area, &[(x, y), (x + 34, y)], key.ink.styled(style), 4)?;
-        }
-    }
-    write(area, (x + 42, y), &key.label, text(Ink::TEXT, HPos::Left, VPos::Center))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::{sample, view};
@@ -476,14 +383,5 @@ mod tests {
         assert!(tip.contains("none of") && tip.contains("at most"), "{tip}");
         let drawing = draw(&all[0]).expect("drawn");
         assert!(drawing.panels[0].svg.contains("none seen (&lt; "));
-    }
-
-    #[test]
-    fn the_picture_carries_its_own_style() {
-        let (note, rows, curves) = sample::run();
-        let all = view::scenarios(Some(&note), &rows, &curves);
-        let svg = standalone(&all[0]).expect("drawn");
-        assert!(svg.contains("xmlns=") && svg.contains("prefers-color-scheme:dark"));
-        assert!(!svg.contains("var(--") && svg.contains(">raft"));
     }
 }

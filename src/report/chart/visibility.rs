@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 pub(super) const CHART: Chart = Chart {
     name: "visibility",
     title: "How soon a write is seen",
-    reading: "Share of reads that return the key's latest acknowledged write or a newer one, by the \
-              time t between that acknowledgement and the start of the read. The shade is the 95 % \
-              interval.",
+    reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
+              the time t between that acknowledgement and the start of the read. The shade is \
+              the 95 % interval.",
     draw,
 };
 
@@ -129,7 +129,7 @@ fn panel(
                     continue;
                 }
                 let text = format!(
-                    "{mode} {}\n{} fresh {} after the acknowledgement ({} to {})\nverdict: {}\nn {}",
+                    "{mode} {}\n{} fresh {} after the write ({} to {})\nverdict: {}\nn {}",
                     p.level,
                     number::percent(p.fresh_rate),
                     number::ms(p.t_ms),
