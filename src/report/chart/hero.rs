@@ -37,7 +37,9 @@ impl<'s> Pair<'s> {
     fn draw(&self, area: &Area<'_>, tips: &mut Tips) -> Drawn {
         for (i, (picture, points)) in self.panels.iter().enumerate() {
             let at = ((EACH as usize * i) as i32, (self.height - picture.height) as i32);
-            picture.draw(area, tips, at, points)?;
+            let first = points.first().map_or("", |p| p.row.variant.as_str());
+            let shown: Vec<&Point<'_>> = points.iter().filter(|p| p.row.variant == first).collect();
+            picture.draw(area, tips, at, &shown)?;
         }
         Ok(())
     }

@@ -21,11 +21,16 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
+/// Most panels behind the request: beyond, the tables serve better.
+const MORE: usize = 36;
 /// Most panels shown without asking.
 const SHOWN: usize = 9;
 
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "Each client region", ..Drawing::default() };
+    if scenario.variants.len() > 1 {
+        drawing.more_title = "The other variants, and each client region";
+    }
     let variants = if scenario.axis().is_some() {
         let last = scenario.variants.last().copied()?;
         drawing.remark = format!("Drawn at {last}.");
@@ -58,7 +63,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
                 let panel = Panel { title, svg, width: WIDTH };
                 if region == "all" && drawing.panels.len() < SHOWN {
                     drawing.panels.push(panel);
-                } else {
+                } else if drawing.more.len() < MORE {
                     drawing.more.push(panel);
                 }
             }

@@ -47,7 +47,7 @@ pub(super) struct Point<'a> {
     /// The label without the mode, for a lane that has its name.
     short: String,
     tip: String,
-    row: &'a Row,
+    pub(super) row: &'a Row,
     theory: Option<f64>,
 }
 
@@ -57,14 +57,26 @@ pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         return None;
     }
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
+    drawing.more_title = "The other variants";
+    // Every variant has its own pictures, on the same axes, so that they can be compared.
     for (op, title) in [("read", "Reads"), ("write", "Writes")] {
-        let points = points(scenario, op);
-        let Some(picture) = Picture::new(&points, scenario, op, (WIDTH, 400)) else { continue };
-        let about = format!("{title}: median latency against stale-read rate in {}", scenario.name);
-        let svg = inline((WIDTH, picture.height), &about, |area, tips| {
-            picture.draw(area, tips, (0, 0), &points)
-        })?;
-        drawing.panels.push(Panel { title: title.to_owned(), svg, width: WIDTH });
+        let all = points(scenario, op);
+        let Some(picture) = Picture::new(&all, scenario, op, (WIDTH, 400)) else { continue };
+        for variant in &scenario.variants {
+            let shown: Vec<&Point<'_>> = all.iter().filter(|p| p.row.variant == *variant).collect();
+            if shown.is_empty() {
+                continue;
+            }
+            let several = scenario.variants.len() > 1;
+            let title = if several { format!("{title}, {variant}") } else { title.to_owned() };
+            let about = format!("{title}: median latency against stale reads in {}", scenario.name);
+            let svg = inline((WIDTH, picture.height), &about, |area, tips| {
+                picture.draw(area, tips, (0, 0), &shown)
+            })?;
+            let main = drawing.panels.len() < 8;
+            let panels = if main { &mut drawing.panels } else { &mut drawing.more };
+            panels.push(Panel { title, svg, width: WIDTH });
+        }
     }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
@@ -98,6 +110,10 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
 }
 
 pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
+    let level = |row: &Row| match scenario.levels.len() {
+        1 => String::new(),
+        _ => row.level.clone(),
+    };
     let point = |cell: Cell<'a>| {
         let row = cell.healthy(op)?;
         let read = cell.healthy("read")?;
@@ -125,8 +141,8 @@ pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
             high,
             ink: scenario.ink(&cell.head.system),
             mode: &row.system,
-            label: cell.label(scenario),
-            short: cell.label(scenario).replacen(&row.system, "", 1).trim().to_owned(),
+            label: format!("{} {}", row.system, level(row)).trim_end().to_owned(),
+            short: level(row),
             tip,
             row,
             theory: row.theory_ms,
@@ -150,12 +166,17 @@ pub(super) struct Picture<'s> {
 }
 
 impl<'s> Picture<'s> {
+    /// Axes and lanes that hold all of `points`.
     pub(super) fn new(
         points: &[Point<'_>],
         scenario: &Scenario<'s>,
         op: &str,
         size: (u32, u32),
     ) -> Option<Self> {
+        // One point alone compares nothing.
+        if points.len() < 2 {
+            return None;
+        }
         let theory = points.iter().filter_map(|p| p.theory);
         let x = Axis::roomy_log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
         let rates: Vec<f64> = points.iter().filter_map(|p| p.rate).collect();
@@ -176,22 +197,23 @@ impl<'s> Picture<'s> {
             _ => "none seen".to_owned(),
         };
         let band = if lanes.is_empty() { 0 } else { LANE as u32 * lanes.len() as u32 + 8 };
-        let plot = if y.is_some() { size.1 } else { 46 };
+        let plot = if y.is_some() { size.1 } else { 0 };
         let x_title = format!("{op} latency, p50");
         let height = plot + band + GAP as u32 + 76;
         Some(Self { x, y, lanes, size, height, x_title, bound })
     }
 
+    /// Draws some of them.
     pub(super) fn draw(
         &self,
         area: &Area<'_>,
         tips: &mut Tips,
         origin: At,
-        points: &[Point<'_>],
+        points: &[&Point<'_>],
     ) -> Drawn {
         let (left, top) = origin;
         let width = self.size.0;
-        let plot = if self.y.is_some() { self.size.1 } else { 46 };
+        let plot = if self.y.is_some() { self.size.1 } else { 0 };
         let mut bottom = top + plot as i32;
         let upper = match &self.y {
             Some(y) => {
@@ -225,7 +247,8 @@ impl<'s> Picture<'s> {
                 line(area, &[(start + 1, y), (left + width as i32 - 26, y)], Ink::LANE, 2)?;
             }
         }
-        self.theory(area, &band, points, (top + 46, bottom))?;
+        let from = if upper.is_some() { top + 46 } else { band_top };
+        self.theory(area, &band, points, (from, bottom))?;
         let at = |p: &Point<'_>| match (p.rate, &upper) {
             (Some(rate), Some(frame)) => frame.at(p.latency, rate),
             _ => {
@@ -233,7 +256,7 @@ impl<'s> Picture<'s> {
                 (band.at(p.latency, 0.0).0, band_top + 4 + LANE * lane + LANE / 2)
             }
         };
-        let spots: Vec<At> = points.iter().map(at).collect();
+        let spots: Vec<At> = points.iter().map(|p| at(p)).collect();
         self.front(area, points, &spots)?;
         for (p, spot) in points.iter().zip(&spots) {
             mark(area, *spot, Shape::of(&p.row.promise), p.ink, p.row.verdict)?;
@@ -250,10 +273,10 @@ impl<'s> Picture<'s> {
         &self,
         area: &Area<'_>,
         band: &Frame<'_>,
-        points: &[Point<'_>],
+        points: &[&Point<'_>],
         (top, bottom): (i32, i32),
     ) -> Drawn {
-        let linearizable = |p: &&Point<'_>| p.row.promise == "linearizable";
+        let linearizable = |p: &&&Point<'_>| p.row.promise == "linearizable";
         let least = points.iter().filter(linearizable).filter_map(|p| p.theory);
         let least = least.filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min);
         if !least.is_finite() {
@@ -264,7 +287,7 @@ impl<'s> Picture<'s> {
     }
 
     /// The Pareto front: no cell with a kept promise is both faster and fresher.
-    fn front(&self, area: &Area<'_>, points: &[Point<'_>], spots: &[At]) -> Drawn {
+    fn front(&self, area: &Area<'_>, points: &[&Point<'_>], spots: &[At]) -> Drawn {
         let mut best: Vec<(f64, f64, At)> = points
             .iter()
             .zip(spots)
@@ -293,7 +316,7 @@ impl<'s> Picture<'s> {
     fn labels(
         &self,
         area: &Area<'_>,
-        points: &[Point<'_>],
+        points: &[&Point<'_>],
         spots: &[At],
         (upper, lanes): (Box, Box),
     ) -> Drawn {
@@ -333,7 +356,7 @@ struct Wish<'a> {
 
 /// One label for points of a mode that lie on each other: `raft session, eventual-any`, or with a
 /// count instead of the names where that is wider than `room`.
-fn wishes<'a>(points: &[Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
+fn wishes<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
     let mut wishes: Vec<Wish<'a>> = Vec::new();

@@ -60,7 +60,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             };
             let panel = Panel { title, svg, width: WIDTH };
             let main = *region == regions[0] && drawing.panels.len() < 8;
-            if main { &mut drawing.panels } else { &mut drawing.more }.push(panel);
+            if main {
+                drawing.panels.push(panel);
+            } else if drawing.more.len() < 36 {
+                drawing.more.push(panel);
+            }
         }
     }
     if regions.len() <= 2 && regions[0] == "all" {
