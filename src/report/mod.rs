@@ -1,9 +1,10 @@
-//! What we show: a self-contained page, tables for terminals and for Markdown, and the README's picture.
+//! What we show: a self-contained page, tables for terminals and for Markdown, and the README's
+//! picture.
 //!
-//! Everything here is a function of rows; nothing is simulated, judged or averaged again. Three words
-//! stand apart in every table: the *path* (how a read is served), the *promise* (what is claimed for
-//! it) and the *verdict* (what the histories show); and no latency is shown without its verdict.
-//! The same rows give the same bytes: no clock, no hashing, no platform mathematics.
+//! Everything here is a function of rows; nothing is simulated, judged or averaged again. Three
+//! words stand apart in every table: the *path* (how a read is served), the *promise* (what is
+//! claimed for it) and the *verdict* (what the histories show); and no latency is shown without its
+//! verdict. The same rows give the same bytes: no clock, no hashing, no platform mathematics.
 //!
 //! | file | what it holds |
 //! |---|---|
@@ -36,10 +37,10 @@ pub fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> String {
     page::page(note, rows, curves)
 }
 
-/// The PACELC plane (Else) of the scenario that tells most, as an SVG file with its own light and dark
-/// style; `None` if no scenario has both latencies and stale rates.
+/// The PACELC plane (Else) of the scenario that tells most, as an SVG file with its own light and
+/// dark style; `None` if no scenario has both latencies and stale rates.
 #[must_use]
 pub fn plane_svg(rows: &[Row]) -> Option<String> {
     let scenarios = view::scenarios(None, rows, &[]);
-    chart::plane::standalone(page::headline(&scenarios)?)
+    chart::hero::standalone(page::headline(&scenarios)?)
 }

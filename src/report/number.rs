@@ -1,7 +1,7 @@
 //! How the report writes numbers: one way each for times, shares and counts.
 //!
-//! Three or four significant digits, because the fourth digit of a simulated percentile is noise, and
-//! always with the unit, because a table is read row by row.
+//! Three or four significant digits, because the fourth digit of a simulated percentile is noise,
+//! and always with the unit, because a table is read row by row.
 
 /// `250 us`, `1.23 ms`, `69.6 ms`, `1.23 s`, `12.3 s`.
 pub(super) fn ms(x: f64) -> String {

@@ -1,10 +1,10 @@
 //! The HTML page: a sentence, a picture, then one section a scenario.
 //!
 //! People look before they read, so the PACELC plane stands before any table, and what was broken
-//! before any number. One file without network, fonts or required script: it can be mailed, committed
-//! and opened in ten years.
+//! before any number. One file without network, fonts or required script: it can be mailed,
+//! committed and opened in ten years.
 
-use super::chart::plane;
+use super::chart::hero;
 use super::html::{anchor, escape};
 use super::number;
 use super::section::{legend, section, show, tally};
@@ -28,12 +28,12 @@ pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> Strin
     let all = scenarios(Some(note), rows, curves);
     let cells: Vec<Cell<'_>> = all.iter().flat_map(Scenario::cells).collect();
     let mut out = String::with_capacity(1 << 20);
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\
          <meta name=viewport content=\"width=device-width,initial-scale=1\">\
          <title>pacelc: what consistency costs in latency</title>\n<style>\n{}{MARK_CSS}\n{STYLE}\
-         </style></head>\n<body><main>\n<h1>What consistency costs in latency</h1>\n",
+         </style></head>\n<body><main>\n<h1>What consistency costs in latency</h1>",
         page_css()
     );
     lead(&mut out, note, all.len(), &cells);
@@ -48,7 +48,7 @@ pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> Strin
         section(&mut out, scenario, above);
     }
     footer(&mut out, note);
-    let _ = write!(out, "</main><script>{SCRIPT}</script></body></html>\n");
+    let _ = writeln!(out, "</main><script>{SCRIPT}</script></body></html>");
     out
 }
 
@@ -77,13 +77,14 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
         "sim" => "virtual time",
         _ => "time",
     };
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
          history checked. <span class=\"v holds\">✓ {} promises hold</span> \
-         <span class=\"v broken\">✗ {} broken</span> <span class=\"v unknown\">? {} undecided</span></p>\
-         <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is claimed for \
-         it<li><b>Verdict</b> what the recorded histories show</ol>\n",
+         <span class=\"v broken\">✗ {} broken</span> \
+         <span class=\"v unknown\">? {} undecided</span></p>\
+         <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is \
+         claimed for it<li><b>Verdict</b> what the recorded histories show</ol>",
         number::plural(cells.len(), "cell"),
         number::plural(scenarios, "scenario"),
         number::roughly(note.operations),
@@ -96,13 +97,13 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
 
 /// The first picture.
 fn hero(out: &mut String, scenario: &Scenario<'_>) {
-    let Some((wide, narrow)) = plane::hero(scenario) else { return };
+    let Some((wide, narrow)) = hero::hero(scenario) else { return };
     let question = scenario.note.map_or(scenario.name, |n| &n.question);
     let _ = write!(
         out,
         "<section class=hero><h2>Latency against stale reads</h2><p class=reading>{} \
-         <a href=\"#{}\">{}</a> Left is fast, down is fresh; in the band at the bottom no stale read \
-         was seen. The stepped line joins the cells that no other beats on both counts.</p>",
+         <a href=\"#{}\">{}</a> Left is fast, down is fresh; in the band at the bottom no stale \
+         read was seen. The stepped line joins the cells that no other beats on both counts.</p>",
         escape(question),
         anchor(scenario.name),
         escape(scenario.name)
@@ -130,10 +131,10 @@ fn alarm(out: &mut String, all: &[Scenario<'_>]) {
     }
     if !list.is_empty() {
         let (_, sign, class) = verdict(VerdictWord::Violated);
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<div class=\"evidence {class}\"><p><strong>{sign} Promises the histories \
-             break</strong></p><ul>{list}</ul></div>\n"
+             break</strong></p><ul>{list}</ul></div>"
         );
     }
 }
@@ -173,13 +174,13 @@ fn footer(out: &mut String, note: &RunNote) {
     for caveat in [
         "Response time runs from the intended start of an operation; failed and unknown operations \
          count as at least the timeout.",
-        "Intervals are 95 % across seeds, because operations of one run are not independent; those of \
-         rates are Wilson's.",
+        "Intervals are 95 % across seeds, because operations of one run are not independent; those \
+         of rates are Wilson's.",
         "A rate of 0 of n is shown as what it is below: 3/n.",
         "p99.9 is printed from 10 000 operations on.",
         "The warm-up is dropped from every figure, and checked by every verdict.",
-        "A verdict says what these histories show; a promise that holds here may still be broken by a \
-         history nobody ran.",
+        "A verdict says what these histories show; a promise that holds here may still be \
+         broken by a history nobody ran.",
         "A stale rate depends on how often keys are written: compare it within a scenario, not \
          between two.",
         "The simulated world has the delays it is told; no figure here measures a product.",

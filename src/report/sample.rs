@@ -41,35 +41,105 @@ struct Spec<'a> {
     broken: bool,
 }
 
+/// A row of zeros and nulls.
+const BLANK: &str = r#"{"schema":1,"version":"0.1.0","cell":"","scenario":"","system":"",
+"variant":"","axis":null,"axis_unit":null,"axis_at":null,"protocol":"","config":"","level":"",
+"path":"","promise":"","verdict":"holds","evidence":"","world":"sim","seeds":20,"first_seed":1,
+"phase":"","client_region":"","op":"","n":0,"ok":0,"failed":0,"unknown":0,"mean_ms":0,"p10_ms":0,
+"p25_ms":0,"p50_ms":0,"p75_ms":0,"p90_ms":0,"p95_ms":0,"p99_ms":0,"p999_ms":0,"max_ms":0,
+"p50_low_ms":null,"p50_high_ms":null,"p99_low_ms":null,"p99_high_ms":null,"service_p50_ms":0,
+"service_p99_ms":0,"theory_ms":null,"fresh_or_stale":0,"stale":0,"stale_rate":null,
+"stale_rate_low":null,"stale_rate_high":null,"stale_age_p50_ms":null,"stale_age_p99_ms":null,
+"stale_age_max_ms":null,"stale_versions_mean":null,"stale_versions_max":null,"behind_rate":null,
+"behind_age_p99_ms":null,"throughput":812.5,"offered":820,"sustained":true,"messages_per_op":6.25,
+"bytes_per_op":1420,"virtual_seconds":1200,"replay":""}"#;
+
+/// One row of a cell; region 3 is all of them.
 fn row(spec: &Spec<'_>, phase: &str, region: usize, op: &str) -> Row {
-    let name = REGIONS.get(region).copied().unwrap_or("all");
-    let leader =
-        TO_LEADER.get(region).copied().unwrap_or(if spec.axis.is_some() { 0.3 } else { 69.6 });
-    let strong = promise(spec.level) == "linearizable";
+    let mut row: Row = serde_json::from_str(BLANK).expect("the schema's names");
+    identity(&mut row, spec);
+    row.phase = phase.into();
+    row.client_region = REGIONS.get(region).copied().unwrap_or("all").into();
+    row.op = op.into();
+    let strong = row.promise == "linearizable";
+    let cut = phase == "partitioned" && (op == "write" || strong);
+    row.n = if region < 3 { 120_000 } else { 360_000 };
+    let served = match spec.mode {
+        _ if !cut => 1.0,
+        "async" => 0.97,
+        "all" => 0.02,
+        _ => 0.66,
+    };
+    row.ok = (row.n as f64 * served) as u64;
+    let lost = row.n - row.ok;
+    (row.failed, row.unknown) = if op == "read" { (lost, 0) } else { (0, lost) };
+    let leader = match region {
+        0..3 => TO_LEADER[region],
+        _ if spec.axis.is_some() => 0.3,
+        _ => 69.6,
+    };
     let theory = match (op, strong) {
         ("write", _) => leader + wait(spec.mode, spec.near, spec.far),
         (_, false) => 0.6,
         (_, true) if spec.mode == "raft" && spec.level == "linearizable" => leader + spec.near,
         (_, true) => leader,
     };
+    latencies(&mut row, theory, cut);
+    if op == "read" {
+        staleness(&mut row, spec);
+    }
+    row
+}
+
+fn identity(row: &mut Row, spec: &Spec<'_>) {
     let variant =
         if spec.variant.is_empty() { String::new() } else { format!("{}/", spec.variant) };
-    let cell = format!("{}/{}/{variant}{}", spec.scenario, spec.mode, spec.level);
-    let cut = phase == "partitioned" && (op == "write" || strong);
-    let served = if spec.mode == "async" {
-        0.97
-    } else if spec.mode == "all" {
-        0.02
-    } else {
-        0.66
+    row.cell = format!("{}/{}/{variant}{}", spec.scenario, spec.mode, spec.level);
+    row.replay = format!("pacelc run --cell '{}' --seeds 20", row.cell);
+    row.scenario = spec.scenario.into();
+    row.system = spec.mode.into();
+    row.variant = spec.variant.into();
+    row.axis = spec.axis.map(|a| a.0.into());
+    row.axis_unit = spec.axis.map(|a| a.1.into());
+    row.axis_at = spec.axis.map(|a| a.2);
+    row.protocol = if spec.mode == "raft" { "raft" } else { "primary-backup" }.into();
+    row.config = "ack = \"any 1\"".into();
+    row.level = spec.level.into();
+    row.promise = promise(spec.level).into();
+    row.path = if row.promise == "linearizable" { "leader" } else { "nearest replica" }.into();
+    row.sustained = Some(spec.mode != "all");
+    let (verdict, evidence) = match (spec.broken, spec.level) {
+        (true, _) => (
+            VerdictWord::Violated,
+            "seed 3, key 17: write 4211 was acknowledged at 812.4 ms; a read that began at 833.1 \
+             ms returned write 4200",
+        ),
+        (_, "session") if spec.mode == "any-1" => {
+            (VerdictWord::Unknown, "seed 7: budget of 1000000 states used up")
+        }
+        _ => (VerdictWord::Holds, ""),
     };
-    let p50 = theory * wobble(&format!("{cell}{name}{op}")) + 0.2;
-    let n: u64 = if region < 3 { 120_000 } else { 360_000 };
-    let ok = if cut { (n as f64 * served) as u64 } else { n };
-    let weak = match (spec.level, spec.mode) {
+    row.verdict = verdict;
+    row.evidence = evidence.into();
+}
+
+fn latencies(row: &mut Row, theory: f64, cut: bool) {
+    let p50 = theory * wobble(&format!("{}{}{}", row.cell, row.client_region, row.op)) + 0.2;
+    let tail = if cut { 5000.0 } else { p50 * 1.9 + 2.0 };
+    (row.mean_ms, row.p10_ms, row.p25_ms, row.p50_ms) = (p50 * 1.1, p50 * 0.9, p50 * 0.95, p50);
+    (row.p75_ms, row.p90_ms, row.p95_ms) = (p50 * 1.1, p50 * 1.3 + 0.2, p50 * 1.5 + 0.5);
+    (row.p99_ms, row.p999_ms, row.max_ms) = (tail, tail * 1.5, tail * 2.0);
+    (row.p50_low_ms, row.p50_high_ms) = (Some(p50 * 0.98), Some(p50 * 1.02));
+    (row.p99_low_ms, row.p99_high_ms) = (Some(tail * 0.95), Some(tail * 1.05));
+    (row.service_p50_ms, row.service_p99_ms) = (p50, tail);
+    row.theory_ms = Some(theory);
+}
+
+fn staleness(row: &mut Row, spec: &Spec<'_>) {
+    let rate = match (spec.level, spec.mode) {
+        (l, "all") if l != "linearizable" => 0.0,
         ("eventual-any", "async") => 0.08,
         ("eventual-any", "any-1") => 0.031,
-        (l, "all") if l != "linearizable" => 0.0,
         ("eventual-nearest", "async") => 0.034,
         ("eventual-nearest", _) => 0.012,
         ("session", "async") => 0.021,
@@ -77,85 +147,16 @@ fn row(spec: &Spec<'_>, phase: &str, region: usize, op: &str) -> Row {
         _ if spec.broken => 0.0007,
         _ => 0.0,
     };
-    let stale = (weak * n as f64) as u64;
-    let read = op == "read";
-    let tail = if cut { 5000.0 } else { p50 * 1.9 + 2.0 };
-    let verdict = match (spec.broken, spec.level) {
-        (true, _) => VerdictWord::Violated,
-        (_, "session") if spec.mode == "any-1" => VerdictWord::Unknown,
-        _ => VerdictWord::Holds,
-    };
-    Row {
-        schema: SCHEMA,
-        version: "0.1.0".into(),
-        replay: format!("pacelc run --cell '{cell}' --seeds 20"),
-        cell,
-        scenario: spec.scenario.into(),
-        system: spec.mode.into(),
-        variant: spec.variant.into(),
-        axis: spec.axis.map(|a| a.0.into()),
-        axis_unit: spec.axis.map(|a| a.1.into()),
-        axis_at: spec.axis.map(|a| a.2),
-        protocol: if spec.mode == "raft" { "raft" } else { "primary-backup" }.into(),
-        config: "ack = \"any 1\"".into(),
-        level: spec.level.into(),
-        path: if strong { "leader" } else { "nearest replica" }.into(),
-        promise: promise(spec.level).into(),
-        verdict,
-        evidence: match verdict {
-            VerdictWord::Holds => String::new(),
-            VerdictWord::Unknown => "seed 7: budget of 1000000 states used up".into(),
-            VerdictWord::Violated => {
-                "seed 3, key 17: write 4211 was acknowledged at 812.4 ms; a read \
-                                      that began at 833.1 ms returned write 4200"
-                    .into()
-            }
-        },
-        world: "sim".into(),
-        seeds: 20,
-        first_seed: 1,
-        phase: phase.into(),
-        client_region: name.into(),
-        op: op.into(),
-        n,
-        ok,
-        failed: if read { n - ok } else { 0 },
-        unknown: if read { 0 } else { n - ok },
-        mean_ms: p50 * 1.1,
-        p10_ms: p50 * 0.9,
-        p25_ms: p50 * 0.95,
-        p50_ms: p50,
-        p75_ms: p50 * 1.1,
-        p90_ms: p50 * 1.3 + 0.2,
-        p95_ms: p50 * 1.5 + 0.5,
-        p99_ms: tail,
-        p999_ms: tail * 1.5,
-        max_ms: tail * 2.0,
-        p50_low_ms: Some(p50 * 0.98),
-        p50_high_ms: Some(p50 * 1.02),
-        p99_low_ms: Some(tail * 0.95),
-        p99_high_ms: Some(tail * 1.05),
-        service_p50_ms: p50,
-        service_p99_ms: tail,
-        theory_ms: Some(theory),
-        fresh_or_stale: if read { n } else { 0 },
-        stale: if read { stale } else { 0 },
-        stale_rate: read.then_some(weak),
-        stale_rate_low: read.then_some(weak * 0.93),
-        stale_rate_high: read.then_some(if stale == 0 { 3.0 / n as f64 } else { weak * 1.07 }),
-        stale_age_p50_ms: (read && stale > 0).then_some(38.2),
-        stale_age_p99_ms: (read && stale > 0).then_some(131.0),
-        stale_age_max_ms: (read && stale > 0).then_some(240.5),
-        stale_versions_mean: (read && stale > 0).then_some(1.3),
-        stale_versions_max: (read && stale > 0).then_some(6),
-        behind_rate: read.then_some(weak * 1.1),
-        behind_age_p99_ms: (read && stale > 0).then_some(140.0),
-        throughput: 812.5,
-        offered: Some(820.0),
-        sustained: Some(spec.mode != "all"),
-        messages_per_op: 6.25,
-        bytes_per_op: 1420.0,
-        virtual_seconds: 1200.0,
+    row.fresh_or_stale = row.n;
+    row.stale = (rate * row.n as f64) as u64;
+    row.stale_rate = Some(rate);
+    row.stale_rate_low = Some(rate * 0.93);
+    let none = row.stale == 0;
+    row.stale_rate_high = Some(if none { 3.0 / row.n as f64 } else { rate * 1.07 });
+    if !none {
+        row.stale_age_p50_ms = Some(38.2);
+        row.stale_age_p99_ms = Some(131.0);
+        row.stale_age_max_ms = Some(240.5);
     }
 }
 

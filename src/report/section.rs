@@ -304,9 +304,9 @@ fn replays(out: &mut String, cells: &[Cell<'_>]) {
     out.push_str("<dl class=replays>");
     for cell in cells {
         let row = cell.head;
-        let _ = write!(
+        let _ = writeln!(
             out,
-            "<dt><code>{}</code> {}: {}<dd><code>{}</code>\n",
+            "<dt><code>{}</code> {}: {}<dd><code>{}</code>",
             escape(&row.cell),
             escape(&row.protocol),
             escape(&row.config),

@@ -1,7 +1,7 @@
 //! The run as a table: for a terminal of any width, and for Markdown.
 //!
-//! One line a cell, the medians and tails of its reads and writes, and always the verdict on the same
-//! line. A narrow terminal shortens words; it never drops the verdict.
+//! One line a cell, the medians and tails of its reads and writes, and always the verdict on the
+//! same line. A narrow terminal shortens words; it never drops the verdict.
 
 use super::number;
 use super::theme::verdict;
@@ -107,8 +107,9 @@ fn abbreviate(word: &str) -> &str {
 }
 
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
-    let cells = scenario.cells();
+    let mut cells = scenario.cells();
     let several = scenario.variants.len() > 1;
+    cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
     let mut head = HEAD.map(str::to_owned);
     let mut lines: Vec<[String; 9]> = cells.iter().map(|c| columns(c, false)).collect();
     let mut widths = measure(&head, &lines);

@@ -1,11 +1,11 @@
 //! One palette and one set of marks for every chart and table of the report.
 //!
-//! plotters knows only RGB colours, and a page that follows the reader's light or dark setting needs
-//! names instead. So every ink has a number, is drawn as the otherwise unused colour
-//! `rgb(1, style, number)`, and `chart/svg.rs` turns that colour into the class `f-name` (fill) or
-//! `s-name` (stroke), whose value is defined here once for light and once for dark. The mode colours
-//! keep at least 3:1 contrast with their background; they were chosen for their distance under
-//! deuteranopia and protanopia (Machado et al. 2009), and never carry a meaning alone.
+//! plotters knows only RGB colours, and a page that follows the reader's light or dark setting
+//! needs names instead. So every ink has a number, is drawn as the otherwise unused colour `rgb(1,
+//! style, number)`, and `chart/svg.rs` turns that colour into the class `f-name` (fill) or `s-name`
+//! (stroke), whose value is defined here once for light and once for dark. The mode colours keep at
+//! least 3:1 contrast with their background; they were chosen for their distance under deuteranopia
+//! and protanopia (Machado et al. 2009), and never carry a meaning alone.
 
 use super::VerdictWord;
 use plotters::style::{RGBAColor, ShapeStyle};
@@ -16,18 +16,18 @@ const INKS: [(&str, &str, &str); 28] = [
     ("paper", "#ffffff", "#14171c"),
     ("ink", "#1b1f27", "#e8eaee"),
     ("soft", "#566070", "#a5aebc"),
-    ("grid", "#e4e7ec", "#2a3039"),
+    ("grid", "#e4e7ec", "#242a32"),
     ("axis", "#98a1ae", "#5a6575"),
     ("band", "#f3f5f8", "#1c2128"),
     ("holds", "#12704f", "#4fd1a1"),
     ("unknown", "#8a5a00", "#f0c05a"),
     ("broken", "#d01c1c", "#ff6b6b"),
-    ("m0", "#2348e0", "#5f8fff"),
-    ("m1", "#d97706", "#e08d33"),
+    ("m0", "#2348e0", "#5486ff"),
+    ("m1", "#d97706", "#e8973a"),
     ("m2", "#137a6d", "#3fd0a4"),
-    ("m3", "#6b1f0a", "#b87850"),
+    ("m3", "#6b1f0a", "#a0674e"),
     ("m4", "#0c93f0", "#b5e6ff"),
-    ("m5", "#a855c7", "#c07ff0"),
+    ("m5", "#a855c7", "#e39cf0"),
     ("m6", "#7d8799", "#8f9bb0"),
     ("m7", "#22304f", "#f5f0a8"),
     ("h0", "#edf3fb", "#1b2635"),
@@ -169,7 +169,8 @@ pub(super) fn page_css() -> String {
     css
 }
 
-/// The same for a picture that stands alone, in plain colours for viewers without custom properties.
+/// The same for a picture that stands alone, in plain colours for viewers without custom
+/// properties.
 pub(super) fn picture_css() -> String {
     let mut css = String::from(".f-paper{fill:#fff}");
     let mut dark = String::new();

@@ -1,7 +1,7 @@
 //! The rows, sorted the way a reader meets them: by scenario, cell, phase and client region.
 //!
-//! Charts and tables never filter rows on their own; they ask here, so that all of them mean the same
-//! by "the healthy phase" or "all regions".
+//! Charts and tables never filter rows on their own; they ask here, so that all of them mean the
+//! same by "the healthy phase" or "all regions".
 
 use super::theme::Ink;
 use super::{CurvePoint, Row, RunNote, ScenarioNote};

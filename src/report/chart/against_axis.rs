@@ -1,7 +1,8 @@
 //! Latency against a scenario's numeric axis: injected round-trip time, rate, disk.
 //!
-//! Against `rtt` the slope of the least-squares line is the number of round trips an operation takes,
-//! printed beside that of the closed form; the fit is the one thing the report computes from rows.
+//! Against `rtt` the slope of the least-squares line is the number of round trips an operation
+//! takes, printed beside that of the closed form; the fit is the one thing the report computes from
+//! rows.
 
 use super::super::Row;
 use super::super::number;
@@ -16,8 +17,8 @@ use plotters::style::text_anchor::{HPos, VPos};
 pub(super) const CHART: Chart = Chart {
     name: "axis",
     title: "Against the axis",
-    reading: "Points are measured medians of the healthy phase, all client regions; a dotted line is \
-              the closed form without jitter or queueing. Against `rtt` the solid line is the \
+    reading: "Points are measured medians of the healthy phase, all client regions; a dotted line \
+              is the closed form without jitter or queueing. Against `rtt` the solid line is the \
               least-squares fit and its slope is the number of round trips.",
     draw,
 };
@@ -37,8 +38,11 @@ fn fit(points: &[(f64, f64)]) -> Option<Fit> {
     let spread: f64 = points.iter().map(|p| (p.0 - x) * (p.0 - x)).sum();
     let common: f64 = points.iter().map(|p| (p.0 - x) * (p.1 - y)).sum();
     let slope = common / spread;
-    (points.len() >= 2 && slope.is_finite()).then(|| Fit { at_zero: y - slope * x, slope })
+    (points.len() >= 2 && slope.is_finite()).then_some(Fit { at_zero: y - slope * x, slope })
 }
+
+/// Points of a line: where on the axis, the share, the row.
+type Shares<'a> = Vec<(f64, f64, &'a Row)>;
 
 /// One line of a panel: a mode at a level, or a mode alone where levels do not matter.
 struct Series<'a> {
@@ -76,13 +80,12 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     }
     let modes: Vec<&str> = scenario.modes.iter().map(|m| m.0).collect();
     drawing.keys = mode_keys(scenario, &modes, KeyMark::Line);
-    let theory = |r: &&Row| r.theory_ms.is_some() && r.axis_at.is_some();
-    if scenario.rows.iter().any(|r| theory(&r)) {
+    if scenario.rows.iter().any(|r| r.theory_ms.is_some() && r.axis_at.is_some()) {
         let label = "closed form".to_owned();
         drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Dots, label });
     }
     if !fits.is_empty() {
-        let head = ["mode", "operation", "round trips", "closed form", "at rtt 0", "promise"];
+        let head = ["mode", "operation", "promise", "round trips", "closed form", "at rtt 0"];
         fits.insert(0, head.map(str::to_owned));
         drawing.fits = fits;
     }
@@ -128,10 +131,10 @@ fn describe(series: &Series<'_>, op: &str) -> Option<[String; 6]> {
     Some([
         series.label.clone(),
         operation,
+        format!("{} {sign} {word}", row.promise),
         format!("{:.2}", tidy(fit.slope)),
         closed.unwrap_or_else(|| "-".to_owned()),
         number::ms(fit.at_zero),
-        format!("{} {sign} {word}", row.promise),
     ])
 }
 
@@ -156,7 +159,7 @@ fn latency(
     let x = x_axis(xs(), fitted)?;
     let high = ys().fold(0.0, f64::max);
     let y = if fitted {
-        Axis::linear([0.0, high * 1.06], number::tick_ms)?
+        Axis::linear([0.0, high * 1.25], number::tick_ms)?
     } else {
         Axis::log(ys(), number::tick_ms)?
     };
@@ -221,7 +224,7 @@ fn slopes(area: &Area<'_>, frame: &Frame<'_>, series: &[Series<'_>], marks: &[Bo
         .collect();
     let wishes: Vec<(At, &str)> = ends.iter().map(|e| (e.0, e.1.as_str())).collect();
     let ((left, top), (right, bottom)) = frame.corners();
-    let bounds = Box { edges: [left, top, right + 24, bottom - 2] };
+    let bounds = Box { edges: [left, top - 4, right + 24, bottom - 2] };
     for placed in place(&wishes, marks, bounds) {
         let [left, top, _, bottom] = placed.cover.edges;
         let style = text(Ink::TEXT.styled(Style::Halo), HPos::Left, VPos::Center);
@@ -268,13 +271,13 @@ fn staleness<'r>(
     cells: &[Cell<'r>],
     (axis, unit): (&str, &str),
 ) -> Option<Panel> {
-    let mut lines: Vec<(Ink, Vec<(f64, f64, &Row)>)> = Vec::new();
+    let mut lines: Vec<(Ink, Shares<'_>)> = Vec::new();
     for level in &scenario.levels {
         for s in series(scenario, cells, "read", Some(level)) {
             let seen = |(x, row): &(f64, &'r Row)| {
                 Some((*x, row.stale_rate.filter(|rate| rate.is_finite())?, *row))
             };
-            let points: Vec<(f64, f64, &Row)> = s.rows.iter().filter_map(seen).collect();
+            let points: Shares<'_> = s.rows.iter().filter_map(seen).collect();
             if points.iter().any(|p| p.1 > 0.0) {
                 lines.push((s.ink, points));
             }
@@ -324,7 +327,7 @@ mod tests {
         let drawing = draw(along).expect("drawn");
         let line = |op: &str| drawing.fits.iter().find(|l| l[0] == "raft" && l[1] == op);
         let raft = line("write").expect("fitted");
-        assert!(raft[2].starts_with("1.0") && raft[3] == "1.00", "{raft:?}");
+        assert!(raft[3].starts_with("1.0") && raft[4] == "1.00", "{raft:?}");
         assert!(line("read, linearizable").is_some());
     }
 
@@ -334,7 +337,7 @@ mod tests {
         rows.retain(|r| r.axis_at.is_some() && r.system == "raft");
         rows[0].verdict = VerdictWord::Violated;
         let drawing = draw(&view::scenarios(None, &rows, &[])[0]).expect("drawn");
-        assert!(drawing.fits[1..].iter().any(|l| l[5] == "linearizable ✗ broken"));
-        assert!(drawing.fits[1..].iter().all(|l| l[5].contains(['✓', '✗', '?'])));
+        assert!(drawing.fits[1..].iter().any(|l| l[2] == "linearizable ✗ broken"));
+        assert!(drawing.fits[1..].iter().all(|l| l[2].contains(['✓', '✗', '?'])));
     }
 }

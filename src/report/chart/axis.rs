@@ -1,8 +1,8 @@
 //! Axes: values go through `libm` to scaled coordinates, and ticks and their labels are our own.
 //!
-//! plotters' own logarithmic coordinate uses the platform's `ln`, loses its first label and knows no
-//! format; its linear one places ticks with the platform's `log10`. The same rows must give the same
-//! bytes on every machine, so an [`Axis`] answers plotters' questions itself.
+//! plotters' own logarithmic coordinate uses the platform's `ln`, loses its first label and knows
+//! no format; its linear one places ticks with the platform's `log10`. The same rows must give the
+//! same bytes on every machine, so an [`Axis`] answers plotters' questions itself.
 
 use super::super::number;
 use plotters::coord::ranged1d::{KeyPointHint, NoDefaultFormatting, Ranged, ValueFormatter};
@@ -48,7 +48,8 @@ pub(super) struct Axis {
 }
 
 impl Axis {
-    /// Decades that hold all of `values`, at least a factor of four; only positive finite ones count.
+    /// Decades that hold all of `values`, at least a factor of four; only positive finite ones
+    /// count.
     pub(super) fn log(
         values: impl IntoIterator<Item = f64>,
         label: fn(f64) -> String,
@@ -93,7 +94,7 @@ impl Axis {
         let ticks = pick(mantissas).into_iter().map(|v| (v, label(v))).collect();
         let minor = pick(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0]);
         let mut axis = Self::new(Scale::Log, low, high, ticks);
-        axis.minor = if decades < 2.2 { minor } else { Vec::new() };
+        axis.minor = if decades < 1.2 { minor } else { Vec::new() };
         axis
     }
 

@@ -47,9 +47,18 @@ impl Grid {
             return None;
         }
         let longest = self.rows.iter().map(|r| labels::width(&r.1)).max()?;
-        let left = (longest + 46).clamp(120, 330);
+        let left = (longest + 36).clamp(120, 330);
         let columns = self.columns.len() as i32;
-        let cell = ((WIDTH as i32 - left - 8) / columns).clamp(104, 190);
+        // Boxes grow until every column's name fits on two lines, as far as there is room.
+        let most = ((WIDTH as i32 + 20 - left - 8) / columns).clamp(104, 190);
+        let whole = |cell: &i32| {
+            let fits = |c: &String| {
+                let lines = wrap(c, cell - 6);
+                lines.len() <= 2 && !lines.iter().any(|l| l.ends_with('…'))
+            };
+            self.columns.iter().all(fits)
+        };
+        let cell = (104..most).find(whole).unwrap_or(most).max(most.min(128));
         let heads: Vec<Vec<String>> = self.columns.iter().map(|c| wrap(c, cell - 6)).collect();
         let top = heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT + 14;
         let width = (left + cell * columns + 8) as u32;
@@ -80,7 +89,7 @@ fn draw_row(
 ) -> Drawn {
     let middle = y + ROW / 2;
     block(area, (4, middle - 9), (16, middle + 9), *ink)?;
-    let room = left - 34;
+    let room = left - 30;
     let name = fit(name, room);
     write(area, (26, middle), &name, text(Ink::TEXT, HPos::Left, VPos::Center))?;
     for (i, value) in values.iter().enumerate() {
@@ -161,8 +170,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
+/// A row of medians, each with what the pointer is told.
+type Medians = Vec<Option<(f64, String)>>;
+
 fn grid(scenario: &Scenario<'_>, cells: &[Cell<'_>], regions: &[&str], op: &str) -> Grid {
-    let shown = |cell: &Cell<'_>| -> Vec<Option<(f64, String)>> {
+    let shown = |cell: &Cell<'_>| -> Medians {
         let row = |region: &&str| {
             let row = cell.row("healthy", region, op)?;
             let tip = format!(
@@ -177,7 +189,7 @@ fn grid(scenario: &Scenario<'_>, cells: &[Cell<'_>], regions: &[&str], op: &str)
         };
         regions.iter().map(row).collect()
     };
-    let mut rows: Vec<(Ink, String, Vec<Option<(f64, String)>>)> = Vec::new();
+    let mut rows: Vec<(Ink, String, Medians)> = Vec::new();
     for cell in cells {
         let values = shown(cell);
         if values.iter().all(Option::is_none) {
@@ -196,7 +208,7 @@ fn grid(scenario: &Scenario<'_>, cells: &[Cell<'_>], regions: &[&str], op: &str)
             _ => String::new(),
         };
         let signed = |name: &str| name.chars().last().filter(|c| "✗?".contains(*c));
-        let same = |row: &(Ink, String, Vec<Option<(f64, String)>>)| {
+        let same = |row: &(Ink, String, Medians)| {
             row.0 == ink && like(&row.2) && signed(&row.1) == signed(&sign)
         };
         let alone = format!("{}{sign}", cell.head.system);

@@ -1,8 +1,8 @@
 //! Placing labels beside points so that none covers another or a point.
 //!
-//! Greedy in the order given: each label tries the places around its point, near ones first, and takes
-//! the first that is free; one that finds none is dropped, because its point still has a tooltip and
-//! a row in the table. Widths are estimated, for the viewer picks the font.
+//! Greedy in the order given: each label tries the places around its point, near ones first, and
+//! takes the first that is free; one that finds none is dropped, because its point still has a
+//! tooltip and a row in the table. Widths are estimated, for the viewer picks the font.
 
 use super::super::theme::size;
 use super::svg::At;
@@ -94,7 +94,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn labels_never_overlap(points in proptest::collection::vec((0..700_i32, 0..400_i32), 0..40)) {
+        fn labels_never_overlap(
+            points in proptest::collection::vec((0..700_i32, 0..400_i32), 0..40),
+        ) {
             let bounds = Box { edges: [0, 0, 700, 400] };
             let wishes: Vec<(At, &str)> = points.iter().map(|p| (*p, "raft lease")).collect();
             let marks: Vec<Box> = points.iter().map(|p| Box::around(*p, size::MARK)).collect();

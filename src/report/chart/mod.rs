@@ -1,17 +1,18 @@
 //! The charts: each a function from a scenario's rows to pictures, or to nothing.
 //!
-//! A chart draws at 2 units per CSS pixel of a telephone's width, so its text stays readable there, and
-//! a wider page sets several side by side instead of stretching them. Legends and reading help are
-//! text of the page. To add one: write `chart/<name>.rs` and one line in [`CHARTS`].
+//! A chart draws at 2 units per CSS pixel of a telephone's width, so its text stays readable there,
+//! and a wider page sets several side by side instead of stretching them. Legends and reading help
+//! are text of the page. To add one: write `chart/<name>.rs` and one line in [`CHARTS`].
 
 mod against_axis;
 mod axis;
 mod heat_map;
+pub(super) mod hero;
 mod labels;
 mod partition;
 mod percentiles;
 mod phases;
-pub(super) mod plane;
+mod plane;
 mod svg;
 mod visibility;
 

@@ -1,4 +1,5 @@
-//! The P half of PACELC: who still answers while the network is cut, against what it costs in peace.
+//! The P half of PACELC: who still answers while the network is cut, against what it costs in
+//! peace.
 
 use super::super::number;
 use super::super::theme::{Ink, Shape, Style, size, verdict};

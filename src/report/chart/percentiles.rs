@@ -1,8 +1,8 @@
 //! Latency percentile curves, from p10 to p99.9.
 //!
-//! The x axis is that of the odds q/(1-q): the median in the middle and each further nine one step to
-//! the right, so tails are read as easily as medians. Reads get a panel a level, because the level is
-//! what a read pays for; writes hardly depend on it and share one.
+//! The x axis is that of the odds q/(1-q): the median in the middle and each further nine one step
+//! to the right, so tails are read as easily as medians. Reads get a panel a level, because the
+//! level is what a read pays for; writes hardly depend on it and share one.
 
 use super::super::number;
 use super::super::theme::{Ink, Style, size, verdict};
@@ -15,17 +15,22 @@ use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
 pub(super) const CHART: Chart = Chart {
     name: "percentiles",
     title: "Latency percentiles",
-    reading: "Response time of the healthy phase, from the intended start of each operation: half of \
-              them are faster than p50, one in a thousand is slower than p99.9. Red dots mark \
+    reading: "Response time of the healthy phase, from the intended start of each operation: half \
+              of them are faster than p50, one in a thousand is slower than p99.9. Red dots mark \
               the line of a broken promise; lines that coincide show as stripes.",
     draw,
 };
 
+/// Most panels behind the request: beyond, the tables serve better.
+const MORE: usize = 36;
 /// Most panels shown without asking.
 const SHOWN: usize = 9;
 
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "Each client region", ..Drawing::default() };
+    if scenario.variants.len() > 1 {
+        drawing.more_title = "The other variants, and each client region";
+    }
     let variants = if scenario.axis().is_some() {
         let last = scenario.variants.last().copied()?;
         drawing.remark = format!("Drawn at {last}.");
@@ -58,7 +63,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
                 let panel = Panel { title, svg, width: WIDTH };
                 if region == "all" && drawing.panels.len() < SHOWN {
                     drawing.panels.push(panel);
-                } else {
+                } else if drawing.more.len() < MORE {
                     drawing.more.push(panel);
                 }
             }

@@ -1,9 +1,9 @@
 //! The Else half of PACELC: what an operation costs in latency against how often reads are stale.
 //!
-//! One picture for reads and one for writes, because a mode may buy fast fresh reads with slow writes
-//! (Abadi 2012: the trade is per operation). The stale rate is logarithmic; cells that saw no stale
-//! read stand in a band of their own below it, a lane per mode: their true rate is unknown and only
-//! bounded from above, so no height on the axis would be honest.
+//! One picture for reads and one for writes, because a mode may buy fast fresh reads with slow
+//! writes (Abadi 2012: the trade is per operation). The stale rate is logarithmic; cells that saw
+//! no stale read stand in a band of their own below it, a lane per mode: their true rate is unknown
+//! and only bounded from above, so no height on the axis would be honest.
 
 use super::super::number;
 use super::super::theme::{Ink, Shape, Style, size, verdict};
@@ -13,8 +13,7 @@ use super::axis::Axis;
 use super::heat_map::fit;
 use super::labels::{self, Box, place};
 use super::svg::{
-    self, Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, picture, text,
-    write,
+    Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, text, write,
 };
 use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
 use plotters::style::text_anchor::{HPos, VPos};
@@ -22,10 +21,10 @@ use plotters::style::text_anchor::{HPos, VPos};
 pub(super) const CHART: Chart = Chart {
     name: "plane",
     title: "Else: latency against stale reads",
-    reading: "Healthy phase, clients of all regions. Left is fast, down is fresh: in the band at the \
-              bottom no stale read was seen. Colour = mode, form = promise; the stepped line joins \
-              the cells that no other beats on both counts. Operation by operation: a mode may be \
-              cheap to read and dear to write.",
+    reading: "Healthy phase, clients of all regions. Left is fast, down is fresh: in the band at \
+              the bottom no stale read was seen. Colour = mode, form = promise; the stepped line \
+              joins the cells that no other beats on both counts. Operation by operation: a mode \
+              may be cheap to read and dear to write.",
     draw,
 };
 
@@ -37,7 +36,7 @@ const GAP: i32 = 54;
 const LEFT: u32 = 128;
 
 /// One point of the plane.
-struct Point<'a> {
+pub(super) struct Point<'a> {
     latency: f64,
     /// `None` where none was seen.
     rate: Option<f64>,
@@ -48,24 +47,36 @@ struct Point<'a> {
     /// The label without the mode, for a lane that has its name.
     short: String,
     tip: String,
-    row: &'a Row,
+    pub(super) row: &'a Row,
     theory: Option<f64>,
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     // Along a numeric axis the stale rate is drawn against the axis instead.
     if scenario.axis().is_some() {
         return None;
     }
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
+    drawing.more_title = "The other variants";
+    // Every variant has its own pictures, on the same axes, so that they can be compared.
     for (op, title) in [("read", "Reads"), ("write", "Writes")] {
-        let points = points(scenario, op);
-        let Some(picture) = Picture::new(&points, scenario, op, (WIDTH, 400)) else { continue };
-        let about = format!("{title}: median latency against stale-read rate in {}", scenario.name);
-        let svg = inline((WIDTH, picture.height), &about, |area, tips| {
-            picture.draw(area, tips, (0, 0), &points)
-        })?;
-        drawing.panels.push(Panel { title: title.to_owned(), svg, width: WIDTH });
+        let all = points(scenario, op);
+        let Some(picture) = Picture::new(&all, scenario, op, (WIDTH, 400)) else { continue };
+        for variant in &scenario.variants {
+            let shown: Vec<&Point<'_>> = all.iter().filter(|p| p.row.variant == *variant).collect();
+            if shown.is_empty() {
+                continue;
+            }
+            let several = scenario.variants.len() > 1;
+            let title = if several { format!("{title}, {variant}") } else { title.to_owned() };
+            let about = format!("{title}: median latency against stale reads in {}", scenario.name);
+            let svg = inline((WIDTH, picture.height), &about, |area, tips| {
+                picture.draw(area, tips, (0, 0), &shown)
+            })?;
+            let main = drawing.panels.len() < 8;
+            let panels = if main { &mut drawing.panels } else { &mut drawing.more };
+            panels.push(Panel { title, svg, width: WIDTH });
+        }
     }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
@@ -81,8 +92,8 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
     for (shape, promise) in promises {
         keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Mark(shape), label: promise.to_owned() });
     }
-    let theory = |r: &&Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
-    if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(&r)) {
+    let theory = |r: &Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
+    if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(r)) {
         let label = "closed form of the cheapest linearizable operation".to_owned();
         keys.push(Key { ink: Ink::BOUND, mark: KeyMark::Dots, label });
     }
@@ -98,7 +109,11 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
     keys
 }
 
-fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
+pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
+    let level = |row: &Row| match scenario.levels.len() {
+        1 => String::new(),
+        _ => row.level.clone(),
+    };
     let point = |cell: Cell<'a>| {
         let row = cell.healthy(op)?;
         let read = cell.healthy("read")?;
@@ -126,8 +141,8 @@ fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
             high,
             ink: scenario.ink(&cell.head.system),
             mode: &row.system,
-            label: cell.label(scenario),
-            short: cell.label(scenario).replacen(&row.system, "", 1).trim().to_owned(),
+            label: format!("{} {}", row.system, level(row)).trim_end().to_owned(),
+            short: level(row),
             tip,
             row,
             theory: row.theory_ms,
@@ -138,25 +153,30 @@ fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
 }
 
 /// Axes and lanes of one panel.
-struct Picture<'s> {
+pub(super) struct Picture<'s> {
     x: Axis,
     y: Option<Axis>,
     /// Modes with a cell in the band, top lane first.
     lanes: Vec<&'s str>,
     size: (u32, u32),
-    height: u32,
+    pub(super) height: u32,
     x_title: String,
     /// What 0 of n means here, in words.
     bound: String,
 }
 
 impl<'s> Picture<'s> {
-    fn new(
+    /// Axes and lanes that hold all of `points`.
+    pub(super) fn new(
         points: &[Point<'_>],
         scenario: &Scenario<'s>,
         op: &str,
         size: (u32, u32),
     ) -> Option<Self> {
+        // One point alone compares nothing.
+        if points.len() < 2 {
+            return None;
+        }
         let theory = points.iter().filter_map(|p| p.theory);
         let x = Axis::roomy_log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
         let rates: Vec<f64> = points.iter().filter_map(|p| p.rate).collect();
@@ -177,16 +197,23 @@ impl<'s> Picture<'s> {
             _ => "none seen".to_owned(),
         };
         let band = if lanes.is_empty() { 0 } else { LANE as u32 * lanes.len() as u32 + 8 };
-        let plot = if y.is_some() { size.1 } else { 46 };
+        let plot = if y.is_some() { size.1 } else { 0 };
         let x_title = format!("{op} latency, p50");
         let height = plot + band + GAP as u32 + 76;
         Some(Self { x, y, lanes, size, height, x_title, bound })
     }
 
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips, origin: At, points: &[Point<'_>]) -> Drawn {
+    /// Draws some of them.
+    pub(super) fn draw(
+        &self,
+        area: &Area<'_>,
+        tips: &mut Tips,
+        origin: At,
+        points: &[&Point<'_>],
+    ) -> Drawn {
         let (left, top) = origin;
         let width = self.size.0;
-        let plot = if self.y.is_some() { self.size.1 } else { 46 };
+        let plot = if self.y.is_some() { self.size.1 } else { 0 };
         let mut bottom = top + plot as i32;
         let upper = match &self.y {
             Some(y) => {
@@ -220,7 +247,8 @@ impl<'s> Picture<'s> {
                 line(area, &[(start + 1, y), (left + width as i32 - 26, y)], Ink::LANE, 2)?;
             }
         }
-        self.theory(area, &band, points, (top + 46, bottom))?;
+        let from = if upper.is_some() { top + 46 } else { band_top };
+        self.theory(area, &band, points, (from, bottom))?;
         let at = |p: &Point<'_>| match (p.rate, &upper) {
             (Some(rate), Some(frame)) => frame.at(p.latency, rate),
             _ => {
@@ -228,7 +256,7 @@ impl<'s> Picture<'s> {
                 (band.at(p.latency, 0.0).0, band_top + 4 + LANE * lane + LANE / 2)
             }
         };
-        let spots: Vec<At> = points.iter().map(at).collect();
+        let spots: Vec<At> = points.iter().map(|p| at(p)).collect();
         self.front(area, points, &spots)?;
         for (p, spot) in points.iter().zip(&spots) {
             mark(area, *spot, Shape::of(&p.row.promise), p.ink, p.row.verdict)?;
@@ -245,10 +273,10 @@ impl<'s> Picture<'s> {
         &self,
         area: &Area<'_>,
         band: &Frame<'_>,
-        points: &[Point<'_>],
+        points: &[&Point<'_>],
         (top, bottom): (i32, i32),
     ) -> Drawn {
-        let linearizable = |p: &&Point<'_>| p.row.promise == "linearizable";
+        let linearizable = |p: &&&Point<'_>| p.row.promise == "linearizable";
         let least = points.iter().filter(linearizable).filter_map(|p| p.theory);
         let least = least.filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min);
         if !least.is_finite() {
@@ -259,7 +287,7 @@ impl<'s> Picture<'s> {
     }
 
     /// The Pareto front: no cell with a kept promise is both faster and fresher.
-    fn front(&self, area: &Area<'_>, points: &[Point<'_>], spots: &[At]) -> Drawn {
+    fn front(&self, area: &Area<'_>, points: &[&Point<'_>], spots: &[At]) -> Drawn {
         let mut best: Vec<(f64, f64, At)> = points
             .iter()
             .zip(spots)
@@ -288,7 +316,7 @@ impl<'s> Picture<'s> {
     fn labels(
         &self,
         area: &Area<'_>,
-        points: &[Point<'_>],
+        points: &[&Point<'_>],
         spots: &[At],
         (upper, lanes): (Box, Box),
     ) -> Drawn {
@@ -328,7 +356,7 @@ struct Wish<'a> {
 
 /// One label for points of a mode that lie on each other: `raft session, eventual-any`, or with a
 /// count instead of the names where that is wider than `room`.
-fn wishes<'a>(points: &[Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
+fn wishes<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
     let mut order: Vec<usize> = (0..points.len()).collect();
     order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
     let mut wishes: Vec<Wish<'a>> = Vec::new();
@@ -363,104 +391,6 @@ fn wishes<'a>(points: &[Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
     wishes
 }
 
-/// Reads beside writes, each this wide.
-const EACH: u32 = 1000;
-
-/// Both panels side by side, to be drawn into one picture.
-struct Pair<'s> {
-    panels: Vec<(Picture<'s>, Vec<Point<'s>>)>,
-    height: u32,
-}
-
-impl<'s> Pair<'s> {
-    fn new(scenario: &Scenario<'s>) -> Option<Self> {
-        let mut panels = Vec::new();
-        for op in ["read", "write"] {
-            let points = points(scenario, op);
-            if let Some(picture) = Picture::new(&points, scenario, op, (EACH, 520)) {
-                panels.push((picture, points));
-            }
-        }
-        let height = panels.iter().map(|p| p.0.height).max()?;
-        Some(Self { panels, height })
-    }
-
-    fn width(&self) -> u32 {
-        EACH * self.panels.len() as u32
-    }
-
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips) -> Drawn {
-        for (i, (picture, points)) in self.panels.iter().enumerate() {
-            let at = ((EACH as usize * i) as i32, (self.height - picture.height) as i32);
-            picture.draw(area, tips, at, points)?;
-        }
-        Ok(())
-    }
-}
-
-fn about(scenario: &Scenario<'_>) -> String {
-    format!("Latency against stale-read rate in {}, reads and writes", scenario.name)
-}
-
-/// The plane for the top of a page: one wide picture, and the panels one by one for narrow ones.
-pub(in super::super) fn hero(scenario: &Scenario<'_>) -> Option<(String, Drawing)> {
-    let pair = Pair::new(scenario)?;
-    let extent = (pair.width(), pair.height);
-    let wide = inline(extent, &about(scenario), |area, tips| pair.draw(area, tips))?;
-    Some((wide, draw(scenario)?))
-}
-
-/// The plane as a picture of its own, legend below.
-pub(in super::super) fn standalone(scenario: &Scenario<'_>) -> Option<String> {
-    let pair = Pair::new(scenario)?;
-    let keys = keys(scenario);
-    let rows = legend_rows(&keys, pair.width() as i32);
-    let total = pair.height + 20 + 44 * rows.len() as u32;
-    picture((pair.width(), total), &about(scenario), |area, tips| {
-        pair.draw(area, tips)?;
-        for (i, row) in rows.iter().enumerate() {
-            let y = pair.height as i32 + 22 + 44 * i as i32;
-            for (x, key) in row {
-                draw_key(area, (*x, y), key)?;
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Legend entries from left to right, a new row where the width is used up.
-fn legend_rows(keys: &[Key], width: i32) -> Vec<Vec<(i32, &Key)>> {
-    let mut rows: Vec<Vec<(i32, &Key)>> = Vec::new();
-    let mut x = 30;
-    for key in keys {
-        let wide = labels::width(&key.label) + 80;
-        if rows.is_empty() || x + wide > width {
-            rows.push(Vec::new());
-            x = 30;
-        }
-        if let Some(row) = rows.last_mut() {
-            row.push((x, key));
-        }
-        x += wide;
-    }
-    rows
-}
-
-fn draw_key(area: &Area<'_>, (x, y): At, key: &Key) -> Drawn {
-    let at = (x + 20, y);
-    match key.mark {
-        KeyMark::Mark(shape) => mark(area, at, shape, key.ink, VerdictWord::Holds)?,
-        KeyMark::Broken => mark(area, at, Shape::Circle, key.ink, VerdictWord::Violated)?,
-        KeyMark::Pale => mark(area, at, Shape::Circle, key.ink, VerdictWord::Unknown)?,
-        KeyMark::Swatch => svg::dot(area, at, 11, key.ink)?,
-        KeyMark::Line | KeyMark::Dots => {
-            let style = if key.mark == KeyMark::Dots { Style::Dotted } else { Style::Plain };
-            line(area, &[(x, y), (x + 34, y)], key.ink.styled(style), 4)?;
-        }
-    }
-    write(area, (x + 42, y), &key.label, text(Ink::TEXT, HPos::Left, VPos::Center))
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::super::{sample, view};
@@ -476,14 +406,5 @@ mod tests {
         assert!(tip.contains("none of") && tip.contains("at most"), "{tip}");
         let drawing = draw(&all[0]).expect("drawn");
         assert!(drawing.panels[0].svg.contains("none seen (&lt; "));
-    }
-
-    #[test]
-    fn the_picture_carries_its_own_style() {
-        let (note, rows, curves) = sample::run();
-        let all = view::scenarios(Some(&note), &rows, &curves);
-        let svg = standalone(&all[0]).expect("drawn");
-        assert!(svg.contains("xmlns=") && svg.contains("prefers-color-scheme:dark"));
-        assert!(!svg.contains("var(--") && svg.contains(">raft"));
     }
 }

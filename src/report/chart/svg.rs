@@ -1,9 +1,10 @@
 //! From plotters' SVG back end to a picture that lives in a page.
 //!
-//! plotters writes absolute colours, fonts and whole-pixel coordinates, and knows no tooltips. A pass
-//! over its text turns the palette's stand-in colours into classes (see `theme.rs`), drops what the
-//! page's style sheet says better, and appends invisible discs whose `<title>` the browser shows on
-//! hovering. Coordinates are doubled and scaled back by the `viewBox`, so that lines look smooth.
+//! plotters writes absolute colours, fonts and whole-pixel coordinates, and knows no tooltips. A
+//! pass over its text turns the palette's stand-in colours into classes (see `theme.rs`), drops
+//! what the page's style sheet says better, and appends invisible discs whose `<title>` the browser
+//! shows on hovering. Coordinates are doubled and scaled back by the `viewBox`, so that lines look
+//! smooth.
 
 use super::super::VerdictWord;
 use super::super::html::escape;
@@ -204,7 +205,8 @@ pub(super) fn line(area: &Area<'_>, points: &[At], ink: Ink, width: u32) -> Draw
     area.draw(&PathElement::new(points.to_vec(), ink.stroke(width)))
 }
 
-/// Several lines, each wider by what lies on top of it, so that lines that coincide show as stripes.
+/// Several lines, each wider by what lies on top of it, so that lines that coincide show as
+/// stripes.
 pub(super) fn lines(area: &Area<'_>, all: &[(Vec<At>, Ink)]) -> Drawn {
     let near = |p: &At, q: &At| (p.0 - q.0).abs() + (p.1 - q.1).abs() < 6;
     let close = |a: &[At], b: &[At]| a.len() == b.len() && a.iter().zip(b).all(|(p, q)| near(p, q));

@@ -15,9 +15,9 @@ use std::collections::BTreeMap;
 pub(super) const CHART: Chart = Chart {
     name: "visibility",
     title: "How soon a write is seen",
-    reading: "Share of reads that return the key's latest acknowledged write or a newer one, by the \
-              time t between that acknowledgement and the start of the read. The shade is the 95 % \
-              interval.",
+    reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
+              the time t between that acknowledgement and the start of the read. The shade is \
+              the 95 % interval.",
     draw,
 };
 
@@ -60,7 +60,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             };
             let panel = Panel { title, svg, width: WIDTH };
             let main = *region == regions[0] && drawing.panels.len() < 8;
-            if main { &mut drawing.panels } else { &mut drawing.more }.push(panel);
+            if main {
+                drawing.panels.push(panel);
+            } else if drawing.more.len() < 36 {
+                drawing.more.push(panel);
+            }
         }
     }
     if regions.len() <= 2 && regions[0] == "all" {
@@ -129,7 +133,7 @@ fn panel(
                     continue;
                 }
                 let text = format!(
-                    "{mode} {}\n{} fresh {} after the acknowledgement ({} to {})\nverdict: {}\nn {}",
+                    "{mode} {}\n{} fresh {} after the write ({} to {})\nverdict: {}\nn {}",
                     p.level,
                     number::percent(p.fresh_rate),
                     number::ms(p.t_ms),
