@@ -1,4 +1,4 @@
-//! Linearizability of registers with unique writes, decided exactly in O(n log n) per key.
+//! Linearizability of registers with unique writes, decided exactly in linear time.
 //!
 //! Follows P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997).
 //! A write and the reads that returned its value form a *cluster*; in any legal order a cluster's
@@ -9,9 +9,10 @@
 //! (In their words: no two forward zones, `f < s`, overlap, and no backward zone lies inside a forward
 //! one. Both are the one condition above.)
 //!
-//! Sweeping a key's clusters by `f` finds such a pair in one pass. The clusters before the current one
-//! all have `f` no later; of those, only the one with the latest `s` can reach over the current `f`,
-//! since two that did would have clashed with each other already.
+//! They sort the zones. A history is in order of invocation already, so walking it *backwards* meets
+//! the clusters of every key in falling order of `s`, each at its last invocation, and nothing is left
+//! to sort. Of a key's clusters met before, only the one with the least `f` can clash with the present
+//! one unless two of them clashed with each other already, so one of them is remembered per key.
 //!
 //! Unknown writes complete never, so one that nobody read clashes with nothing and one that was read
 //! lives by its reads. Failed writes had no effect. The initial value is a write that completed before
@@ -26,7 +27,7 @@ use crate::op::{Key, OpKind, Value};
 
 pub(super) const CHECKER: Checker = Checker {
     name: "linearizable",
-    about: "Each key's operations fit one order that agrees with real time (zones of Gibbons and \
+    about: "Each key's operations fit one order that agrees with real time (the zones of Gibbons and \
             Korach 1997, exact for unique writes).",
     needed_for: |guarantee| guarantee == Guarantee::Linearizable,
     check: |history, _| check(history),
@@ -35,23 +36,35 @@ pub(super) const CHECKER: Checker = Checker {
 /// A write and the reads of its value.
 #[derive(Clone, Copy)]
 struct Cluster {
-    /// Earliest completion.
-    f: u64,
-    /// Latest invocation.
-    s: u64,
+    /// The nanosecond after its earliest completion, so that `after <= s` is `f < s` and the initial
+    /// value's 0 comes before everything.
+    after: u64,
+    /// When its write began.
+    began: u64,
     /// The write's key; [`NO_KEY`] if the write failed.
     key: u32,
+    /// Whether the walk has met it.
+    met: bool,
 }
 
 /// Equal to the key of no read.
 const NO_KEY: u32 = u32::MAX;
 
-/// A cluster in the sweep of its key.
+/// What the walk remembers of a key: of the clusters it met, the one with the least `f`.
 #[derive(Clone, Copy)]
-struct Zone {
-    f: u64,
+struct Widest {
+    after: u64,
     s: u64,
-    value: u32,
+    value: Value,
+    /// Whether a read of the initial value was met.
+    initial: bool,
+}
+
+/// Two clusters of a key that must come before each other.
+struct Clash {
+    key: Key,
+    one: Value,
+    other: Value,
 }
 
 /// Whether every key of the history is a linearizable register.
@@ -63,104 +76,79 @@ fn check(history: &History) -> Verdict {
 }
 
 fn find(history: &History) -> Option<Counterexample> {
+    match gather(history) {
+        Ok(mut clusters) => walk(history, &mut clusters).map(|clash| explain(history, &clash)),
+        Err((op, key, value)) => out_of_thin_air(history, &index::writes(history), op, key, value),
+    }
+}
+
+/// The clusters by value, or a read whose value came out of thin air.
+fn gather(history: &History) -> Result<Vec<Cluster>, (u32, Key, Value)> {
     let mut clusters = Vec::with_capacity(history.writes as usize + 1);
-    clusters.push(Cluster { f: 0, s: 0, key: NO_KEY });
-    // By key: the latest invocation of a read of the initial value; 0 clashes with nothing.
-    let mut initial = vec![0_u64; history.keys as usize];
-    // Reads of values whose write is further down: their write began no earlier than they did.
+    clusters.push(Cluster { after: 0, began: 0, key: NO_KEY, met: false });
+    // Reads of values whose write stands further down.
     let mut early = Vec::new();
     for (id, op) in history.operations.iter().enumerate() {
+        let after = op.completed.0.saturating_add(1);
         if op.kind == OpKind::Write {
             let key = if op.status == Status::Failed { NO_KEY } else { op.key.0 };
-            clusters.push(Cluster { f: op.completed.0, s: op.invoked.0, key });
+            clusters.push(Cluster { after, began: op.invoked.0, key, met: false });
             continue;
         }
         for (key, value) in values_read(history, op) {
             if value == Value::INITIAL {
-                let last = &mut initial[key.0 as usize];
-                *last = (*last).max(op.invoked.0);
-            } else if let Some(cluster) = clusters.get_mut(value.0 as usize) {
-                if cluster.key != key.0 {
-                    return thin_air(history, id as u32, key, value);
-                }
-                cluster.f = cluster.f.min(op.completed.0);
-                cluster.s = cluster.s.max(op.invoked.0);
-            } else {
-                early.push((id as u32, key, value));
+                continue;
+            }
+            match clusters.get_mut(value.0 as usize) {
+                Some(cluster) if cluster.key == key.0 => cluster.after = cluster.after.min(after),
+                Some(_) => return Err((id as u32, key, value)),
+                None => early.push((id as u32, key, value)),
             }
         }
     }
     for (id, key, value) in early {
         let op = &history.operations[id as usize];
-        let cluster = clusters.get_mut(value.0 as usize).filter(|cluster| cluster.key == key.0);
-        // The cluster's `s` is no later than its write's invocation until a later read raises it, so
-        // only a read that ended after the write began may join; the words are found afterwards.
-        let Some(cluster) = cluster.filter(|_| !began_after(history, id, value)) else {
-            return thin_air(history, id, key, value);
+        let may_join =
+            |cluster: &&mut Cluster| cluster.key == key.0 && cluster.began <= op.completed.0;
+        let Some(cluster) = clusters.get_mut(value.0 as usize).filter(may_join) else {
+            return Err((id, key, value));
         };
-        cluster.f = cluster.f.min(op.completed.0);
-        cluster.s = cluster.s.max(op.invoked.0);
+        cluster.after = cluster.after.min(op.completed.0.saturating_add(1));
     }
-    let clash = sweep_keys(history.keys, &clusters, &initial)?;
-    Some(explain(history, clash))
+    Ok(clusters)
 }
 
-/// Whether the write of `value` began after operation `id` had ended; a scan of the history, but only
-/// for reads that stand before their write.
-fn began_after(history: &History, id: u32, value: Value) -> bool {
-    let ended = history.operations[id as usize].completed;
-    let later = &history.operations[id as usize..];
-    let until = later.partition_point(|op| op.invoked <= ended);
-    !later[..until].iter().any(|op| op.kind == OpKind::Write && op.value == value)
-}
-
-fn thin_air(history: &History, op: u32, key: Key, value: Value) -> Option<Counterexample> {
-    out_of_thin_air(history, &index::writes(history), op, key, value)
-}
-
-/// Two clusters of a key that must come before each other.
-struct Clash {
-    key: Key,
-    one: Value,
-    other: Value,
-}
-
-fn sweep_keys(keys: u32, clusters: &[Cluster], initial: &[u64]) -> Option<Clash> {
-    let live = clusters.iter().enumerate().skip(1).filter(|(_, cluster)| cluster.key != NO_KEY);
-    let items = live.map(|(value, cluster)| (Key(cluster.key), value as u32));
-    let (start, by_key) = index::group_by_key(keys, items);
-    let mut zones: Vec<Zone> = Vec::new();
-    for key in 0..keys as usize {
-        let values = &by_key[start[key] as usize..start[key + 1] as usize];
-        zones.clear();
-        zones.extend(values.iter().map(|&value| {
-            let Cluster { f, s, .. } = clusters[value as usize];
-            Zone { f, s, value }
-        }));
-        // Values are in order of invocation, so the zones are nearly sorted and a run-seeking
-        // stable sort does well.
-        zones.sort_by_key(|zone| zone.f);
-        if let Some((one, other)) = sweep(&zones, initial[key]) {
-            return Some(Clash { key: Key(key as u32), one: Value(one), other: Value(other) });
+/// Walks back in time and returns the first pair of clusters that clash.
+fn walk(history: &History, clusters: &mut [Cluster]) -> Option<Clash> {
+    let nothing = Widest { after: u64::MAX, s: 0, value: Value::INITIAL, initial: false };
+    let mut keys = vec![nothing; history.keys as usize];
+    let mut meet = |key: Key, value: Value, s: u64| {
+        let widest = &mut keys[key.0 as usize];
+        let cluster = &mut clusters[value.0 as usize];
+        let met = if value == Value::INITIAL { &mut widest.initial } else { &mut cluster.met };
+        if std::mem::replace(met, true) || cluster.key == NO_KEY && value != Value::INITIAL {
+            return None;
         }
-    }
-    None
-}
-
-/// The first pair, in order of `f`, that must come before each other. `initial` is the latest
-/// invocation of a read of the initial value, whose cluster comes before all others.
-fn sweep(zones: &[Zone], initial: u64) -> Option<(u32, u32)> {
-    let first = zones.first()?;
-    if first.f < initial {
-        return Some((Value::INITIAL.0, first.value));
-    }
-    let mut widest = *first;
-    for zone in &zones[1..] {
-        if widest.s > zone.f && widest.f < zone.s {
-            return Some((widest.value, zone.value));
+        let after = cluster.after;
+        if widest.after <= s && after <= widest.s {
+            return Some(Clash { key, one: widest.value, other: value });
         }
-        if zone.s > widest.s {
-            widest = *zone;
+        if after < widest.after {
+            *widest = Widest { after, s, value, initial: widest.initial };
+        }
+        None
+    };
+    for op in history.operations.iter().rev() {
+        if op.kind == OpKind::Write {
+            if let Some(clash) = meet(op.key, op.value, op.invoked.0) {
+                return Some(clash);
+            }
+            continue;
+        }
+        for (key, value) in values_read(history, op) {
+            if let Some(clash) = meet(key, value, op.invoked.0) {
+                return Some(clash);
+            }
         }
     }
     None
@@ -200,12 +188,14 @@ fn ends(history: &History, key: Key, of: Value) -> Ends {
 }
 
 /// Puts a clash into words: the read that came too late for its value.
-fn explain(history: &History, clash: Clash) -> Counterexample {
-    let Clash { key, one, other } = clash;
+fn explain(history: &History, clash: &Clash) -> Counterexample {
+    let Clash { key, one, other } = *clash;
     let (a, b) = (ends(history, key, one), ends(history, key, other));
     let reads = |ends: &Ends| Some(ends.last) != ends.write;
     // One of the clusters has a read that began after the other was over; if both do, take the later.
-    let swap = one != Value::INITIAL && reads(&b) && (!reads(&a) || b.s > a.s);
+    // The initial value is never the newer one.
+    let later = reads(&b) && (!reads(&a) || b.s > a.s);
+    let swap = other == Value::INITIAL || one != Value::INITIAL && later;
     let (old, new, a, b) = if swap { (other, one, b, a) } else { (one, other, a, b) };
     let op = |id: u32| &history.operations[id as usize];
     let stale = did(op(a.last), key, old);

@@ -10,10 +10,12 @@
 //! **Omniscient.** A read is behind iff the key's latest decided version when it began is newer than the
 //! one it returned; its age counts from the decision of the earliest version it missed.
 //!
-//! One sweep in order of invocation does both. A key's writes, in order of invocation, carry the
-//! earliest acknowledgement of themselves and all after them, which answers "stale?" and "how old?" by
-//! one look-up; a Fenwick tree per key over the acknowledged ones counts k. A read costs O(log n) at most
-//! however stale it is.
+//! One sweep in order of invocation does both. A key's acknowledged writes, in order of invocation,
+//! carry the earliest acknowledgement of themselves and all after them, which answers "stale?" and "how
+//! old?" by one look-up. k is what is acknowledged by now, less the writes before the first newer one,
+//! except those of them that are still in flight; these are kept in a list per key, oldest first, and
+//! few stand at its head. A read thus costs O(log n) however stale it is, plus the writes of its key
+//! that began before its version was acknowledged and are still not acknowledged.
 
 use super::evidence::{counterexample, did, ms, value};
 use super::index::{self, Order};
@@ -62,7 +64,7 @@ pub(super) fn observe(history: &History, order: &Order, mut see: impl FnMut(Obse
     for (id, op) in history.operations.iter().enumerate() {
         if op.kind == OpKind::Write {
             if op.status == Status::Ok {
-                sweep.in_flight.push(Reverse((op.completed, id as u32)));
+                sweep.begin(id as u32);
             }
             continue;
         }
@@ -76,27 +78,40 @@ pub(super) fn observe(history: &History, order: &Order, mut see: impl FnMut(Obse
 /// What is known of a key at the sweep's time.
 #[derive(Clone, Copy)]
 struct KeyState {
-    /// Something was acknowledged strictly before now.
-    acknowledged: bool,
+    /// Writes acknowledged strictly before now.
+    acknowledged: u32,
+    /// Versions decided strictly before now.
+    decided: u32,
     /// Acknowledged last, up to and including now.
     latest: Option<(Value, Instant)>,
-    /// How many versions were decided strictly before now.
-    decided: u32,
+    /// The ends of the list of writes in flight, as places.
+    head: u32,
+    tail: u32,
 }
+
+/// An acknowledged write at its place: by key, then in order of invocation.
+#[derive(Clone, Copy)]
+struct Place {
+    invoked: Instant,
+    /// Earliest acknowledgement of this write and its key's later ones.
+    earliest: Instant,
+    /// The neighbours in its key's list of writes in flight.
+    before: u32,
+    after: u32,
+}
+
+/// No place.
+const NONE: u32 = u32::MAX;
 
 struct Sweep<'a> {
     history: &'a History,
     order: &'a Order,
     writes: Vec<u32>,
-    /// Where each key's writes begin in the tables below.
+    /// Where each key's writes begin in `places`.
     start: Vec<u32>,
-    /// By value: its place in them, which is the order of invocation within the key.
+    places: Vec<Place>,
+    /// By value: its place, or [`NONE`] for a write that was not acknowledged.
     place: Vec<u32>,
-    invoked: Vec<Instant>,
-    /// Earliest acknowledgement of the write at this place and its key's later ones.
-    earliest: Vec<Instant>,
-    /// Per key, a Fenwick tree over places: writes acknowledged strictly before now.
-    counts: Vec<u32>,
     keys: Vec<KeyState>,
     /// Writes that began and were not acknowledged by the last read's start.
     in_flight: BinaryHeap<Reverse<(Instant, u32)>>,
@@ -109,41 +124,51 @@ struct Sweep<'a> {
 impl<'a> Sweep<'a> {
     fn new(history: &'a History, order: &'a Order) -> Self {
         let writes = index::writes(history);
-        let written = || writes.iter().enumerate().skip(1);
         let op = |id: u32| &history.operations[id as usize];
-        let items = written().map(|(value, id)| (op(*id).key, value as u32));
-        let (start, by_key) = index::group_by_key(history.keys, items);
-        let mut place = vec![0; writes.len()];
-        let mut invoked = vec![Instant::ZERO; by_key.len()];
-        let mut earliest = vec![Instant::NEVER; by_key.len()];
+        let acknowledged = writes.iter().skip(1).filter(|id| op(**id).status == Status::Ok);
+        let (start, by_key) =
+            index::group_by_key(history.keys, acknowledged.map(|id| (op(*id).key, *id)));
+        let nowhere =
+            Place { invoked: Instant::ZERO, earliest: Instant::NEVER, before: NONE, after: NONE };
+        let mut places = vec![nowhere; by_key.len()];
+        let mut place = vec![NONE; writes.len()];
         for key in 0..history.keys as usize {
-            let mut least = Instant::NEVER;
+            let mut earliest = Instant::NEVER;
             for at in (start[key]..start[key + 1]).rev() {
-                let value = by_key[at as usize] as usize;
-                let write = op(writes[value]);
-                if write.status == Status::Ok {
-                    least = least.min(write.completed);
-                }
-                place[value] = at;
-                invoked[at as usize] = write.invoked;
-                earliest[at as usize] = least;
+                let write = op(by_key[at as usize]);
+                earliest = earliest.min(write.completed);
+                place[write.value.0 as usize] = at;
+                places[at as usize] = Place { invoked: write.invoked, earliest, ..nowhere };
             }
         }
-        let nothing = KeyState { acknowledged: false, latest: None, decided: 0 };
+        let nothing =
+            KeyState { acknowledged: 0, decided: 0, latest: None, head: NONE, tail: NONE };
         Self {
             history,
             order,
             writes,
             start,
+            places,
             place,
-            invoked,
-            earliest,
-            counts: vec![0; by_key.len()],
             keys: vec![nothing; history.keys as usize],
             in_flight: BinaryHeap::new(),
             just_now: Vec::new(),
             now: Instant::ZERO,
             next_commit: 0,
+        }
+    }
+
+    /// A write that will be acknowledged begins.
+    fn begin(&mut self, id: u32) {
+        let write = &self.history.operations[id as usize];
+        self.in_flight.push(Reverse((write.completed, id)));
+        let place = self.place[write.value.0 as usize];
+        let state = &mut self.keys[write.key.0 as usize];
+        let tail = std::mem::replace(&mut state.tail, place);
+        self.places[place as usize].before = tail;
+        match self.places.get_mut(tail as usize) {
+            Some(tail) => tail.after = place,
+            None => state.head = place,
         }
     }
 
@@ -174,15 +199,19 @@ impl<'a> Sweep<'a> {
         }
     }
 
+    /// A write was acknowledged strictly before now: it leaves the list of its key.
     fn acknowledge(&mut self, id: u32) {
         let write = &self.history.operations[id as usize];
-        let key = write.key.0 as usize;
-        self.keys[key].acknowledged = true;
-        let tree = &mut self.counts[self.start[key] as usize..self.start[key + 1] as usize];
-        let mut node = (self.place[write.value.0 as usize] - self.start[key]) as usize;
-        while node < tree.len() {
-            tree[node] += 1;
-            node |= node + 1;
+        let Place { before, after, .. } = self.places[self.place[write.value.0 as usize] as usize];
+        let state = &mut self.keys[write.key.0 as usize];
+        state.acknowledged += 1;
+        match self.places.get_mut(before as usize) {
+            Some(before) => before.after = after,
+            None => state.head = after,
+        }
+        match self.places.get_mut(after as usize) {
+            Some(after) => after.before = before,
+            None => state.tail = before,
         }
     }
 
@@ -192,7 +221,7 @@ impl<'a> Sweep<'a> {
             op,
             key,
             value,
-            acknowledged: state.acknowledged,
+            acknowledged: state.acknowledged > 0,
             age: None,
             versions: 0,
             decided: state.decided > 0,
@@ -200,7 +229,7 @@ impl<'a> Sweep<'a> {
             latest: state.latest,
         };
         if let Some(first) = self.first_newer(key, value, began) {
-            seen.age = Some(began.since(self.earliest[first as usize]));
+            seen.age = Some(began.since(self.places[first as usize].earliest));
             seen.versions = self.acknowledged_from(key, first);
         }
         let missed = self.order.place(value).filter(|place| *place < state.decided);
@@ -214,37 +243,33 @@ impl<'a> Sweep<'a> {
     /// one after it was acknowledged before `began`.
     fn first_newer(&self, key: Key, value: Value, began: Instant) -> Option<u32> {
         let (from, to) = (self.start[key.0 as usize], self.start[key.0 as usize + 1]);
-        let missed = |place: u32| place < to && self.earliest[place as usize] < began;
+        let missed = |at: &u32| *at < to && self.places[*at as usize].earliest < began;
         if value == Value::INITIAL {
-            return Some(from).filter(|place| missed(*place));
+            return Some(from).filter(missed);
         }
-        let write = &self.history.operations[*self.writes.get(value.0 as usize)? as usize];
-        if write.key != key || write.status != Status::Ok {
-            return None;
-        }
+        let own = *self.place.get(value.0 as usize)?;
         // Nearly every read ends here: nothing after the write itself was acknowledged in time.
-        let after = self.place[value.0 as usize] + 1;
-        if !missed(after) {
+        // (A value of another key, or one nobody acknowledged, has its place outside the range.)
+        if own < from || !missed(&own.saturating_add(1)) {
             return None;
         }
-        let later = &self.invoked[after as usize..to as usize];
-        let skip = later.partition_point(|invoked| *invoked <= write.completed);
-        Some(after + skip as u32).filter(|place| missed(*place))
+        let acknowledged =
+            self.history.operations[self.writes[value.0 as usize] as usize].completed;
+        let later = &self.places[own as usize + 1..to as usize];
+        let skip = later.partition_point(|place| place.invoked <= acknowledged);
+        Some(own + 1 + skip as u32).filter(missed)
     }
 
     /// How many of the key's writes at `first` or later are acknowledged.
     fn acknowledged_from(&self, key: Key, first: u32) -> u32 {
-        let start = self.start[key.0 as usize];
-        let tree = &self.counts[start as usize..self.start[key.0 as usize + 1] as usize];
-        let before = |places: u32| {
-            let (mut sum, mut node) = (0, places as usize);
-            while node > 0 {
-                sum += tree[node - 1];
-                node &= node - 1;
-            }
-            sum
-        };
-        before(tree.len() as u32) - before(first - start)
+        let state = &self.keys[key.0 as usize];
+        let mut in_flight = 0;
+        let mut at = state.head;
+        while at < first {
+            in_flight += 1;
+            at = self.places[at as usize].after;
+        }
+        state.acknowledged + in_flight - (first - self.start[key.0 as usize])
     }
 }
 

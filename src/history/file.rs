@@ -344,6 +344,9 @@ impl Reader {
         if (op.status == Status::Unknown) != (op.completed == Instant::NEVER) {
             return Err("an unknown outcome, and no other, has `completed: null`".into());
         }
+        if op.invoked == Instant::NEVER {
+            return Err("the operation is invoked at the end of time".into());
+        }
         if op.completed < op.invoked {
             return Err("the operation completes before it is invoked".into());
         }

@@ -110,6 +110,7 @@ impl Recorder {
         assert!(usize::from(group) < self.history.groups.len(), "client group {group} is unknown");
         assert!(invoked >= self.latest, "operation {id} is invoked before the one before it");
         assert!(intended <= invoked, "operation {id} began before it was intended");
+        assert!(invoked < Instant::NEVER, "operation {id} began never");
         let state = &mut self.sessions[session as usize];
         assert!(!state.over, "session {session} goes on after an unknown outcome");
         assert!(state.open == NONE, "session {session} has operation {} in flight", state.open);

@@ -1,3 +1,20 @@
-//! Stage.
+//! What is kept of a run: flat rows, their intervals, and how they are stored and compared.
+//!
+//! A cell's seeds are summarised by analysis; [`CellAccumulator`] turns the summaries into [`Row`]s,
+//! [`Results`] keeps them on disk, [`Journal`] survives an interruption, and [`compare`] sets two
+//! results against each other. Nothing here looks at a history.
+
+mod aggregate;
+mod journal;
 mod row;
+pub mod schema;
+mod stats;
+mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
+pub use journal::{JOURNAL, Journal};
 pub use row::{CurvePoint, Row, RunNote, SCHEMA, ScenarioNote, VerdictWord};
+pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, student, wilson};
+pub use store::{CURVES, NOTE, ROWS, Results, StoreError, read_rows, replace};

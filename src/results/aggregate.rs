@@ -1,0 +1,604 @@
+//! From the summaries of a cell's seeds to its rows.
+//!
+//! Seeds finish in any order on any number of threads, and the rows must not show it: counts, sums and
+//! histograms are integers that merge in any order, and what is not (the interval across seeds) is
+//! computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates to nine
+//! decimals; such numbers survive being written and read without change.
+
+use super::row::{CurvePoint, Row, SCHEMA, VerdictWord};
+use super::stats::{Interval, student, wilson};
+use crate::analysis::{OPS, PHASES, Slot, Summary, Verdict, Visibility};
+use crate::guarantee::Guarantee;
+use crate::history::Phase;
+use crate::op::OpKind;
+use crate::scenario::plan::{AxisPoint, CellName};
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The region that stands for all.
+const ALL: &str = "all";
+
+/// What is the same in every row of a cell, and the tables its rows look figures up in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CellMeta {
+    /// Its coordinates.
+    pub name: CellName,
+    /// Where it stands on its scenario's first numeric axis.
+    pub axis: Option<AxisPoint>,
+    /// The clients' regions in the order of the plan.
+    pub regions: Vec<String>,
+    /// The protocol.
+    pub protocol: String,
+    /// Its settings on one line.
+    pub config: String,
+    /// How reads and scans are served.
+    pub read_path: String,
+    /// How writes are served.
+    pub write_path: String,
+    /// What is claimed for reads.
+    pub promise: Guarantee,
+    /// `sim`, `live` or `lab`.
+    pub world: String,
+    /// The crate's version.
+    pub version: String,
+    /// Seed of index 0.
+    pub first_seed: u64,
+    /// The command that runs the cell again.
+    pub replay: String,
+    /// Closed-form latencies, where there are any.
+    pub theory: Vec<Theory>,
+    /// Planned rates; empty in a closed loop.
+    pub offered: Vec<Offered>,
+}
+
+/// What the protocol's closed form gives for one region and kind of operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Theory {
+    /// The clients' region.
+    pub region: String,
+    /// The kind of operation.
+    pub op: OpKind,
+    /// The latency.
+    pub latency: Duration,
+}
+
+/// What was planned of one kind of operation in one region.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offered {
+    /// The clients' region.
+    pub region: String,
+    /// The kind of operation; a read-modify-write is planned as one, and as a read and a write too.
+    pub op: OpKind,
+    /// Operations per second.
+    pub rate: f64,
+}
+
+/// A finished cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CellResult {
+    /// Its full name.
+    pub cell: String,
+    /// Operations recorded, warm-up included.
+    pub operations: u64,
+    /// Virtual seconds simulated.
+    pub virtual_seconds: f64,
+    /// By phase, region (`all` first) and kind of operation; nothing where nothing was measured.
+    pub rows: Vec<Row>,
+    /// t-visibility by region (`all` first) and t.
+    pub curves: Vec<CurvePoint>,
+}
+
+/// Gathers the summaries of a cell's seeds.
+#[derive(Debug)]
+pub struct CellAccumulator {
+    meta: CellMeta,
+    merged: Option<Summary>,
+    seeds: BTreeMap<u32, Seed>,
+}
+
+/// What must be kept of each seed.
+#[derive(Debug)]
+struct Seed {
+    verdict: Verdict,
+    /// Median and 99th percentile in milliseconds by phase, region and kind of operation.
+    percentiles: BTreeMap<(Phase, String, OpKind), (f64, f64)>,
+}
+
+impl CellAccumulator {
+    /// Begins a cell.
+    #[must_use]
+    pub fn new(meta: CellMeta) -> Self {
+        Self { meta, merged: None, seeds: BTreeMap::new() }
+    }
+
+    /// Adds the seed `first_seed + index`, in any order.
+    ///
+    /// # Panics
+    /// If that seed was added before.
+    pub fn add(&mut self, index: u32, summary: Summary) {
+        let mut percentiles = BTreeMap::new();
+        for (phase, op) in PHASES.into_iter().flat_map(|phase| OPS.map(|op| (phase, op))) {
+            let mut note = |region: &str, slot: &Slot| {
+                let [p50, p99] = slot.response.quantiles([500, 990]).map(Duration::as_ms);
+                percentiles.insert((phase, region.to_owned(), op), (p50, p99));
+            };
+            for (at, region) in summary.regions.iter().enumerate() {
+                if let Some(slot) = summary.slot(phase, at, op) {
+                    note(region, slot);
+                }
+            }
+            if let Some(slot) = summary.slot_of_all(phase, op) {
+                note(ALL, &slot);
+            }
+        }
+        let seed = Seed { verdict: summary.verdict.clone(), percentiles };
+        let known = self.seeds.insert(index, seed).is_some();
+        assert!(!known, "seed {index} of {} was added twice", self.meta.name);
+        match &mut self.merged {
+            Some(merged) => merged.merge(&summary),
+            None => self.merged = Some(summary),
+        }
+    }
+
+    /// How many seeds have been added.
+    #[must_use]
+    pub fn seeds(&self) -> usize {
+        self.seeds.len()
+    }
+
+    /// The cell's rows and curves; the same whatever the order of the seeds.
+    #[must_use]
+    pub fn finish(self) -> CellResult {
+        let cell = self.meta.name.to_string();
+        let Some(merged) = &self.merged else {
+            let (rows, curves) = (Vec::new(), Vec::new());
+            return CellResult { cell, operations: 0, virtual_seconds: 0.0, rows, curves };
+        };
+        let (verdict, evidence) = self.verdict();
+        let template = self.template(merged, verdict, evidence);
+        let regions = self.regions(merged);
+        let mut rows = Vec::new();
+        for phase in PHASES {
+            for region in &regions {
+                for op in OPS {
+                    let slot = match region.1 {
+                        Some(at) => merged.slot(phase, at, op).cloned(),
+                        None => merged.slot_of_all(phase, op),
+                    };
+                    if let Some(slot) = slot.filter(|slot| slot.n() > 0) {
+                        rows.push(self.row(&template, merged, phase, &region.0, op, &slot));
+                    }
+                }
+            }
+        }
+        let curves = regions.iter().flat_map(|region| curve(&template, merged, region)).collect();
+        CellResult {
+            cell,
+            operations: merged.operations,
+            virtual_seconds: template.virtual_seconds,
+            rows,
+            curves,
+        }
+    }
+
+    /// The worst verdict, and the words of the first seed that has it.
+    fn verdict(&self) -> (VerdictWord, String) {
+        let worst = self.seeds.values().map(|seed| seed.verdict.rank()).max().unwrap_or(0);
+        let first = self.seeds.iter().find(|(_, seed)| seed.verdict.rank() == worst);
+        let evidence = first.filter(|_| worst > 0).map(|(index, seed)| {
+            let number = self.meta.first_seed + u64::from(*index);
+            format!("seed {number}: {}", seed.verdict.message())
+        });
+        (word(worst), evidence.unwrap_or_default())
+    }
+
+    /// `all`, then the regions of the plan, then others by name; each with its place in the summary.
+    fn regions(&self, merged: &Summary) -> Vec<(String, Option<usize>)> {
+        let place = |name: &String| merged.regions.iter().position(|region| region == name);
+        let planned = self.meta.regions.iter().filter(|name| place(name).is_some());
+        let mut names: Vec<&String> = planned.collect();
+        let mut others: Vec<&String> =
+            merged.regions.iter().filter(|name| !self.meta.regions.contains(name)).collect();
+        others.sort_unstable();
+        names.extend(others);
+        let all = std::iter::once((ALL.to_owned(), None));
+        all.chain(names.into_iter().map(|name| (name.clone(), place(name)))).collect()
+    }
+
+    /// A row with everything that all rows of the cell share.
+    fn template(&self, merged: &Summary, verdict: VerdictWord, evidence: String) -> Row {
+        let meta = &self.meta;
+        let completed: u64 = (PHASES.into_iter())
+            .flat_map(|phase| [OpKind::Read, OpKind::Write, OpKind::Scan].map(|op| (phase, op)))
+            .filter_map(|(phase, op)| merged.slot_of_all(phase, op))
+            .map(|slot| slot.ok)
+            .sum();
+        let per_op = |n: u64| if completed == 0 { 0.0 } else { round(n as f64 / completed as f64) };
+        Row {
+            schema: SCHEMA,
+            version: meta.version.clone(),
+            cell: meta.name.to_string(),
+            scenario: meta.name.scenario.clone(),
+            system: meta.name.mode.clone(),
+            variant: meta.name.variant.clone(),
+            axis: meta.axis.as_ref().map(|axis| axis.axis.clone()),
+            axis_unit: meta.axis.as_ref().map(|axis| axis.unit.clone()),
+            axis_at: meta.axis.as_ref().map(|axis| axis.at),
+            protocol: meta.protocol.clone(),
+            config: meta.config.clone(),
+            level: meta.name.level.to_string(),
+            path: String::new(),
+            promise: meta.promise.to_string(),
+            verdict,
+            evidence,
+            world: meta.world.clone(),
+            seeds: self.seeds.len() as u32,
+            first_seed: meta.first_seed,
+            phase: String::new(),
+            client_region: String::new(),
+            op: String::new(),
+            n: 0,
+            ok: 0,
+            failed: 0,
+            unknown: 0,
+            mean_ms: 0.0,
+            p10_ms: 0.0,
+            p25_ms: 0.0,
+            p50_ms: 0.0,
+            p75_ms: 0.0,
+            p90_ms: 0.0,
+            p95_ms: 0.0,
+            p99_ms: 0.0,
+            p999_ms: 0.0,
+            max_ms: 0.0,
+            p50_low_ms: None,
+            p50_high_ms: None,
+            p99_low_ms: None,
+            p99_high_ms: None,
+            service_p50_ms: 0.0,
+            service_p99_ms: 0.0,
+            theory_ms: None,
+            fresh_or_stale: 0,
+            stale: 0,
+            stale_rate: None,
+            stale_rate_low: None,
+            stale_rate_high: None,
+            stale_age_p50_ms: None,
+            stale_age_p99_ms: None,
+            stale_age_max_ms: None,
+            stale_versions_mean: None,
+            stale_versions_max: None,
+            behind_rate: None,
+            behind_age_p99_ms: None,
+            throughput: 0.0,
+            offered: None,
+            sustained: None,
+            messages_per_op: per_op(merged.traffic.messages),
+            bytes_per_op: per_op(merged.traffic.bytes),
+            virtual_seconds: round(merged.span as f64 / 1e9),
+            replay: meta.replay.clone(),
+        }
+    }
+
+    fn row(
+        &self,
+        template: &Row,
+        merged: &Summary,
+        phase: Phase,
+        region: &str,
+        op: OpKind,
+        slot: &Slot,
+    ) -> Row {
+        let mut row = Row {
+            path: self.path(op),
+            phase: phase.name().to_owned(),
+            client_region: region.to_owned(),
+            op: op.name().to_owned(),
+            n: slot.n(),
+            ok: slot.ok,
+            failed: slot.failed,
+            unknown: slot.unknown,
+            ..template.clone()
+        };
+        times(&mut row, slot);
+        staleness(&mut row, slot);
+        let key = (phase, region.to_owned(), op);
+        let figures: Vec<(f64, f64)> =
+            self.seeds.values().filter_map(|seed| seed.percentiles.get(&key).copied()).collect();
+        let (p50s, p99s): (Vec<f64>, Vec<f64>) = figures.into_iter().unzip();
+        (row.p50_low_ms, row.p50_high_ms) = ends(student(&p50s), round);
+        (row.p99_low_ms, row.p99_high_ms) = ends(student(&p99s), round);
+        let at = |theory: &&Theory| theory.region == region && theory.op == op;
+        row.theory_ms = self.meta.theory.iter().find(at).map(|theory| theory.latency.as_ms());
+        let seconds = merged.measured[phase as usize] as f64 / 1e9;
+        row.throughput = if seconds > 0.0 { round(slot.ok as f64 / seconds) } else { 0.0 };
+        row.offered = self.offered(region, op).map(round);
+        row.sustained = row.offered.map(|_| slot.in_time * 100 >= slot.n() * 99);
+        row
+    }
+
+    fn path(&self, op: OpKind) -> String {
+        let (read, write) = (&self.meta.read_path, &self.meta.write_path);
+        match op {
+            OpKind::Read | OpKind::Scan => read.clone(),
+            OpKind::Write => write.clone(),
+            OpKind::Rmw => format!("{read}, then {write}"),
+        }
+    }
+
+    /// The planned rate of a region, or of all together.
+    fn offered(&self, region: &str, op: OpKind) -> Option<f64> {
+        let here =
+            |offered: &&Offered| offered.op == op && (region == ALL || offered.region == region);
+        let mut rates = self.meta.offered.iter().filter(here).map(|offered| offered.rate);
+        let first = rates.next()?;
+        Some(rates.fold(first, |sum, rate| sum + rate))
+    }
+}
+
+fn times(row: &mut Row, slot: &Slot) {
+    let quantiles = slot.response.quantiles([100, 250, 500, 750, 900, 950, 990, 999]);
+    [
+        row.p10_ms,
+        row.p25_ms,
+        row.p50_ms,
+        row.p75_ms,
+        row.p90_ms,
+        row.p95_ms,
+        row.p99_ms,
+        row.p999_ms,
+    ] = quantiles.map(Duration::as_ms);
+    row.mean_ms = slot.response.mean_ms().map_or(0.0, round);
+    row.max_ms = slot.response.max().as_ms();
+    [row.service_p50_ms, row.service_p99_ms] =
+        slot.service.quantiles([500, 990]).map(Duration::as_ms);
+}
+
+fn staleness(row: &mut Row, slot: &Slot) {
+    row.fresh_or_stale = slot.fresh_or_stale;
+    row.stale = slot.stale;
+    row.stale_rate = share(slot.stale, slot.fresh_or_stale);
+    let interval = wilson(slot.stale, slot.fresh_or_stale);
+    (row.stale_rate_low, row.stale_rate_high) = ends(interval, fine);
+    if slot.stale > 0 {
+        let [p50, p99] = slot.stale_age.quantiles([500, 990]).map(Duration::as_ms);
+        (row.stale_age_p50_ms, row.stale_age_p99_ms) = (Some(p50), Some(p99));
+        row.stale_age_max_ms = Some(slot.stale_age.max().as_ms());
+        row.stale_versions_mean = Some(round(slot.stale_versions as f64 / slot.stale as f64));
+        row.stale_versions_max = Some(slot.stale_versions_max);
+    }
+    row.behind_rate = share(slot.behind, slot.decided);
+    row.behind_age_p99_ms = (slot.behind > 0).then(|| slot.behind_age.quantile(990).as_ms());
+}
+
+/// The curve of one region, or of all together.
+fn curve(template: &Row, merged: &Summary, region: &(String, Option<usize>)) -> Vec<CurvePoint> {
+    let visibility = match region.1 {
+        Some(at) => merged.visibility[at].clone(),
+        None => merged.visibility.iter().fold(Visibility::default(), |mut all, one| {
+            all.merge(one);
+            all
+        }),
+    };
+    let point = |point: crate::analysis::VisibilityPoint| {
+        let interval = wilson(point.fresh, point.n).unwrap_or(Interval { low: 0.0, high: 1.0 });
+        CurvePoint {
+            schema: SCHEMA,
+            cell: template.cell.clone(),
+            scenario: template.scenario.clone(),
+            system: template.system.clone(),
+            variant: template.variant.clone(),
+            level: template.level.clone(),
+            verdict: template.verdict,
+            client_region: region.0.clone(),
+            t_ms: round(point.t_ms),
+            n: point.n,
+            fresh: point.fresh,
+            fresh_rate: share(point.fresh, point.n).unwrap_or(0.0),
+            fresh_rate_low: fine(interval.low),
+            fresh_rate_high: fine(interval.high),
+        }
+    };
+    visibility.points().into_iter().map(point).collect()
+}
+
+fn word(rank: u8) -> VerdictWord {
+    match rank {
+        0 => VerdictWord::Holds,
+        1 => VerdictWord::Unknown,
+        _ => VerdictWord::Violated,
+    }
+}
+
+fn ends(interval: Option<Interval>, rounded: fn(f64) -> f64) -> (Option<f64>, Option<f64>) {
+    (interval.map(|i| rounded(i.low)), interval.map(|i| rounded(i.high)))
+}
+
+fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| fine(part as f64 / whole as f64))
+}
+
+/// To six decimals: milliseconds to the nanosecond.
+fn round(x: f64) -> f64 {
+    (x * 1e6).round() / 1e6
+}
+
+/// To nine decimals, for rates.
+fn fine(x: f64) -> f64 {
+    (x * 1e9).round() / 1e9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::testing::{Story, story};
+    use crate::analysis::{Context, summarize};
+    use crate::history::{History, Window};
+    use crate::op::Level;
+    use crate::time::Instant;
+
+    fn meta() -> CellMeta {
+        let name = CellName {
+            scenario: "triangle".into(),
+            mode: "async".into(),
+            variant: "rtt=50ms".into(),
+            level: Level::EventualNearest,
+        };
+        let theory = |region: &str, op, ms| Theory {
+            region: region.into(),
+            op,
+            latency: Duration::millis(ms),
+        };
+        let offered = |region: &str, op| Offered { region: region.into(), op, rate: 10.5 };
+        CellMeta {
+            name,
+            axis: Some(AxisPoint { axis: "rtt".into(), unit: "ms".into(), at: 50.0 }),
+            regions: vec!["near".into(), "far".into()],
+            protocol: "primary-backup".into(),
+            config: "ack = 0".into(),
+            read_path: "nearest replica".into(),
+            write_path: "leader".into(),
+            promise: Guarantee::Eventual,
+            world: "sim".into(),
+            version: "0.1.0".into(),
+            first_seed: 7,
+            replay: "pacelc run triangle".into(),
+            theory: vec![theory("near", OpKind::Write, 10)],
+            offered: vec![offered("near", OpKind::Write), offered("far", OpKind::Write)],
+        }
+    }
+
+    fn result(histories: &[(u32, History)]) -> CellResult {
+        let context = Context {
+            promise: Guarantee::Eventual,
+            timeout: Duration::millis(100),
+            regions: meta().regions,
+        };
+        let mut cell = CellAccumulator::new(meta());
+        for (index, history) in histories {
+            cell.add(*index, summarize(history, &context));
+        }
+        cell.finish()
+    }
+
+    fn find<'a>(result: &'a CellResult, phase: &str, region: &str, op: &str) -> &'a Row {
+        let here = |row: &&Row| (&*row.phase, &*row.client_region, &*row.op) == (phase, region, op);
+        result.rows.iter().find(here).expect("the row")
+    }
+
+    /// One second with writes of 10 ms near and 30 ms far, and a stale read.
+    fn drawn() -> History {
+        let mut history = story("a: w1 0..10 #5; b: w2 20..50 #35; b: r1 60..61; a: r2 70..71");
+        history.horizon = Instant(1_000_000_000);
+        history.traffic.messages = 33;
+        history
+    }
+
+    #[test]
+    fn rows_come_in_order_with_every_figure_in_its_place() {
+        let result = result(&[(0, drawn()), (1, drawn())]);
+        assert_eq!(
+            (result.cell.as_str(), result.operations),
+            ("triangle/async/rtt=50ms/eventual-nearest", 8)
+        );
+        let order: Vec<_> = result.rows.iter().map(|r| (&*r.client_region, &*r.op)).collect();
+        let expected = ["all", "near", "far"].map(|region| [(region, "read"), (region, "write")]);
+        assert_eq!(order, expected.concat());
+        let write = find(&result, "healthy", "all", "write");
+        assert_eq!((write.n, write.p50_ms, write.p99_ms, write.mean_ms), (4, 10.0, 30.0, 20.0));
+        assert_eq!((write.p50_low_ms, write.p50_high_ms), (Some(10.0), Some(10.0)));
+        assert_eq!(
+            (write.throughput, write.offered, write.sustained),
+            (2.0, Some(21.0), Some(true))
+        );
+        assert_eq!((write.stale_rate, write.theory_ms), (None, None));
+        assert_eq!((write.messages_per_op, write.virtual_seconds), (8.25, 2.0));
+        assert_eq!((&*write.path, write.axis_at, write.seeds), ("leader", Some(50.0), 2));
+        let near = find(&result, "healthy", "near", "write");
+        assert_eq!((near.p50_ms, near.theory_ms, near.offered), (10.0, Some(10.0), Some(10.5)));
+        let read = find(&result, "healthy", "far", "read");
+        assert_eq!((read.fresh_or_stale, read.stale, read.stale_rate), (2, 2, Some(1.0)));
+        assert_eq!((read.stale_age_p50_ms, read.stale_versions_max), (Some(10.0), Some(1)));
+        assert_eq!((read.behind_rate, read.behind_age_p99_ms), (Some(1.0), Some(25.0)));
+        let fresh = find(&result, "healthy", "near", "read");
+        assert_eq!(
+            (fresh.stale, fresh.stale_rate_high, fresh.stale_age_max_ms),
+            (0, Some(1.0), None)
+        );
+        let curve: Vec<_> =
+            result.curves.iter().map(|p| (&*p.client_region, p.t_ms, p.fresh, p.n)).collect();
+        let expected =
+            [("all", 10.0, 0, 2), ("all", 20.0, 2, 2), ("near", 20.0, 2, 2), ("far", 10.0, 0, 2)];
+        assert_eq!(curve, expected);
+    }
+
+    #[test]
+    fn phases_have_their_own_rows_and_their_own_time() {
+        let mut history = drawn();
+        history.windows = vec![Window { start: Instant(20_000_000), end: Instant(520_000_000) }];
+        let result = result(&[(0, history)]);
+        assert_eq!(find(&result, "healthy", "all", "write").throughput, 50.0);
+        assert_eq!(find(&result, "partitioned", "all", "write").throughput, 2.0);
+        assert!(result.rows.iter().all(|row| row.phase != "recovering"));
+        assert_eq!(find(&result, "healthy", "all", "write").p50_low_ms, None, "one seed");
+    }
+
+    #[test]
+    fn a_backlog_is_not_a_rate_that_was_kept() {
+        let mut history = drawn();
+        history.operations[1].intended = Instant::ZERO;
+        history.windows = vec![Window { start: Instant(15_000_000), end: Instant(900_000_000) }];
+        let result = result(&[(0, history)]);
+        assert_eq!(find(&result, "healthy", "far", "write").sustained, Some(false));
+        assert_eq!(find(&result, "healthy", "near", "write").sustained, Some(true));
+    }
+
+    #[test]
+    fn the_worst_verdict_of_the_first_such_seed_is_the_cell_s() {
+        let (mut undecided, mut broken) = (drawn(), drawn());
+        undecided.finals.clear();
+        broken.operations[3].value = crate::op::Value(99);
+        let cell =
+            result(&[(3, broken.clone()), (0, drawn()), (1, undecided.clone()), (2, broken)]);
+        let row = &cell.rows[0];
+        assert_eq!(row.verdict, VerdictWord::Violated);
+        assert!(row.evidence.starts_with("seed 9: session 0 read w99"), "{}", row.evidence);
+        assert!(cell.curves.iter().all(|point| point.verdict == VerdictWord::Violated));
+        let cell = result(&[(1, undecided), (0, drawn())]);
+        assert_eq!(cell.rows[0].verdict, VerdictWord::Unknown);
+        assert!(cell.rows[0].evidence.starts_with("seed 8: "));
+        assert_eq!(result(&[(0, drawn())]).rows[0].evidence, "");
+    }
+
+    #[test]
+    fn the_order_of_the_seeds_does_not_show() {
+        let histories: Vec<(u32, History)> =
+            (0..6).map(|seed| (seed, Story::random(u64::from(seed), 300))).collect();
+        let forward = result(&histories);
+        let mut shuffled = histories;
+        shuffled.reverse();
+        shuffled.swap(1, 4);
+        let bytes = |result: &CellResult| serde_json::to_vec(result).expect("JSON");
+        assert_eq!(bytes(&result(&shuffled)), bytes(&forward));
+        assert!(forward.rows.len() >= 6);
+    }
+
+    #[test]
+    fn a_cell_without_seeds_has_no_rows() {
+        assert_eq!(CellAccumulator::new(meta()).finish().rows, []);
+    }
+
+    proptest::proptest! {
+        /// What is rounded so is read back bit by bit.
+        #[test]
+        fn rounded_numbers_survive_json(x in 0.0_f64..1e9, y in 0.0_f64..1.0) {
+            for number in [round(x), fine(y), Duration((x * 1e6) as u64).as_ms()] {
+                let text = serde_json::to_string(&number).expect("JSON");
+                let back: f64 = serde_json::from_str(&text).expect("a number");
+                proptest::prop_assert_eq!(back.to_bits(), number.to_bits(), "{}", text);
+            }
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Every column of the result files in words, and the page of documentation made from them.
+//!
+//! The tables stand beside the types they describe, and tests hold them together: a column that is
+//! added, renamed or moved without its description fails the build's tests, and so does a page under
+//! `docs/` that was not made again.
+
+use super::row::SCHEMA;
+
+/// One column of a result file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Its name.
+    pub name: &'static str,
+    /// Its unit, or the kind of value; whether it may be null.
+    pub unit: &'static str,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+const fn column(name: &'static str, unit: &'static str, meaning: &'static str) -> Column {
+    Column { name, unit, meaning }
+}
+
+/// The columns of `rows.jsonl`, in order.
+#[rustfmt::skip]
+pub const ROW: &[Column] = &[
+    column("schema", "number", "Number of this schema."),
+    column("version", "text", "Version of the crate that made the row."),
+    column("cell", "text", "Full name: scenario/mode[/variant]/level."),
+    column("scenario", "text", "The scenario."),
+    column("system", "text", "The mode, or the named system."),
+    column("variant", "text", "The values of the scenario's axes, `rtt=50ms`; empty without axes."),
+    column("axis", "text or null", "Name of the scenario's first numeric axis."),
+    column("axis_unit", "text or null", "Its unit."),
+    column("axis_at", "number or null", "Where on it the cell stands."),
+    column("protocol", "text", "The protocol."),
+    column("config", "text", "Its settings on one line."),
+    column("level", "text", "The consistency level asked for."),
+    column("path", "text", "How the operation is served."),
+    column("promise", "text", "What is claimed for reads at this level."),
+    column("verdict", "holds, unknown, violated",
+        "What the histories show, over all phases, regions and seeds of the cell; the worst of \
+         the seeds."),
+    column("evidence", "text",
+        "The first counterexample, or the reason for an unknown, with its seed; empty if the \
+         promise holds."),
+    column("world", "text", "sim, live or lab."),
+    column("seeds", "number", "How many seeds, from `first_seed` on."),
+    column("first_seed", "number", "The first of them."),
+    column("phase", "text", "healthy, partitioned or recovering, by the intended start."),
+    column("client_region", "text", "The clients' region; `all` for all together."),
+    column("op", "text",
+        "read, write, scan or rmw. The halves of an rmw count as read and write too."),
+    column("n", "operations",
+        "Measured operations: ok + failed + unknown. The warm-up is not measured."),
+    column("ok", "operations", "Took effect."),
+    column("failed", "operations", "Certainly did not; reads that timed out among them."),
+    column("unknown", "operations",
+        "Writes that timed out: they may or may not have taken effect."),
+    column("mean_ms", "ms",
+        "Response time, from the intended start. Failed and unknown operations count as at \
+         least the timeout. Exact mean."),
+    column("p10_ms", "ms",
+        "10th percentile of it: the smallest time that at least 10 % of the operations do not \
+         exceed."),
+    column("p25_ms", "ms", "25th percentile."),
+    column("p50_ms", "ms", "Median."),
+    column("p75_ms", "ms", "75th percentile."),
+    column("p90_ms", "ms", "90th percentile."),
+    column("p95_ms", "ms", "95th percentile."),
+    column("p99_ms", "ms", "99th percentile."),
+    column("p999_ms", "ms", "99.9th percentile; means little below 10,000 operations."),
+    column("max_ms", "ms", "Exact largest."),
+    column("p50_low_ms", "ms or null",
+        "Student's 95 % interval of the seeds' medians, lower end; null with one seed."),
+    column("p50_high_ms", "ms or null", "Its upper end."),
+    column("p99_low_ms", "ms or null", "The same of the seeds' 99th percentiles."),
+    column("p99_high_ms", "ms or null", "Its upper end."),
+    column("service_p50_ms", "ms", "Service time, from the actual start: median."),
+    column("service_p99_ms", "ms", "Its 99th percentile."),
+    column("theory_ms", "ms or null",
+        "What the protocol's closed form gives for this region without jitter, queueing or \
+         faults."),
+    column("fresh_or_stale", "operations",
+        "Completed reads of keys that had an acknowledged write when the read began: the \
+         denominator of the stale rate."),
+    column("stale", "operations",
+        "Reads that missed a write acknowledged before they began, and begun after the version \
+         they returned was acknowledged. A scan is as stale as its worst value."),
+    column("stale_rate", "share or null", "stale / fresh_or_stale; null for writes."),
+    column("stale_rate_low", "share or null", "Wilson's 95 % interval, lower end."),
+    column("stale_rate_high", "share or null", "Its upper end; 3/n where nothing was stale."),
+    column("stale_age_p50_ms", "ms or null",
+        "Age of stale reads, from the earliest acknowledgement they missed to their start: \
+         median."),
+    column("stale_age_p99_ms", "ms or null", "99th percentile."),
+    column("stale_age_max_ms", "ms or null", "Exact largest."),
+    column("stale_versions_mean", "versions or null",
+        "Acknowledged versions a stale read missed: mean."),
+    column("stale_versions_max", "versions or null", "Largest."),
+    column("behind_rate", "share or null",
+        "Share of the completed reads of keys with a decided write that returned less than some \
+         replica had decided when they began; null where decisions cannot be seen."),
+    column("behind_age_p99_ms", "ms or null",
+        "Age of those, from the earliest decision they missed: 99th percentile."),
+    column("throughput", "operations/s", "ok per second of the phase."),
+    column("offered", "operations/s or null", "Planned rate; null in a closed loop."),
+    column("sustained", "true, false or null",
+        "Whether the planned rate was kept: at least 99 % of the operations planned in the \
+         phase were begun in it and took effect."),
+    column("messages_per_op", "messages",
+        "Messages of the whole cell per completed operation, heartbeats included."),
+    column("bytes_per_op", "bytes", "Bytes likewise."),
+    column("virtual_seconds", "s", "Simulated for the cell, all seeds, warm-up included."),
+    column("replay", "text", "The command that runs this cell again."),
+];
+
+/// The columns of `curves.jsonl`, in order.
+#[rustfmt::skip]
+pub const CURVE: &[Column] = &[
+    column("schema", "number", "Number of this schema."),
+    column("cell", "text", "Full name of the cell."),
+    column("scenario", "text", "The scenario."),
+    column("system", "text", "The mode, or the named system."),
+    column("variant", "text", "The values of the scenario's axes; empty without axes."),
+    column("level", "text", "The level of the reads."),
+    column("verdict", "holds, unknown, violated", "Verdict on the cell's promise."),
+    column("client_region", "text", "The readers' region; `all` for all together."),
+    column("t_ms", "ms",
+        "From the latest acknowledgement of a write of the key to the read's start. Exact where \
+         there are at most 64 different t, else the mean of a bin (three per decade)."),
+    column("n", "operations", "Reads at this t, all phases together."),
+    column("fresh", "operations", "Those that returned that write or a newer one."),
+    column("fresh_rate", "share", "fresh / n."),
+    column("fresh_rate_low", "share", "Wilson's 95 % interval, lower end."),
+    column("fresh_rate_high", "share", "Its upper end."),
+];
+
+/// The page `docs/results.md`.
+#[must_use]
+pub fn markdown() -> String {
+    let mut page = format!(
+        "# Result files\n\nSchema {SCHEMA}. A run leaves `rows.jsonl`, `curves.jsonl` and `run.json` in its \
+         folder. The first two hold one flat JSON object per line, with every column in every line; an \
+         absent figure is `null`, never 0. Times are milliseconds, rates are fractions of 1. The schema's \
+         number rises with every change of a name, a unit or a meaning, and files of another schema are \
+         refused.\n"
+    );
+    let tables = [
+        ("rows.jsonl", "one line per cell, phase, client region and kind of operation", ROW),
+        ("curves.jsonl", "one line per point of a t-visibility curve", CURVE),
+    ];
+    for (file, about, columns) in tables {
+        page += &format!("\n## {file}: {about}\n\n| column | unit | meaning |\n|---|---|---|\n");
+        for Column { name, unit, meaning } in columns {
+            page += &format!("| `{name}` | {unit} | {meaning} |\n");
+        }
+    }
+    page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from, for the report.\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{point, row};
+    use super::*;
+    use serde::Serialize;
+
+    /// The names of an object's fields in the order they are written.
+    fn fields(object: &impl Serialize) -> Vec<String> {
+        let text = serde_json::to_string(object).expect("JSON");
+        // Flat objects with plain texts: a field's name is what stands before each `":`.
+        let names = text.split("\":").map(|before| before.rsplit('"').next().unwrap_or_default());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.pop();
+        names
+    }
+
+    fn names(columns: &[Column]) -> Vec<String> {
+        columns.iter().map(|column| column.name.to_owned()).collect()
+    }
+
+    #[test]
+    fn every_column_is_described_in_its_place() {
+        assert_eq!(names(ROW), fields(&row("a")));
+        assert_eq!(names(CURVE), fields(&point("a")));
+        assert!(ROW.iter().chain(CURVE).all(|column| column.meaning.ends_with('.')));
+    }
+
+    /// Where a column may be null its description says so, and nowhere else.
+    #[test]
+    fn nulls_are_announced() {
+        let text = serde_json::to_string(&row("a")).expect("JSON");
+        for column in ROW {
+            let start = format!("\"{}\":", column.name);
+            let at = text.find(&start).expect("present") + start.len();
+            let end = at + text[at..].find([',', '}']).expect("an end");
+            let nulled = format!("{}null{}", &text[..at], &text[end..]);
+            let accepts = serde_json::from_str::<super::super::Row>(&nulled).is_ok();
+            assert_eq!(accepts, column.unit.contains("null"), "{}", column.name);
+        }
+    }
+
+    #[test]
+    fn the_page_is_up_to_date() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/results.md");
+        let page = std::fs::read_to_string(&path).unwrap_or_default();
+        let regenerate = std::env::var_os("PACELC_REWRITE").is_some();
+        if regenerate {
+            std::fs::write(&path, markdown()).expect("docs/ can be written");
+        }
+        assert!(regenerate || page == markdown(), "run this test with PACELC_REWRITE=1 set");
+    }
+}

@@ -1,0 +1,335 @@
+//! Results on disk: `rows.jsonl`, `curves.jsonl` and `run.json` in one folder.
+//!
+//! Files are replaced as a whole: written beside their place, then renamed into it, so that an error or
+//! a full disk leaves the old ones. A file of another schema is refused with advice. Every error is one
+//! sentence that names the file, and the line where there is one.
+
+use super::row::{CurvePoint, Row, RunNote, SCHEMA};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
+
+/// The rows' file name.
+pub const ROWS: &str = "rows.jsonl";
+/// The curves' file name.
+pub const CURVES: &str = "curves.jsonl";
+/// The note's file name.
+pub const NOTE: &str = "run.json";
+
+/// Results that cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `read`, `write`, ...
+        action: &'static str,
+        /// What.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line is not what it should be.
+    #[error("{}:{line}: {message}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// What is wrong.
+        message: String,
+    },
+    /// The file follows another schema.
+    #[error(
+        "{}:{line}: written by pacelc {version} with schema {found}, but this one reads schema {SCHEMA}; \
+         read it with that version or run the suite again",
+        path.display()
+    )]
+    Schema {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: u64,
+        /// The schema it names.
+        found: u32,
+        /// The version that wrote it, or a question mark.
+        version: String,
+    },
+    /// The journal belongs to another run.
+    #[error(
+        "{} belongs to a run with other scenarios, seeds or options; give the same ones to resume it, or \
+         leave out --resume to start over",
+        path.display()
+    )]
+    OtherRun {
+        /// The journal.
+        path: PathBuf,
+    },
+    /// There is no journal to resume.
+    #[error("{} does not exist, so there is nothing to resume; leave out --resume", path.display())]
+    NoJournal {
+        /// Where it would be.
+        path: PathBuf,
+    },
+}
+
+pub(super) fn cannot(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { action, path, source }
+}
+
+/// A run's results.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Results {
+    /// Where they come from.
+    pub note: RunNote,
+    /// All rows.
+    pub rows: Vec<Row>,
+    /// All points of t-visibility curves.
+    pub curves: Vec<CurvePoint>,
+}
+
+impl Results {
+    /// Reads the results in a folder, or beside the given `rows.jsonl`. Curves may be missing.
+    ///
+    /// # Errors
+    /// The first file or line that cannot be read or understood.
+    pub fn read(path: &Path) -> Result<Self, StoreError> {
+        let (folder, rows) = if path.is_dir() {
+            (path.to_owned(), path.join(ROWS))
+        } else {
+            (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
+        };
+        let rows = read_rows(&rows)?;
+        let curves = folder.join(CURVES);
+        let curves = if curves.exists() { read_lines(&curves)? } else { Vec::new() };
+        let path = folder.join(NOTE);
+        let bytes = std::fs::read(&path).map_err(cannot("read", &path))?;
+        let note = parse(&bytes, &path, None)?;
+        Ok(Self { note, rows, curves })
+    }
+
+    /// Writes the three files into a folder, which is made if it does not exist. Nothing is replaced
+    /// before everything has been written.
+    ///
+    /// # Errors
+    /// The first file that cannot be written.
+    pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
+        std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
+        let rows = Staged::new(&folder.join(ROWS), |to| put_lines(to, &self.rows))?;
+        let curves = Staged::new(&folder.join(CURVES), |to| put_lines(to, &self.curves))?;
+        let note = Staged::new(&folder.join(NOTE), |to| {
+            serde_json::to_writer_pretty(&mut *to, &self.note)?;
+            to.write_all(b"\n")
+        })?;
+        rows.keep()?;
+        curves.keep()?;
+        note.keep()
+    }
+}
+
+/// Reads a file of rows alone.
+///
+/// # Errors
+/// The first line that cannot be read or understood.
+pub fn read_rows(path: &Path) -> Result<Vec<Row>, StoreError> {
+    read_lines(path)
+}
+
+/// Replaces a file as a whole, or leaves it as it was.
+///
+/// # Errors
+/// If the new content cannot be written.
+pub fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    Staged::new(path, |to| to.write_all(content))?.keep()
+}
+
+/// A file written beside its place.
+struct Staged {
+    path: PathBuf,
+    file: NamedTempFile,
+}
+
+impl Staged {
+    fn new(
+        path: &Path,
+        fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
+    ) -> Result<Self, StoreError> {
+        let write = || {
+            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            let mut builder = tempfile::Builder::new();
+            builder.prefix(".pacelc-");
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                // Temporary files are private by default; results are not. The umask still applies.
+                builder.permissions(std::fs::Permissions::from_mode(0o666));
+            }
+            let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+            let mut to = BufWriter::with_capacity(1 << 16, file.as_file_mut());
+            fill(&mut to)?;
+            to.flush()?;
+            drop(to);
+            Ok(file)
+        };
+        let file = write().map_err(cannot("write", path))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn keep(self) -> Result<(), StoreError> {
+        let kept = self.file.persist(&self.path).map_err(|error| error.error);
+        kept.map(drop).map_err(cannot("write", &self.path))
+    }
+}
+
+fn put_lines(to: &mut impl Write, lines: &[impl Serialize]) -> io::Result<()> {
+    for line in lines {
+        serde_json::to_writer(&mut *to, line)?;
+        to.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, StoreError> {
+    let file = File::open(path).map_err(cannot("read", path))?;
+    let mut from = BufReader::new(file);
+    let mut lines = Vec::new();
+    let mut text = Vec::new();
+    loop {
+        text.clear();
+        if from.read_until(b'\n', &mut text).map_err(cannot("read", path))? == 0 {
+            return Ok(lines);
+        }
+        lines.push(parse(&text, path, Some(lines.len() as u64 + 1))?);
+    }
+}
+
+/// What every line says about its schema.
+#[derive(Deserialize)]
+struct Stamp {
+    schema: u32,
+    version: Option<String>,
+}
+
+/// Understands one object; its schema is looked at first, so that a foreign one gets the right advice.
+pub(super) fn parse<T: DeserializeOwned>(
+    text: &[u8],
+    path: &Path,
+    line: Option<u64>,
+) -> Result<T, StoreError> {
+    let wrong = |error: serde_json::Error| {
+        let text = error.to_string();
+        let end = text.rfind(" at line ").unwrap_or(text.len());
+        let line = line.unwrap_or(error.line() as u64);
+        let message = format!("{} (column {})", &text[..end], error.column());
+        StoreError::Line { path: path.to_owned(), line, message }
+    };
+    let stamp: Stamp = serde_json::from_slice(text).map_err(wrong)?;
+    if stamp.schema != SCHEMA {
+        return Err(StoreError::Schema {
+            path: path.to_owned(),
+            line: line.unwrap_or(1),
+            found: stamp.schema,
+            version: stamp.version.unwrap_or_else(|| "?".into()),
+        });
+    }
+    serde_json::from_slice(text).map_err(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{note, point, row};
+    use super::*;
+
+    fn results() -> Results {
+        Results { note: note(), rows: vec![row("a"), row("b")], curves: vec![point("a")] }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).expect("a folder");
+        let name = |entry: io::Result<std::fs::DirEntry>| entry.expect("an entry").file_name();
+        let mut names: Vec<_> = entries.map(|e| name(e).into_string().expect("UTF-8")).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn results_read_back_from_the_folder_or_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let deep = folder.path().join("made/on/the/way");
+        results().write(&deep).expect("written");
+        assert_eq!(names(&deep), [CURVES, ROWS, NOTE]);
+        assert_eq!(Results::read(&deep).expect("read"), results());
+        assert_eq!(Results::read(&deep.join(ROWS)).expect("read"), results());
+        std::fs::remove_file(deep.join(CURVES)).expect("removed");
+        assert_eq!(Results::read(&deep).expect("read").curves, []);
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_written_is_named_and_nothing_is_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "not a folder").expect("written");
+        let error =
+            results().write(&file.join("sub")).expect_err("a file is no folder").to_string();
+        assert!(
+            error.starts_with("cannot create the folder ") && error.contains("/file/sub: "),
+            "{error}"
+        );
+        // A folder stands where a file must go: the rows before it are already staged, not placed.
+        std::fs::create_dir(folder.path().join(NOTE)).expect("created");
+        std::fs::write(folder.path().join(NOTE).join("x"), "").expect("written");
+        let error = results().write(folder.path()).expect_err("run.json is a folder").to_string();
+        assert!(error.contains("cannot write") && error.contains("run.json"), "{error}");
+        assert!(names(folder.path()).iter().all(|name| !name.starts_with(".pacelc")), "left over");
+    }
+
+    #[test]
+    fn an_error_while_writing_leaves_the_old_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("page.html");
+        replace(&path, b"old").expect("written");
+        let full = Staged::new(&path, |to| {
+            to.write_all(b"half")?;
+            Err(io::Error::from(io::ErrorKind::StorageFull))
+        });
+        assert!(full.err().expect("full").to_string().contains("page.html: no storage space"));
+        assert_eq!(std::fs::read(&path).expect("read"), b"old");
+        assert_eq!(names(folder.path()), ["page.html"]);
+    }
+
+    #[test]
+    fn bad_lines_are_named() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(ROWS);
+        let good = serde_json::to_string(&row("a")).expect("JSON");
+        for (bad, message) in [
+            ("{".to_owned(), "rows.jsonl:2: EOF while parsing an object"),
+            (good.replace("\"n\":", "\"nn\":"), "rows.jsonl:2: unknown field `nn`"),
+            (good.replace("\"holds\"", "\"maybe\""), "rows.jsonl:2: unknown variant `maybe`"),
+            (
+                good.replace("\"schema\":1,", "\"schema\":2,\"new\":0,"),
+                "rows.jsonl:2: written by pacelc 0.1.0 with schema 2, but this one reads schema 1; read",
+            ),
+            ("\u{fffd}".to_owned(), "rows.jsonl:2: expected value"),
+        ] {
+            std::fs::write(&path, format!("{good}\n{bad}\n{good}\n")).expect("written");
+            let error = Results::read(folder.path()).expect_err(&bad).to_string();
+            assert!(error.contains(message), "{error}");
+        }
+        std::fs::write(&path, format!("{good}\n")).expect("written");
+        let error = Results::read(folder.path()).expect_err("no note").to_string();
+        assert!(error.starts_with("cannot read ") && error.contains("run.json: "), "{error}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn random_bytes_never_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+            let parsed = parse::<Row>(&bytes, Path::new("noise"), Some(1));
+            proptest::prop_assert!(parsed.is_err());
+        }
+    }
+}
