@@ -1,12 +1,12 @@
 //! Eventual consistency: nobody reads what nobody wrote, and at rest all replicas are equal.
 //!
 //! The first half is the exclusion of values "out of thin air" that every model needs and that real
-//! stores break by returning failed or foreign writes. The second is Vogels' "Eventually consistent"
-//! (CACM 2009), judged on the final states, which a world takes after writes have stopped and every
-//! fault has been healed.
+//! stores break by returning failed or foreign writes. The second is Vogels' "Eventually
+//! consistent" (CACM 2009), judged on the final states, which a world takes after writes have
+//! stopped and every fault has been healed.
 
 use super::evidence::{counterexample, out_of_thin_air, value};
-use super::{Checker, Verdict, index, values_read};
+use super::{Checker, Counterexample, Verdict, index, values_read};
 use crate::guarantee::Guarantee;
 use crate::history::History;
 use crate::op::{Key, Value};
@@ -19,23 +19,23 @@ pub(super) const CHECKER: Checker = Checker {
     check,
 };
 
-fn check(history: &History, guarantee: Guarantee) -> Verdict {
-    let writes = index::writes(history);
+/// The first read, in order of invocation, of a value that it cannot have seen.
+pub(super) fn thin_air(history: &History, writes: &[u32]) -> Option<Counterexample> {
     for (id, op) in history.operations.iter().enumerate() {
         for (key, value) in values_read(history, op) {
-            // Cheap first: nearly every read returns a write that began before it.
-            let known = writes.get(value.0 as usize).filter(|write| (**write as usize) < id);
-            let sound = known.is_some_and(|write| {
-                let write = &history.operations[*write as usize];
-                write.key == key && write.status != crate::history::Status::Failed
-            });
-            if sound || value == Value::INITIAL {
-                continue;
-            }
-            if let Some(found) = out_of_thin_air(history, &writes, id as u32, key, value) {
-                return Verdict::Violated(found);
+            let found = out_of_thin_air(history, writes, id as u32, key, value);
+            if found.is_some() {
+                return found;
             }
         }
+    }
+    None
+}
+
+fn check(history: &History, guarantee: Guarantee) -> Verdict {
+    let writes = index::writes(history);
+    if let Some(found) = thin_air(history, &writes) {
+        return Verdict::Violated(found);
     }
     match history.finals.first() {
         Some(_) => compare(history, &writes),
@@ -61,8 +61,8 @@ fn compare(history: &History, writes: &[u32]) -> Verdict {
         let Some(key) = (0..history.keys as usize).find(differs) else { continue };
         let (ours, theirs) = (held(0, key), held(replica, key));
         let message = format!(
-            "after everything had come to rest, replica 0 holds {} for key {} and replica {replica} \
-             holds {}",
+            "after everything had come to rest, replica 0 holds {} for key {} and \
+             replica {replica} holds {}",
             value(ours),
             Key(key as u32).0,
             value(theirs)

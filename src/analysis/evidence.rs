@@ -1,7 +1,7 @@
 //! Counterexamples in words: every checker names operations the same way.
 
 use super::Counterexample;
-use crate::history::{History, Operation};
+use crate::history::{History, Operation, Status};
 use crate::op::{Key, OpKind, Value};
 use crate::time::Instant;
 
@@ -38,6 +38,7 @@ pub(super) fn counterexample(message: String, operations: &[u32]) -> Counterexam
 
 /// Why `op` could not have read `of` from `key`, if it could not: nobody wrote it there, or only a
 /// write that failed, or one that began after the read ended.
+#[inline]
 pub(super) fn out_of_thin_air(
     history: &History,
     writes: &[u32],
@@ -49,19 +50,19 @@ pub(super) fn out_of_thin_air(
         return None;
     }
     let reader = &history.operations[op as usize];
-    let story = did(reader, key, of);
+    let story = || did(reader, key, of);
     let Some(&write) = writes.get(of.0 as usize) else {
-        return Some(counterexample(format!("{story}, a value nobody wrote"), &[op]));
+        return Some(counterexample(format!("{}, a value nobody wrote", story()), &[op]));
     };
     let writer = &history.operations[write as usize];
     let why = if writer.key != key {
         format!("a value that was written to key {}", writer.key.0)
-    } else if writer.status == crate::history::Status::Failed {
+    } else if writer.status == Status::Failed {
         format!("whose write by session {} had failed without effect", writer.session)
     } else if writer.invoked > reader.completed {
         format!("before session {} began to write it at {}", writer.session, ms(writer.invoked))
     } else {
         return None;
     };
-    Some(counterexample(format!("{story}, {why}"), &[op, write]))
+    Some(counterexample(format!("{}, {why}", story()), &[op, write]))
 }

@@ -1,10 +1,11 @@
 //! Distributions of times: exact while there are few different ones, a histogram after that.
 //!
-//! The histogram is G. Tene's HdrHistogram: 3 significant digits from 1 microsecond to 1 hour, values
-//! beyond that counted at its end. It reports the upper end of a bucket, up to 0.1 % too high, so it is
-//! used only once more than 64 different times have been seen, and every percentile is held
-//! between the exact smallest and largest time. A world with constant delays therefore reports its
-//! arithmetic to the nanosecond. Sums are integers: merging in any order gives the same figures.
+//! The histogram is G. Tene's HdrHistogram: 3 significant digits from 1 microsecond to 1 hour,
+//! values beyond that counted at its end. It reports the upper end of a bucket, up to 0.1 % too
+//! high, so it is used only once more than 64 different times have been seen, and every percentile
+//! is held between the exact smallest and largest time. A world with constant delays therefore
+//! reports its arithmetic to the nanosecond. Sums are integers: merging in any order gives the same
+//! figures.
 
 use crate::time::Duration;
 use hdrhistogram::Histogram;
@@ -120,8 +121,8 @@ impl Times {
         Duration(if self.n == 0 { 0 } else { self.least })
     }
 
-    /// Percentiles, asked in thousandths and in rising order (500 is the median): the smallest time such
-    /// that at least this share of all times is no larger. Zero if there are none.
+    /// Percentiles, asked in thousandths and in rising order (500 is the median): the smallest time
+    /// such that at least this share of all times is no larger. Zero if there are none.
     #[must_use]
     pub fn quantiles<const N: usize>(&self, thousandths: [u64; N]) -> [Duration; N] {
         let mut found = [Duration::ZERO; N];

@@ -1,25 +1,27 @@
 //! Linearizability of registers with unique writes, decided exactly in linear time.
 //!
-//! Follows P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997).
-//! A write and the reads that returned its value form a *cluster*; in any legal order a cluster's
-//! operations stand together, behind their write. Let `f` be the earliest completion in a cluster and
-//! `s` the latest invocation. Cluster A must come before cluster B iff something in A completed before
-//! something in B was invoked, that is iff `f(A) < s(B)`. Gibbons and Korach show that an order exists
-//! iff no two clusters must come before each other and no read ended before its write began.
-//! (In their words: no two forward zones, `f < s`, overlap, and no backward zone lies inside a forward
-//! one. Both are the one condition above.)
+//! Follows P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997). A
+//! write and the reads that returned its value form a *cluster*; in any legal order a cluster's
+//! operations stand together, behind their write. Let `f` be the earliest completion in a cluster
+//! and `s` the latest invocation. Cluster A must come before cluster B iff something in A completed
+//! before something in B was invoked, that is iff `f(A) < s(B)`. Gibbons and Korach show that an
+//! order exists iff no two clusters must come before each other and no read ended before its write
+//! began. (In their words: no two forward zones, `f < s`, overlap, and no backward zone lies inside
+//! a forward one. Both are the one condition above.)
 //!
-//! They sort the zones. A history is in order of invocation already, so walking it *backwards* meets
-//! the clusters of every key in falling order of `s`, each at its last invocation, and nothing is left
-//! to sort. Of a key's clusters met before, only the one with the least `f` can clash with the present
-//! one unless two of them clashed with each other already, so one of them is remembered per key.
+//! They sort the zones. A history is in order of invocation already, so walking it *backwards*
+//! meets the clusters of every key in falling order of `s`, each at its last invocation, and
+//! nothing is left to sort. Of a key's clusters met before, only the one with the least `f` can
+//! clash with the present one unless two of them clashed with each other already, so one of them is
+//! remembered per key.
 //!
-//! Unknown writes complete never, so one that nobody read clashes with nothing and one that was read
-//! lives by its reads. Failed writes had no effect. The initial value is a write that completed before
-//! everything. Scans are one read per key, each with the scan's interval: linearizability is local
-//! (Herlihy and Wing 1990), and a scan is not promised to be a snapshot.
+//! Unknown writes complete never, so one that nobody read clashes with nothing and one that was
+//! read lives by its reads. Failed writes had no effect. The initial value is a write that
+//! completed before everything. Scans are one read per key, each with the scan's interval:
+//! linearizability is local (Herlihy and Wing 1990), and a scan is not promised to be a snapshot.
 
-use super::evidence::{counterexample, did, ms, out_of_thin_air, value};
+use super::convergence::thin_air;
+use super::evidence::{counterexample, did, ms, value};
 use super::{Checker, Counterexample, Verdict, index, values_read};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Status};
@@ -27,8 +29,8 @@ use crate::op::{Key, OpKind, Value};
 
 pub(super) const CHECKER: Checker = Checker {
     name: "linearizable",
-    about: "Each key's operations fit one order that agrees with real time (the zones of Gibbons and \
-            Korach 1997, exact for unique writes).",
+    about: "Each key's operations fit one order that agrees with real time (the zones of Gibbons \
+            and Korach 1997, exact for unique writes).",
     needed_for: |guarantee| guarantee == Guarantee::Linearizable,
     check: |history, _| check(history),
 };
@@ -36,11 +38,9 @@ pub(super) const CHECKER: Checker = Checker {
 /// A write and the reads of its value.
 #[derive(Clone, Copy)]
 struct Cluster {
-    /// The nanosecond after its earliest completion, so that `after <= s` is `f < s` and the initial
-    /// value's 0 comes before everything.
+    /// The nanosecond after its earliest completion, so that `after <= s` is `f < s` and the
+    /// initial value's 0 comes before everything.
     after: u64,
-    /// When its write began.
-    began: u64,
     /// The write's key; [`NO_KEY`] if the write failed.
     key: u32,
     /// Whether the walk has met it.
@@ -60,11 +60,12 @@ struct Widest {
     initial: bool,
 }
 
-/// Two clusters of a key that must come before each other.
-struct Clash {
-    key: Key,
-    one: Value,
-    other: Value,
+/// Why a history is not linearizable.
+enum Fault {
+    /// A read returned what it cannot have seen.
+    ThinAir,
+    /// Two clusters of a key must come before each other.
+    Clash { key: Key, one: Value, other: Value },
 }
 
 /// Whether every key of the history is a linearizable register.
@@ -76,82 +77,95 @@ fn check(history: &History) -> Verdict {
 }
 
 fn find(history: &History) -> Option<Counterexample> {
-    match gather(history) {
-        Ok(mut clusters) => walk(history, &mut clusters).map(|clash| explain(history, &clash)),
-        Err((op, key, value)) => out_of_thin_air(history, &index::writes(history), op, key, value),
-    }
+    let mut clusters = gather(history);
+    let fault = walk(history, &mut clusters).err()?;
+    // A value out of thin air disturbs other clusters, so it is the better explanation of any
+    // fault.
+    thin_air(history, &index::writes(history)).or_else(|| match fault {
+        Fault::Clash { key, one, other } => Some(explain(history, key, one, other)),
+        Fault::ThinAir => unreachable!("both searches ask the same of every read"),
+    })
 }
 
-/// The clusters by value, or a read whose value came out of thin air.
-fn gather(history: &History) -> Result<Vec<Cluster>, (u32, Key, Value)> {
-    let mut clusters = Vec::with_capacity(history.writes as usize + 1);
-    clusters.push(Cluster { after: 0, began: 0, key: NO_KEY, met: false });
-    // Reads of values whose write stands further down.
-    let mut early = Vec::new();
-    for (id, op) in history.operations.iter().enumerate() {
+/// The clusters by value.
+fn gather(history: &History) -> Vec<Cluster> {
+    let nothing = Cluster { after: u64::MAX, key: NO_KEY, met: false };
+    let mut clusters = vec![nothing; history.writes as usize + 1];
+    clusters[0].after = 0;
+    for op in &history.operations {
         let after = op.completed.0.saturating_add(1);
         if op.kind == OpKind::Write {
-            let key = if op.status == Status::Failed { NO_KEY } else { op.key.0 };
-            clusters.push(Cluster { after, began: op.invoked.0, key, met: false });
+            let cluster = &mut clusters[op.value.0 as usize];
+            cluster.after = cluster.after.min(after);
+            if op.status != Status::Failed {
+                cluster.key = op.key.0;
+            }
+            continue;
+        }
+        for (_, value) in values_read(history, op) {
+            if let Some(cluster) = clusters.get_mut(value.0 as usize) {
+                cluster.after = cluster.after.min(after);
+            }
+        }
+    }
+    clusters
+}
+
+/// Walks back in time until something is at fault.
+fn walk(history: &History, clusters: &mut [Cluster]) -> Result<(), Fault> {
+    let nothing = Widest { after: u64::MAX, s: 0, value: Value::INITIAL, initial: false };
+    let mut keys = vec![nothing; history.keys as usize];
+    for op in history.operations.iter().rev() {
+        if op.kind == OpKind::Write {
+            let cluster = &mut clusters[op.value.0 as usize];
+            // Its own completion is no earlier, so some read ended before the write began.
+            if cluster.after <= op.invoked.0 {
+                return Err(Fault::ThinAir);
+            }
+            if cluster.key != NO_KEY {
+                meet(&mut keys[op.key.0 as usize], cluster, op.key, op.value, op.invoked.0)?;
+            }
             continue;
         }
         for (key, value) in values_read(history, op) {
+            let widest = &mut keys[key.0 as usize];
             if value == Value::INITIAL {
+                let met = std::mem::replace(&mut widest.initial, true);
+                let mut cluster = Cluster { after: 0, key: key.0, met };
+                meet(widest, &mut cluster, key, value, op.invoked.0)?;
                 continue;
             }
             match clusters.get_mut(value.0 as usize) {
-                Some(cluster) if cluster.key == key.0 => cluster.after = cluster.after.min(after),
-                Some(_) => return Err((id as u32, key, value)),
-                None => early.push((id as u32, key, value)),
+                Some(cluster) if cluster.key == key.0 => {
+                    meet(widest, cluster, key, value, op.invoked.0)?;
+                }
+                _ => return Err(Fault::ThinAir),
             }
         }
     }
-    for (id, key, value) in early {
-        let op = &history.operations[id as usize];
-        let may_join =
-            |cluster: &&mut Cluster| cluster.key == key.0 && cluster.began <= op.completed.0;
-        let Some(cluster) = clusters.get_mut(value.0 as usize).filter(may_join) else {
-            return Err((id, key, value));
-        };
-        cluster.after = cluster.after.min(op.completed.0.saturating_add(1));
-    }
-    Ok(clusters)
+    Ok(())
 }
 
-/// Walks back in time and returns the first pair of clusters that clash.
-fn walk(history: &History, clusters: &mut [Cluster]) -> Option<Clash> {
-    let nothing = Widest { after: u64::MAX, s: 0, value: Value::INITIAL, initial: false };
-    let mut keys = vec![nothing; history.keys as usize];
-    let mut meet = |key: Key, value: Value, s: u64| {
-        let widest = &mut keys[key.0 as usize];
-        let cluster = &mut clusters[value.0 as usize];
-        let met = if value == Value::INITIAL { &mut widest.initial } else { &mut cluster.met };
-        if std::mem::replace(met, true) || cluster.key == NO_KEY && value != Value::INITIAL {
-            return None;
-        }
-        let after = cluster.after;
-        if widest.after <= s && after <= widest.s {
-            return Some(Clash { key, one: widest.value, other: value });
-        }
-        if after < widest.after {
-            *widest = Widest { after, s, value, initial: widest.initial };
-        }
-        None
-    };
-    for op in history.operations.iter().rev() {
-        if op.kind == OpKind::Write {
-            if let Some(clash) = meet(op.key, op.value, op.invoked.0) {
-                return Some(clash);
-            }
-            continue;
-        }
-        for (key, value) in values_read(history, op) {
-            if let Some(clash) = meet(key, value, op.invoked.0) {
-                return Some(clash);
-            }
-        }
+/// Compares a cluster, at its last invocation, with the one that reaches furthest back of those
+/// met.
+#[inline]
+fn meet(
+    widest: &mut Widest,
+    cluster: &mut Cluster,
+    key: Key,
+    value: Value,
+    s: u64,
+) -> Result<(), Fault> {
+    if std::mem::replace(&mut cluster.met, true) {
+        return Ok(());
     }
-    None
+    if widest.after <= s && cluster.after <= widest.s {
+        return Err(Fault::Clash { key, one: widest.value, other: value });
+    }
+    if cluster.after < widest.after {
+        *widest = Widest { after: cluster.after, s, value, initial: widest.initial };
+    }
+    Ok(())
 }
 
 /// Operations of one cluster that make it clash.
@@ -188,12 +202,11 @@ fn ends(history: &History, key: Key, of: Value) -> Ends {
 }
 
 /// Puts a clash into words: the read that came too late for its value.
-fn explain(history: &History, clash: &Clash) -> Counterexample {
-    let Clash { key, one, other } = *clash;
+fn explain(history: &History, key: Key, one: Value, other: Value) -> Counterexample {
     let (a, b) = (ends(history, key, one), ends(history, key, other));
     let reads = |ends: &Ends| Some(ends.last) != ends.write;
-    // One of the clusters has a read that began after the other was over; if both do, take the later.
-    // The initial value is never the newer one.
+    // One of the clusters has a read that began after the other was over; if both do, take the
+    // later. The initial value is never the newer one.
     let later = reads(&b) && (!reads(&a) || b.s > a.s);
     let swap = other == Value::INITIAL || one != Value::INITIAL && later;
     let (old, new, a, b) = if swap { (other, one, b, a) } else { (one, other, a, b) };

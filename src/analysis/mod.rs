@@ -1,10 +1,11 @@
 //! What a history means: verdicts on guarantees, and figures.
 //!
-//! Every function here is pure. A *checker* compares a history with one guarantee and answers in three
-//! values: it holds, it is violated (and here are the operations that show it), or the history does not
-//! say. Whoever combines verdicts takes the worst, so an undecided question never counts as a pass
-//! (Jepsen's rule). Beside the checkers stand the measurements: [`summarize`] turns one history into
-//! latency, availability and staleness by phase, region and kind of operation.
+//! Every function here is pure. A *checker* compares a history with one guarantee and answers in
+//! three values: it holds, it is violated (and here are the operations that show it), or the
+//! history does not say. Whoever combines verdicts takes the worst, so an undecided question never
+//! counts as a pass (Jepsen's rule). Beside the checkers stand the measurements: [`summarize`]
+//! turns one history into latency, availability and staleness by phase, region and kind of
+//! operation.
 //!
 //! One convention of time holds in every file: an operation precedes another iff it completed
 //! *strictly before* the other was invoked. Events at the same nanosecond are concurrent.

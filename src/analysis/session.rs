@@ -2,10 +2,11 @@
 //!
 //! Follows D. Terry et al., "Session Guarantees for Weakly Consistent Replicated Data" (PDIS 1994).
 //! *Read your writes*: a read returns no version older than one its session wrote before.
-//! *Monotonic reads*: a read returns no version older than one its session read before. "Older" is the
-//! place in the history's commits; real time says nothing about it. A value that was never decided
-//! (a write lost in a fail-over, or a world whose commits cannot be seen) has no place: where the
-//! answer depends on it the verdict is unknown, with the reason. The initial value is older than all.
+//! *Monotonic reads*: a read returns no version older than one its session read before. "Older" is
+//! the place in the history's commits; real time says nothing about it. A value that was never
+//! decided (a write lost in a fail-over, or a world whose commits cannot be seen) has no place:
+//! where the answer depends on it the verdict is unknown, with the reason. The initial value is
+//! older than all.
 
 use super::evidence::{counterexample, did, value};
 use super::index::{self, Order};
@@ -132,7 +133,8 @@ impl Floor {
             let before = did(&history.operations[by as usize], key, newer);
             let what = if kind == Kind::OwnWrites { "its own write" } else { "what it had read" };
             let message = format!(
-                "{story}, older than {what}: {before}; in the key's version order {} comes after {}",
+                "{story}, older than {what}: {before}; in the key's version order \
+                 {} comes after {}",
                 value(newer),
                 value(read)
             );
@@ -146,7 +148,8 @@ impl Floor {
         let lost = self.undecided.filter(|_| above_floor).map_or(read, |(latest, _)| latest);
         let story = did(&history.operations[id as usize], key, read);
         Verdict::Unknown(format!(
-            "{story}, but {} was never seen to be decided, so it has no place in the key's version order",
+            "{story}, but {} was never seen to be decided, so it has no place in the key's version \
+             order",
             value(lost)
         ))
     }

@@ -4,18 +4,19 @@
 //! acknowledged before the read began, and itself began after v's write had been acknowledged: real
 //! time alone, no knowledge of the store. Its age is the read's start minus the earliest such
 //! acknowledgement, and k the number of such writes (Golab, Li and Shah, "Analyzing Consistency
-//! Properties for Fun and Profit", PODC 2011, use the same intervals). The denominator is the completed
-//! reads of keys that had an acknowledged write when the read began.
+//! Properties for Fun and Profit", PODC 2011, use the same intervals). The denominator is the
+//! completed reads of keys that had an acknowledged write when the read began.
 //!
-//! **Omniscient.** A read is behind iff the key's latest decided version when it began is newer than the
-//! one it returned; its age counts from the decision of the earliest version it missed.
+//! **Omniscient.** A read is behind iff the key's latest decided version when it began is newer
+//! than the one it returned; its age counts from the decision of the earliest version it missed.
 //!
 //! One sweep in order of invocation does both. A key's acknowledged writes, in order of invocation,
-//! carry the earliest acknowledgement of themselves and all after them, which answers "stale?" and "how
-//! old?" by one look-up. k is what is acknowledged by now, less the writes before the first newer one,
-//! except those of them that are still in flight; these are kept in a list per key, oldest first, and
-//! few stand at its head. A read thus costs O(log n) however stale it is, plus the writes of its key
-//! that began before its version was acknowledged and are still not acknowledged.
+//! carry the earliest acknowledgement of themselves and all after them, which answers "stale?" and
+//! "how old?" by one look-up. k is what is acknowledged by now, less the writes before the first
+//! newer one, except those of them that are still in flight; these are kept in a list per key,
+//! oldest first, and few stand at its head. A read thus costs O(log n) however stale it is, plus
+//! the writes of its key that began before its version was acknowledged and are still not
+//! acknowledged.
 
 use super::evidence::{counterexample, did, ms, value};
 use super::index::{self, Order};
@@ -29,7 +30,7 @@ use std::collections::BinaryHeap;
 
 pub(super) const CHECKER: Checker = Checker {
     name: "bounded-staleness",
-    about: "No read misses a write that was acknowledged longer ago than the bound (Golab et al. 2011).",
+    about: "No read misses a write acknowledged longer ago than the bound (Golab et al. 2011).",
     needed_for: |guarantee| matches!(guarantee, Guarantee::BoundedStaleness(_)),
     check: |history, guarantee| match guarantee {
         Guarantee::BoundedStaleness(bound) => check(history, bound),
@@ -59,8 +60,13 @@ pub(super) struct Observation {
 }
 
 /// Calls `see` for every value read, in order of invocation.
-pub(super) fn observe(history: &History, order: &Order, mut see: impl FnMut(Observation)) {
-    let mut sweep = Sweep::new(history, order);
+pub(super) fn observe(
+    history: &History,
+    order: &Order,
+    writes: &[u32],
+    mut see: impl FnMut(Observation),
+) {
+    let mut sweep = Sweep::new(history, order, writes);
     for (id, op) in history.operations.iter().enumerate() {
         if op.kind == OpKind::Write {
             if op.status == Status::Ok {
@@ -106,7 +112,7 @@ const NONE: u32 = u32::MAX;
 struct Sweep<'a> {
     history: &'a History,
     order: &'a Order,
-    writes: Vec<u32>,
+    writes: &'a [u32],
     /// Where each key's writes begin in `places`.
     start: Vec<u32>,
     places: Vec<Place>,
@@ -122,8 +128,7 @@ struct Sweep<'a> {
 }
 
 impl<'a> Sweep<'a> {
-    fn new(history: &'a History, order: &'a Order) -> Self {
-        let writes = index::writes(history);
+    fn new(history: &'a History, order: &'a Order, writes: &'a [u32]) -> Self {
         let op = |id: u32| &history.operations[id as usize];
         let acknowledged = writes.iter().skip(1).filter(|id| op(**id).status == Status::Ok);
         let (start, by_key) =
@@ -239,8 +244,8 @@ impl<'a> Sweep<'a> {
         seen
     }
 
-    /// The place of the key's first write that began after `value` was acknowledged, if that write or
-    /// one after it was acknowledged before `began`.
+    /// The place of the key's first write that began after `value` was acknowledged, if that write
+    /// or one after it was acknowledged before `began`.
     fn first_newer(&self, key: Key, value: Value, began: Instant) -> Option<u32> {
         let (from, to) = (self.start[key.0 as usize], self.start[key.0 as usize + 1]);
         let missed = |at: &u32| *at < to && self.places[*at as usize].earliest < began;
@@ -275,8 +280,9 @@ impl<'a> Sweep<'a> {
 
 fn check(history: &History, bound: Duration) -> Verdict {
     let order = Order::of(history);
+    let writes = index::writes(history);
     let mut worst: Option<Observation> = None;
-    observe(history, &order, |seen| {
+    observe(history, &order, &writes, |seen| {
         let age = seen.age.filter(|age| *age > bound);
         if age > worst.and_then(|worst| worst.age) {
             worst = Some(seen);
@@ -286,7 +292,6 @@ fn check(history: &History, bound: Duration) -> Verdict {
         return Verdict::Holds;
     };
     let read = &history.operations[op as usize];
-    let writes = index::writes(history);
     let own = (of != Value::INITIAL).then(|| writes[of.0 as usize]);
     let acknowledged = own.map(|id| history.operations[id as usize].completed);
     let missed = history.operations.iter().enumerate().filter(|(_, op)| {
@@ -315,7 +320,8 @@ mod tests {
 
     fn all(history: &History) -> Vec<Observation> {
         let mut seen = Vec::new();
-        observe(history, &Order::of(history), |observation| seen.push(observation));
+        let writes = index::writes(history);
+        observe(history, &Order::of(history), &writes, |observation| seen.push(observation));
         seen
     }
 

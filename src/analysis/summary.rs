@@ -1,11 +1,11 @@
-//! One history in figures: latency, availability and staleness by phase, region and kind of operation,
-//! and the verdict on its promise. Small enough to keep or to send between threads; summaries of
-//! several seeds merge in any order.
+//! One history in figures: latency, availability and staleness by phase, region and kind of
+//! operation, and the verdict on its promise. Small enough to keep or to send between threads;
+//! summaries of several seeds merge in any order.
 //!
-//! Times count from the *intended* start (Tene's remedy for coordinated omission); service times from
-//! the actual one. An operation that failed or whose outcome is unknown counts as at least the timeout.
-//! An operation belongs to the phase in which it was intended. What was intended before the end of the
-//! warm-up is judged but not measured.
+//! Times count from the *intended* start (Tene's remedy for coordinated omission); service times
+//! from the actual one. An operation that failed or whose outcome is unknown counts as at least the
+//! timeout. An operation belongs to the phase in which it was intended. What was intended before
+//! the end of the warm-up is judged but not measured.
 
 use super::index::{self, Order};
 use super::staleness::observe;
@@ -13,7 +13,7 @@ use super::visibility::{self, Visibility};
 use super::{Times, Verdict, judge};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status, Traffic};
-use crate::op::{OpKind, Value};
+use crate::op::OpKind;
 use crate::time::{Duration, Instant};
 
 /// The phases in the order of [`Summary`]'s tables.
@@ -132,7 +132,8 @@ impl Summary {
         (phase as usize * self.regions.len() + region) * OPS.len() + op as usize
     }
 
-    /// The figures of a phase, region (index into `regions`) and kind; `None` if nothing was measured.
+    /// The figures of a phase, region (index into `regions`) and kind; `None` if nothing was
+    /// measured.
     #[must_use]
     pub fn slot(&self, phase: Phase, region: usize, op: OpKind) -> Option<&Slot> {
         self.slots[self.at(phase, region, op)].as_deref()
@@ -152,7 +153,8 @@ impl Summary {
         self.slots[at].get_or_insert_default()
     }
 
-    /// Adds the figures of another seed of the same cell. Of two equally bad verdicts the first stays.
+    /// Adds the figures of another seed of the same cell. Of two equally bad verdicts the first
+    /// stays.
     pub fn merge(&mut self, other: &Self) {
         for (theirs, region) in other.regions.iter().enumerate() {
             let ours = self.region(region);
@@ -280,7 +282,7 @@ fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summa
     let (order, writes) = (Order::of(history), index::writes(history));
     // The scan in progress; its figures are added when the next operation's begin.
     let mut pending: Option<Seen> = None;
-    observe(history, &order, |seen| {
+    observe(history, &order, &writes, |seen| {
         let op = &history.operations[seen.op as usize];
         if op.intended < history.warm_up {
             return;
@@ -312,6 +314,7 @@ fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summa
 }
 
 /// What one operation saw, all its keys together.
+#[derive(Clone, Copy)]
 struct Seen {
     op: u32,
     acknowledged: bool,
@@ -354,6 +357,7 @@ mod tests {
     use super::super::testing::{Story, story};
     use super::*;
     use crate::history::Window;
+    use crate::op::Value;
 
     const MS: u64 = 1_000_000;
 

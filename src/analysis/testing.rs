@@ -1,9 +1,9 @@
 //! Small histories for tests: drawn by hand in one line, or at random.
 //!
-//! `story("a: w1 0..10; b: r1@2 12..13")` is session 0 writing value 1 to key 0 from 0 to 10 ms, and
-//! session 1 reading it from key 2. `5..9!` failed, `5..?` is unknown, `s0,1@4` scans keys 4 and 5,
-//! `w1 #3` commits the write at 3 ms. Values are renumbered in order of invocation, as a recorder
-//! would; sessions with the same letter share a client group.
+//! `story("a: w1 0..10; b: r1@2 12..13")` is session 0 writing value 1 to key 0 from 0 to 10 ms,
+//! and session 1 reading it from key 2. `5..9!` failed, `5..?` is unknown, `s0,1@4` scans keys 4
+//! and 5, `w1 #3` commits the write at 3 ms. Values are renumbered in order of invocation, as a
+//! recorder would; sessions with the same letter share a client group.
 
 use crate::history::{Commit, FinalState, History, Operation, Status, Traffic};
 use crate::op::{Key, OpKind, Value};

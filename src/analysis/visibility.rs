@@ -1,11 +1,12 @@
-//! t-visibility: how likely a read that begins t after a write's acknowledgement sees it, as a curve.
+//! t-visibility: how likely a read that begins t after a write's acknowledgement sees it, as a
+//! curve.
 //!
-//! Follows P. Bailis et al., "Probabilistically Bounded Staleness for Practical Partial Quorums" (VLDB
-//! 2012), but from the reads of any workload: t is the read's start minus the latest acknowledgement of
-//! a write of the key, with t = 0 at that very instant. A read is fresh iff it returned that write or a
-//! newer one: newer in the key's version order where both are decided, and otherwise one that began
-//! after the acknowledgement. Probing workloads have few different t, which are kept exactly; other
-//! workloads fill bins, three per decade.
+//! Follows P. Bailis et al., "Probabilistically Bounded Staleness for Practical Partial Quorums"
+//! (VLDB 2012), but from the reads of any workload: t is the read's start minus the latest
+//! acknowledgement of a write of the key, with t = 0 at that very instant. A read is fresh iff it
+//! returned that write or a newer one: newer in the key's version order where both are decided, and
+//! otherwise one that began after the acknowledgement. Probing workloads have few different t,
+//! which are kept exactly; other workloads fill bins, three per decade.
 
 use super::index::Order;
 use super::latency::EXACT;
@@ -146,7 +147,7 @@ mod tests {
         let history = story(text);
         let (order, writes) = (Order::of(&history), index::writes(&history));
         let mut found = Vec::new();
-        observe(&history, &order, |seen| {
+        observe(&history, &order, &writes, |seen| {
             found.extend(place(&history, &order, &writes, &seen).map(|(t, f)| (t.as_ms(), f)));
         });
         found
@@ -181,7 +182,8 @@ mod tests {
     proptest! {
         #[test]
         fn merging_in_any_order_is_recording_at_once(
-            parts in proptest::collection::vec(proptest::collection::vec((0_u64..90_000, any::<bool>()), 0..40), 1..6),
+            parts in proptest::collection::vec(
+                proptest::collection::vec((0_u64..90_000, any::<bool>()), 0..40), 1..6),
         ) {
             let gather = |reads: &[(u64, bool)]| {
                 let mut all = Visibility::default();

@@ -1,16 +1,17 @@
 //! Histories on disk: JSON Lines, so that they can be cut, searched and written by other programs.
 //!
-//! The first line is a header that names the format and its version, says what does not change during
-//! a run, and how many lines of each kind follow. Then come the operations in order of invocation, the
-//! commits in order of decision, and the final states, one object per line. Times are nanoseconds since
-//! the run began; a `null` completion is an unknown outcome. Whatever a file says, reading it ends in a
-//! history that keeps the recorder's invariants or in an error that names the file and the line.
+//! The first line is a header that names the format and its version, says what does not change
+//! during a run, and how many lines of each kind follow. Then come the operations in order of
+//! invocation, the commits in order of decision, and the final states, one object per line. Times
+//! are nanoseconds since the run began; a `null` completion is an unknown outcome. Whatever a file
+//! says, reading it ends in a history that keeps the recorder's invariants or in an error that
+//! names the file and the line.
 
-use super::{Commit, FinalState, History, Operation, Status, Traffic, Window};
+use super::invariants::{MOST_KEYS, Reader};
+use super::{Commit, History, Status, Traffic, Window};
 use crate::op::{Key, OpKind, Value};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read, Write};
 
 /// The version this crate writes, and the only one it reads.
@@ -21,9 +22,6 @@ const NAME: &str = "pacelc-history";
 
 /// No line is longer than this many bytes.
 const LONGEST_LINE: u64 = 64 << 20;
-
-/// Keys and session numbers stay below this, because analysis keeps tables by both.
-const MOST_KEYS: u32 = 1 << 24;
 
 /// A history that could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -54,6 +52,25 @@ struct Header {
     finals: u64,
 }
 
+impl Header {
+    /// The history before its first operation.
+    fn blank(&self) -> History {
+        History {
+            groups: self.groups.clone(),
+            keys: self.keys,
+            writes: 0,
+            warm_up: self.warm_up,
+            horizon: self.horizon,
+            windows: self.windows.clone(),
+            operations: Vec::new(),
+            scanned: Vec::new(),
+            commits: Vec::new(),
+            finals: Vec::new(),
+            traffic: self.traffic,
+        }
+    }
+}
+
 /// What is needed of a header to see whether the rest can be understood.
 #[derive(Deserialize)]
 struct Version {
@@ -73,23 +90,23 @@ enum Line {
 /// An operation with its scanned values beside it.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OperationLine {
-    session: u32,
-    group: u16,
-    op: OpKind,
+pub(super) struct OperationLine {
+    pub(super) session: u32,
+    pub(super) group: u16,
+    pub(super) op: OpKind,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    rmw: bool,
-    key: Key,
+    pub(super) rmw: bool,
+    pub(super) key: Key,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    count: Option<u16>,
+    pub(super) count: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    value: Option<Value>,
+    pub(super) value: Option<Value>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    values: Option<Vec<Value>>,
-    status: Status,
-    intended: Instant,
-    invoked: Instant,
-    completed: Option<Instant>,
+    pub(super) values: Option<Vec<Value>>,
+    pub(super) status: Status,
+    pub(super) intended: Instant,
+    pub(super) invoked: Instant,
+    pub(super) completed: Option<Instant>,
 }
 
 /// Writes a history; the caller buffers.
@@ -179,7 +196,7 @@ impl<R: BufRead> Lines<R> {
 
 fn read_lines(lines: &mut Lines<impl BufRead>) -> Result<History, String> {
     let header = read_header(lines.next()?.ok_or("the file is empty")?)?;
-    let mut reader = Reader::new(&header);
+    let mut reader = Reader::new(header.blank());
     let (mut operations, mut commits, mut finals) = (0, 0, 0);
     while let Some(text) = lines.next()? {
         let line = serde_json::from_slice(text).map_err(|e| in_words(&e))?;
@@ -238,182 +255,10 @@ fn in_words(error: &serde_json::Error) -> String {
     format!("{} (column {})", &text[..end], error.column())
 }
 
-/// Builds the history and refuses what the recorder would have refused.
-struct Reader {
-    history: History,
-    /// By session: the index of its last operation.
-    sessions: BTreeMap<u32, u32>,
-    /// By value: the key it was written to, and whether its commit was seen.
-    written: Vec<(Key, bool)>,
-}
-
-impl Reader {
-    fn new(header: &Header) -> Self {
-        let history = History {
-            groups: header.groups.clone(),
-            keys: header.keys,
-            writes: 0,
-            warm_up: header.warm_up,
-            horizon: header.horizon,
-            windows: header.windows.clone(),
-            operations: Vec::new(),
-            scanned: Vec::new(),
-            commits: Vec::new(),
-            finals: Vec::new(),
-            traffic: header.traffic,
-        };
-        Self { history, sessions: BTreeMap::new(), written: vec![(Key(0), true)] }
-    }
-
-    fn operation(&mut self, line: OperationLine) -> Result<(), String> {
-        let op = Operation {
-            session: line.session,
-            group: line.group,
-            kind: line.op,
-            status: line.status,
-            rmw: line.rmw,
-            key: line.key,
-            value: self.value(&line)?,
-            count: line.count.unwrap_or(0),
-            intended: line.intended,
-            invoked: line.invoked,
-            completed: line.completed.unwrap_or(Instant::NEVER),
-        };
-        self.shape(&op, &line)?;
-        self.order(&op)?;
-        let id = self.history.operations.len();
-        if id >= u32::MAX as usize - 1 {
-            return Err("a history holds at most 2^32 - 2 operations".into());
-        }
-        if op.kind == OpKind::Write {
-            self.history.writes += 1;
-            self.written.push((op.key, false));
-        }
-        self.sessions.insert(op.session, id as u32);
-        self.history.scanned.extend(line.values.into_iter().flatten());
-        self.history.operations.push(op);
-        Ok(())
-    }
-
-    /// The value to keep: what was written or read, or where a scan's values begin.
-    fn value(&self, line: &OperationLine) -> Result<Value, String> {
-        let next = self.history.writes + 1;
-        match (line.op, line.status, line.value, &line.values) {
-            (OpKind::Write, _, Some(value), None) if value.0 == next => Ok(value),
-            (OpKind::Write, _, _, None) => {
-                Err(format!("writes are numbered in order: this one's `value` must be {next}"))
-            }
-            (OpKind::Read, Status::Ok, Some(value), None) => Ok(value),
-            (OpKind::Scan, Status::Ok, None, Some(values))
-                if Some(values.len()) == line.count.map(usize::from) =>
-            {
-                let start = u32::try_from(self.history.scanned.len());
-                start.map(Value).map_err(|_| "scans returned more than 2^32 values".into())
-            }
-            (OpKind::Scan, Status::Ok, ..) => {
-                Err("a scan needs `count` and as many `values`".into())
-            }
-            (OpKind::Read, Status::Ok, ..) => Err("a read that is ok needs its `value`".into()),
-            (OpKind::Rmw, ..) => {
-                Err("a read-modify-write is recorded as a read and a write".into())
-            }
-            (_, _, None, None) => Ok(Value::INITIAL),
-            (kind, ..) => Err(format!("a {kind} that is not ok returned nothing")),
-        }
-    }
-
-    /// Whether the operation makes sense by itself.
-    fn shape(&self, op: &Operation, line: &OperationLine) -> Result<(), String> {
-        let keys = self.history.keys;
-        let last = u64::from(op.key.0) + u64::from(op.count.max(1)) - 1;
-        if last >= u64::from(keys) {
-            return Err(format!("key {last} is beyond the header's {keys} keys"));
-        }
-        if op.session >= MOST_KEYS {
-            return Err(format!("session {} is beyond {MOST_KEYS}", op.session));
-        }
-        if usize::from(op.group) >= self.history.groups.len() {
-            return Err(format!("group {} is not among the header's groups", op.group));
-        }
-        if (op.kind == OpKind::Scan) != line.count.is_some() {
-            return Err("`count` belongs to scans and only to them".into());
-        }
-        if op.status == Status::Unknown && op.kind != OpKind::Write {
-            return Err("only a write's outcome can be unknown".into());
-        }
-        if (op.status == Status::Unknown) != (op.completed == Instant::NEVER) {
-            return Err("an unknown outcome, and no other, has `completed: null`".into());
-        }
-        if op.invoked == Instant::NEVER {
-            return Err("the operation is invoked at the end of time".into());
-        }
-        if op.completed < op.invoked {
-            return Err("the operation completes before it is invoked".into());
-        }
-        if op.invoked < op.intended {
-            return Err("the operation is invoked before it was intended".into());
-        }
-        if op.intended > self.history.horizon {
-            return Err("the operation was intended after the horizon".into());
-        }
-        Ok(())
-    }
-
-    /// Whether the operation may follow those before it.
-    fn order(&self, op: &Operation) -> Result<(), String> {
-        if self.history.operations.last().is_some_and(|last| last.invoked > op.invoked) {
-            return Err("operations are not in order of invocation".into());
-        }
-        let previous = self.sessions.get(&op.session);
-        let previous = previous.map(|id| &self.history.operations[*id as usize]);
-        let session = op.session;
-        match previous {
-            Some(before) if before.status == Status::Unknown => {
-                return Err(format!("session {session} goes on after an unknown outcome"));
-            }
-            Some(before) if before.completed > op.invoked => {
-                return Err(format!("operations of session {session} overlap"));
-            }
-            _ => {}
-        }
-        let pairs = previous.is_some_and(|first| first.kind == OpKind::Read && first.key == op.key);
-        if op.rmw && !(pairs && op.kind == OpKind::Write) {
-            return Err("`rmw` marks a write that follows its session's read of the key".into());
-        }
-        Ok(())
-    }
-
-    fn commit(&mut self, commit: Commit) -> Result<(), String> {
-        if self.history.commits.last().is_some_and(|last| last.at > commit.at) {
-            return Err("commits are not in order of time".into());
-        }
-        let value = commit.value.0;
-        let Some((key, seen)) = self.written.get_mut(value as usize).filter(|_| value > 0) else {
-            return Err(format!("value {value} is committed but was never written"));
-        };
-        if *key != commit.key {
-            return Err(format!("value {value} was written to key {}", key.0));
-        }
-        if std::mem::replace(seen, true) {
-            return Err(format!("value {value} is committed twice"));
-        }
-        self.history.commits.push(commit);
-        Ok(())
-    }
-
-    fn final_state(&mut self, values: Vec<Value>) -> Result<(), String> {
-        if values.len() > self.history.keys as usize {
-            return Err(format!("a final state has more than {} keys", self.history.keys));
-        }
-        self.history.finals.push(FinalState { values });
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::history::{Begin, Recorder};
+    use crate::history::{Begin, FinalState, Recorder};
     use crate::op::{Outcome, Ret};
     use proptest::prelude::*;
 

@@ -5,6 +5,7 @@
 //! unknown stays open to the end and ends its session (Jepsen's and etcd's rule).
 
 mod file;
+mod invariants;
 mod record;
 
 pub use file::{FORMAT, HistoryError, read, write};

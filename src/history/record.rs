@@ -3,7 +3,8 @@
 //! It numbers operations, hands out the dense unique values of writes, and refuses, by panicking,
 //! whatever would make the history a lie: those are mistakes of the world that calls it, never of a
 //! user's input. Nothing is allocated per operation once the expected number has been reserved. The
-//! invariants are those of etcd's robustness tests: an unknown outcome stays open and ends its session.
+//! invariants are those of etcd's robustness tests: an unknown outcome stays open and ends its
+//! session.
 
 use super::{Commit, FinalState, History, Operation, Status, Traffic, Window};
 use crate::op::{Key, OpId, OpKind, Outcome, Ret, Value};
@@ -59,9 +60,9 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts a history. `groups` are the regions of the client groups; `horizon` is the planned end
-    /// ([`Instant::NEVER`] where a number of operations ends the run); `expected` is about how many
-    /// operations there will be.
+    /// Starts a history. `groups` are the regions of the client groups; `horizon` is the planned
+    /// end ([`Instant::NEVER`] where a number of operations ends the run); `expected` is about how
+    /// many operations there will be.
     #[must_use]
     pub fn new(
         groups: Vec<String>,
@@ -151,8 +152,8 @@ impl Recorder {
     /// Takes down an outcome, known to the client at `at`.
     ///
     /// # Panics
-    /// If the operation is not in flight, if it ends before it began, or if the outcome does not fit:
-    /// only writes may be unknown, and a scan returns as many values as it asked for.
+    /// If the operation is not in flight, if it ends before it began, or if the outcome does not
+    /// fit: only writes may be unknown, and a scan returns as many values as it asked for.
     #[inline]
     pub fn end(&mut self, op: OpId, outcome: &Outcome, at: Instant) {
         let operation = &mut self.history.operations[op.0 as usize];
@@ -228,8 +229,8 @@ impl Recorder {
         self.open
     }
 
-    /// Closes the history. `keys` is raised where an operation went beyond it; `horizon` is when the
-    /// last operation was intended, or the planned end.
+    /// Closes the history. `keys` is raised where an operation went beyond it; `horizon` is when
+    /// the last operation was intended, or the planned end.
     ///
     /// # Panics
     /// If an operation is still in flight, was intended after the horizon, or if a commit names a
@@ -259,9 +260,9 @@ impl Recorder {
     }
 }
 
-/// A 64-bit digest over every field in the order they are declared, lengths included. Each 64-bit word
-/// goes through one step of FNV-1a followed by a shift that brings the high bits back down; the result
-/// is the same on every platform and changes only with [`super::FORMAT`].
+/// A 64-bit digest over every field in the order they are declared, lengths included. Each 64-bit
+/// word goes through one step of FNV-1a followed by a shift that brings the high bits back down;
+/// the result is the same on every platform and changes only with [`super::FORMAT`].
 pub(super) fn digest(history: &History) -> u64 {
     let mut hash = Digest(0xcbf2_9ce4_8422_2325);
     hash.word(history.groups.len() as u64);

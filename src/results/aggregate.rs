@@ -1,13 +1,14 @@
 //! From the summaries of a cell's seeds to its rows.
 //!
-//! Seeds finish in any order on any number of threads, and the rows must not show it: counts, sums and
-//! histograms are integers that merge in any order, and what is not (the interval across seeds) is
-//! computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates to nine
-//! decimals; such numbers survive being written and read without change.
+//! Seeds finish in any order on any number of threads, and the rows must not show it: counts, sums
+//! and histograms are integers that merge in any order, and what is not (the interval across seeds)
+//! is computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates
+//! to nine decimals; such numbers survive being written and read without change.
 
-use super::row::{CurvePoint, Row, SCHEMA, VerdictWord};
-use super::stats::{Interval, student, wilson};
-use crate::analysis::{OPS, PHASES, Slot, Summary, Verdict, Visibility};
+use super::figures::{blank, curve, ends, round, staleness, times};
+use super::row::{CurvePoint, Row, VerdictWord};
+use super::stats::student;
+use crate::analysis::{OPS, PHASES, Slot, Summary, Verdict};
 use crate::guarantee::Guarantee;
 use crate::history::Phase;
 use crate::op::OpKind;
@@ -194,7 +195,8 @@ impl CellAccumulator {
         (word(worst), evidence.unwrap_or_default())
     }
 
-    /// `all`, then the regions of the plan, then others by name; each with its place in the summary.
+    /// `all`, then the regions of the plan, then others by name; each with its place in the
+    /// summary.
     fn regions(&self, merged: &Summary) -> Vec<(String, Option<usize>)> {
         let place = |name: &String| merged.regions.iter().position(|region| region == name);
         let planned = self.meta.regions.iter().filter(|name| place(name).is_some());
@@ -217,7 +219,6 @@ impl CellAccumulator {
             .sum();
         let per_op = |n: u64| if completed == 0 { 0.0 } else { round(n as f64 / completed as f64) };
         Row {
-            schema: SCHEMA,
             version: meta.version.clone(),
             cell: meta.name.to_string(),
             scenario: meta.name.scenario.clone(),
@@ -229,56 +230,17 @@ impl CellAccumulator {
             protocol: meta.protocol.clone(),
             config: meta.config.clone(),
             level: meta.name.level.to_string(),
-            path: String::new(),
             promise: meta.promise.to_string(),
             verdict,
             evidence,
             world: meta.world.clone(),
             seeds: self.seeds.len() as u32,
             first_seed: meta.first_seed,
-            phase: String::new(),
-            client_region: String::new(),
-            op: String::new(),
-            n: 0,
-            ok: 0,
-            failed: 0,
-            unknown: 0,
-            mean_ms: 0.0,
-            p10_ms: 0.0,
-            p25_ms: 0.0,
-            p50_ms: 0.0,
-            p75_ms: 0.0,
-            p90_ms: 0.0,
-            p95_ms: 0.0,
-            p99_ms: 0.0,
-            p999_ms: 0.0,
-            max_ms: 0.0,
-            p50_low_ms: None,
-            p50_high_ms: None,
-            p99_low_ms: None,
-            p99_high_ms: None,
-            service_p50_ms: 0.0,
-            service_p99_ms: 0.0,
-            theory_ms: None,
-            fresh_or_stale: 0,
-            stale: 0,
-            stale_rate: None,
-            stale_rate_low: None,
-            stale_rate_high: None,
-            stale_age_p50_ms: None,
-            stale_age_p99_ms: None,
-            stale_age_max_ms: None,
-            stale_versions_mean: None,
-            stale_versions_max: None,
-            behind_rate: None,
-            behind_age_p99_ms: None,
-            throughput: 0.0,
-            offered: None,
-            sustained: None,
             messages_per_op: per_op(merged.traffic.messages),
             bytes_per_op: per_op(merged.traffic.bytes),
             virtual_seconds: round(merged.span as f64 / 1e9),
             replay: meta.replay.clone(),
+            ..blank()
         }
     }
 
@@ -338,96 +300,12 @@ impl CellAccumulator {
     }
 }
 
-fn times(row: &mut Row, slot: &Slot) {
-    let quantiles = slot.response.quantiles([100, 250, 500, 750, 900, 950, 990, 999]);
-    [
-        row.p10_ms,
-        row.p25_ms,
-        row.p50_ms,
-        row.p75_ms,
-        row.p90_ms,
-        row.p95_ms,
-        row.p99_ms,
-        row.p999_ms,
-    ] = quantiles.map(Duration::as_ms);
-    row.mean_ms = slot.response.mean_ms().map_or(0.0, round);
-    row.max_ms = slot.response.max().as_ms();
-    [row.service_p50_ms, row.service_p99_ms] =
-        slot.service.quantiles([500, 990]).map(Duration::as_ms);
-}
-
-fn staleness(row: &mut Row, slot: &Slot) {
-    row.fresh_or_stale = slot.fresh_or_stale;
-    row.stale = slot.stale;
-    row.stale_rate = share(slot.stale, slot.fresh_or_stale);
-    let interval = wilson(slot.stale, slot.fresh_or_stale);
-    (row.stale_rate_low, row.stale_rate_high) = ends(interval, fine);
-    if slot.stale > 0 {
-        let [p50, p99] = slot.stale_age.quantiles([500, 990]).map(Duration::as_ms);
-        (row.stale_age_p50_ms, row.stale_age_p99_ms) = (Some(p50), Some(p99));
-        row.stale_age_max_ms = Some(slot.stale_age.max().as_ms());
-        row.stale_versions_mean = Some(round(slot.stale_versions as f64 / slot.stale as f64));
-        row.stale_versions_max = Some(slot.stale_versions_max);
-    }
-    row.behind_rate = share(slot.behind, slot.decided);
-    row.behind_age_p99_ms = (slot.behind > 0).then(|| slot.behind_age.quantile(990).as_ms());
-}
-
-/// The curve of one region, or of all together.
-fn curve(template: &Row, merged: &Summary, region: &(String, Option<usize>)) -> Vec<CurvePoint> {
-    let visibility = match region.1 {
-        Some(at) => merged.visibility[at].clone(),
-        None => merged.visibility.iter().fold(Visibility::default(), |mut all, one| {
-            all.merge(one);
-            all
-        }),
-    };
-    let point = |point: crate::analysis::VisibilityPoint| {
-        let interval = wilson(point.fresh, point.n).unwrap_or(Interval { low: 0.0, high: 1.0 });
-        CurvePoint {
-            schema: SCHEMA,
-            cell: template.cell.clone(),
-            scenario: template.scenario.clone(),
-            system: template.system.clone(),
-            variant: template.variant.clone(),
-            level: template.level.clone(),
-            verdict: template.verdict,
-            client_region: region.0.clone(),
-            t_ms: round(point.t_ms),
-            n: point.n,
-            fresh: point.fresh,
-            fresh_rate: share(point.fresh, point.n).unwrap_or(0.0),
-            fresh_rate_low: fine(interval.low),
-            fresh_rate_high: fine(interval.high),
-        }
-    };
-    visibility.points().into_iter().map(point).collect()
-}
-
 fn word(rank: u8) -> VerdictWord {
     match rank {
         0 => VerdictWord::Holds,
         1 => VerdictWord::Unknown,
         _ => VerdictWord::Violated,
     }
-}
-
-fn ends(interval: Option<Interval>, rounded: fn(f64) -> f64) -> (Option<f64>, Option<f64>) {
-    (interval.map(|i| rounded(i.low)), interval.map(|i| rounded(i.high)))
-}
-
-fn share(part: u64, whole: u64) -> Option<f64> {
-    (whole > 0).then(|| fine(part as f64 / whole as f64))
-}
-
-/// To six decimals: milliseconds to the nanosecond.
-fn round(x: f64) -> f64 {
-    (x * 1e6).round() / 1e6
-}
-
-/// To nine decimals, for rates.
-fn fine(x: f64) -> f64 {
-    (x * 1e9).round() / 1e9
 }
 
 #[cfg(test)]
@@ -588,17 +466,5 @@ mod tests {
     #[test]
     fn a_cell_without_seeds_has_no_rows() {
         assert_eq!(CellAccumulator::new(meta()).finish().rows, []);
-    }
-
-    proptest::proptest! {
-        /// What is rounded so is read back bit by bit.
-        #[test]
-        fn rounded_numbers_survive_json(x in 0.0_f64..1e9, y in 0.0_f64..1.0) {
-            for number in [round(x), fine(y), Duration((x * 1e6) as u64).as_ms()] {
-                let text = serde_json::to_string(&number).expect("JSON");
-                let back: f64 = serde_json::from_str(&text).expect("a number");
-                proptest::prop_assert_eq!(back.to_bits(), number.to_bits(), "{}", text);
-            }
-        }
     }
 }

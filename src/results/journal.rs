@@ -1,9 +1,9 @@
 //! The journal of a run in progress: finished cells, so that an interrupted run can go on.
 //!
-//! One line per finished cell, handed to the operating system before the next one is begun. The first
-//! line carries a fingerprint of everything that decides the results (scenarios, seeds, options,
-//! version); a journal with another fingerprint is refused. A last line that was torn by the
-//! interruption is dropped. When the results have been written, the journal is removed.
+//! One line per finished cell, handed to the operating system before the next one is begun. The
+//! first line carries a fingerprint of everything that decides the results (scenarios, seeds,
+//! options, version); a journal with another fingerprint is refused. A last line that was torn by
+//! the interruption is dropped. When the results have been written, the journal is removed.
 
 use super::aggregate::CellResult;
 use super::row::SCHEMA;
@@ -31,8 +31,8 @@ struct Head {
 }
 
 impl Journal {
-    /// Starts an empty journal in a folder, which is made if it does not exist; an older journal there
-    /// is overwritten.
+    /// Starts an empty journal in a folder, which is made if it does not exist; an older journal
+    /// there is overwritten.
     ///
     /// # Errors
     /// If the folder or the file cannot be written.

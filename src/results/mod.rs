@@ -1,10 +1,11 @@
 //! What is kept of a run: flat rows, their intervals, and how they are stored and compared.
 //!
-//! A cell's seeds are summarised by analysis; [`CellAccumulator`] turns the summaries into [`Row`]s,
-//! [`Results`] keeps them on disk, [`Journal`] survives an interruption, and [`compare`] sets two
-//! results against each other. Nothing here looks at a history.
+//! A cell's seeds are summarised by analysis; [`CellAccumulator`] turns the summaries into
+//! [`Row`]s, [`Results`] keeps them on disk, [`Journal`] survives an interruption, and [`compare`]
+//! sets two results against each other. Nothing here looks at a history.
 
 mod aggregate;
+mod figures;
 mod journal;
 mod row;
 pub mod schema;

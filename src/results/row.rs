@@ -131,8 +131,8 @@ pub struct Row {
     pub stale_versions_mean: Option<f64>,
     /// Largest.
     pub stale_versions_max: Option<u64>,
-    /// Share of reads older than what some replica had decided when they began (omniscient); of the
-    /// completed reads of keys that had a decided write.
+    /// Share of reads older than what some replica had decided when they began (omniscient), among
+    /// the completed reads of keys with a decided write.
     pub behind_rate: Option<f64>,
     /// Age of those, from the decision: 99th percentile.
     pub behind_age_p99_ms: Option<f64>,
@@ -140,8 +140,8 @@ pub struct Row {
     pub throughput: f64,
     /// Planned operations per second; `null` in a closed loop.
     pub offered: Option<f64>,
-    /// Whether the planned rate was kept: 99 % of what was planned in the phase was begun in it and took
-    /// effect.
+    /// Whether the planned rate was kept: 99 % of what was planned in the phase was begun in it and
+    /// took effect.
     pub sustained: Option<bool>,
     /// Messages of the whole cell per completed operation, heartbeats included.
     pub messages_per_op: f64,

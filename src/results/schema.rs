@@ -1,8 +1,8 @@
 //! Every column of the result files in words, and the page of documentation made from them.
 //!
 //! The tables stand beside the types they describe, and tests hold them together: a column that is
-//! added, renamed or moved without its description fails the build's tests, and so does a page under
-//! `docs/` that was not made again.
+//! added, renamed or moved without its description fails the build's tests, and so does a page
+//! under `docs/` that was not made again.
 
 use super::row::SCHEMA;
 
@@ -140,11 +140,11 @@ pub const CURVE: &[Column] = &[
 #[must_use]
 pub fn markdown() -> String {
     let mut page = format!(
-        "# Result files\n\nSchema {SCHEMA}. A run leaves `rows.jsonl`, `curves.jsonl` and `run.json` in its \
-         folder. The first two hold one flat JSON object per line, with every column in every line; an \
-         absent figure is `null`, never 0. Times are milliseconds, rates are fractions of 1. The schema's \
-         number rises with every change of a name, a unit or a meaning, and files of another schema are \
-         refused.\n"
+        "# Result files\n\nSchema {SCHEMA}. A run leaves `rows.jsonl`, `curves.jsonl` and `run.json` in \
+         its folder. The first two hold one flat JSON object per line, with every column in every \
+         line; an absent figure is `null`, never 0. Times are milliseconds, rates are fractions of 1. \
+         The schema's number rises with every change of a name, a unit or a meaning, and files of \
+         another schema are refused.\n"
     );
     let tables = [
         ("rows.jsonl", "one line per cell, phase, client region and kind of operation", ROW),
@@ -156,7 +156,7 @@ pub fn markdown() -> String {
             page += &format!("| `{name}` | {unit} | {meaning} |\n");
         }
     }
-    page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from, for the report.\n"
+    page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from.\n"
 }
 
 #[cfg(test)]

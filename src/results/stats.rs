@@ -2,9 +2,9 @@
 //!
 //! Rates carry Wilson's score interval (E. B. Wilson 1927); where nothing was seen in n trials, its
 //! upper end is the rule of three, 3/n (Hanley and Lippman-Hand 1983). Percentiles carry Student's
-//! interval over the seeds' percentiles: operations within one run are not independent samples, runs
-//! with different seeds are. Figures of virtual time are deterministic, so a comparison of two results
-//! is exact, and only says beside it whether the intervals across seeds part.
+//! interval over the seeds' percentiles: operations within one run are not independent samples,
+//! runs with different seeds are. Figures of virtual time are deterministic, so a comparison of two
+//! results is exact, and only says beside it whether the intervals across seeds part.
 
 use super::row::{Row, VerdictWord};
 use std::collections::BTreeMap;
@@ -46,8 +46,8 @@ pub fn wilson(hits: u64, n: u64) -> Option<Interval> {
     Some(Interval { low: ((middle - spread) / scale).max(0.0), high: high.min(1.0) })
 }
 
-/// The 95 % interval of the mean of these, one figure per seed; `None` for fewer than two. Its lower
-/// end is not below zero.
+/// The 95 % interval of the mean of these, one figure per seed; `None` for fewer than two. Its
+/// lower end is not below zero.
 #[must_use]
 pub fn student(figures: &[f64]) -> Option<Interval> {
     if figures.len() < 2 {
@@ -64,7 +64,8 @@ pub fn student(figures: &[f64]) -> Option<Interval> {
     Some(Interval { low: (mean - half).max(0.0), high: mean + half })
 }
 
-/// The 97.5th percentile of Student's t; beyond 30 degrees the value of the next lower tabulated one.
+/// The 97.5th percentile of Student's t; beyond 30 degrees the value of the next lower tabulated
+/// one.
 fn t(degrees: usize) -> f64 {
     match degrees {
         0 => f64::INFINITY,
@@ -130,7 +131,8 @@ pub enum Change {
         new: f64,
         /// Now over before.
         ratio: Option<f64>,
-        /// Whether the intervals across seeds (or of the rate) do not touch; `None` if there are none.
+        /// Whether the intervals across seeds (or of the rate) do not touch; `None` if there are
+        /// none.
         parted: Option<bool>,
     },
 }
@@ -206,6 +208,7 @@ fn figures(old: &Row, new: &Row) -> Vec<Change> {
 mod tests {
     use super::super::testing::row;
     use super::*;
+    use std::slice::from_ref;
 
     fn close(interval: Option<Interval>, low: f64, high: f64) {
         let found = interval.expect("an interval");
@@ -276,8 +279,7 @@ mod tests {
         let (mut old, mut new) = (row("a"), row("a"));
         (old.p99_ms, old.p99_low_ms, old.p99_high_ms) = (10.0, Some(9.0), Some(11.0));
         (new.p99_ms, new.p99_low_ms, new.p99_high_ms) = (12.0, Some(10.5), Some(13.5));
-        let parted = |old: &Row, new: &Row| match compare(&[old.clone()], &[new.clone()])[0].change
-        {
+        let parted = |old: &Row, new: &Row| match compare(from_ref(old), from_ref(new))[0].change {
             Change::Figure { parted, .. } => parted,
             _ => None,
         };

@@ -1,8 +1,8 @@
 //! Results on disk: `rows.jsonl`, `curves.jsonl` and `run.json` in one folder.
 //!
-//! Files are replaced as a whole: written beside their place, then renamed into it, so that an error or
-//! a full disk leaves the old ones. A file of another schema is refused with advice. Every error is one
-//! sentence that names the file, and the line where there is one.
+//! Files are replaced as a whole: written beside their place, then renamed into it, so that an
+//! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
+//! error is one sentence that names the file, and the line where there is one.
 
 use super::row::{CurvePoint, Row, RunNote, SCHEMA};
 use serde::de::DeserializeOwned;
@@ -44,8 +44,8 @@ pub enum StoreError {
     },
     /// The file follows another schema.
     #[error(
-        "{}:{line}: written by pacelc {version} with schema {found}, but this one reads schema {SCHEMA}; \
-         read it with that version or run the suite again",
+        "{}:{line}: written by pacelc {version} with schema {found}, but this one reads schema \
+         {SCHEMA}; read it with that version or run the suite again",
         path.display()
     )]
     Schema {
@@ -60,8 +60,8 @@ pub enum StoreError {
     },
     /// The journal belongs to another run.
     #[error(
-        "{} belongs to a run with other scenarios, seeds or options; give the same ones to resume it, or \
-         leave out --resume to start over",
+        "{} belongs to a run with other scenarios, seeds or options; give the same ones to resume \
+         it, or leave out --resume to start over",
         path.display()
     )]
     OtherRun {
@@ -112,8 +112,8 @@ impl Results {
         Ok(Self { note, rows, curves })
     }
 
-    /// Writes the three files into a folder, which is made if it does not exist. Nothing is replaced
-    /// before everything has been written.
+    /// Writes the three files into a folder, which is made if it does not exist. Nothing is
+    /// replaced before everything has been written.
     ///
     /// # Errors
     /// The first file that cannot be written.
@@ -214,7 +214,8 @@ struct Stamp {
     version: Option<String>,
 }
 
-/// Understands one object; its schema is looked at first, so that a foreign one gets the right advice.
+/// Understands one object; its schema is looked at first, so that a foreign one gets the right
+/// advice.
 pub(super) fn parse<T: DeserializeOwned>(
     text: &[u8],
     path: &Path,
@@ -327,7 +328,9 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn random_bytes_never_panic(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200)) {
+        fn random_bytes_never_panic(
+            bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..200),
+        ) {
             let parsed = parse::<Row>(&bytes, Path::new("noise"), Some(1));
             proptest::prop_assert!(parsed.is_err());
         }

@@ -1,0 +1,170 @@
+//! What the recorder guarantees by panicking, a history from elsewhere must be shown to keep: this
+//! is the same list again, as errors in words. Tests are beside the reader of files.
+
+use super::file::OperationLine;
+use super::{Commit, FinalState, History, Operation, Status};
+use crate::op::{Key, OpKind, Value};
+use crate::time::Instant;
+use std::collections::BTreeMap;
+
+/// Keys and session numbers stay below this, because analysis keeps tables by both.
+pub(super) const MOST_KEYS: u32 = 1 << 24;
+
+/// Builds the history and refuses what the recorder would have refused.
+pub(super) struct Reader {
+    pub(super) history: History,
+    /// By session: the index of its last operation.
+    sessions: BTreeMap<u32, u32>,
+    /// By value: the key it was written to, and whether its commit was seen.
+    written: Vec<(Key, bool)>,
+}
+
+impl Reader {
+    pub(super) fn new(blank: History) -> Self {
+        Self { history: blank, sessions: BTreeMap::new(), written: vec![(Key(0), true)] }
+    }
+
+    pub(super) fn operation(&mut self, line: OperationLine) -> Result<(), String> {
+        let op = Operation {
+            session: line.session,
+            group: line.group,
+            kind: line.op,
+            status: line.status,
+            rmw: line.rmw,
+            key: line.key,
+            value: self.value(&line)?,
+            count: line.count.unwrap_or(0),
+            intended: line.intended,
+            invoked: line.invoked,
+            completed: line.completed.unwrap_or(Instant::NEVER),
+        };
+        self.shape(&op, &line)?;
+        self.order(&op)?;
+        let id = self.history.operations.len();
+        if id >= u32::MAX as usize - 1 {
+            return Err("a history holds at most 2^32 - 2 operations".into());
+        }
+        if op.kind == OpKind::Write {
+            self.history.writes += 1;
+            self.written.push((op.key, false));
+        }
+        self.sessions.insert(op.session, id as u32);
+        self.history.scanned.extend(line.values.into_iter().flatten());
+        self.history.operations.push(op);
+        Ok(())
+    }
+
+    /// The value to keep: what was written or read, or where a scan's values begin.
+    fn value(&self, line: &OperationLine) -> Result<Value, String> {
+        let next = self.history.writes + 1;
+        match (line.op, line.status, line.value, &line.values) {
+            (OpKind::Write, _, Some(value), None) if value.0 == next => Ok(value),
+            (OpKind::Write, _, _, None) => {
+                Err(format!("writes are numbered in order: this one's `value` must be {next}"))
+            }
+            (OpKind::Read, Status::Ok, Some(value), None) => Ok(value),
+            (OpKind::Scan, Status::Ok, None, Some(values))
+                if Some(values.len()) == line.count.map(usize::from) =>
+            {
+                let start = u32::try_from(self.history.scanned.len());
+                start.map(Value).map_err(|_| "scans returned more than 2^32 values".into())
+            }
+            (OpKind::Scan, Status::Ok, ..) => {
+                Err("a scan needs `count` and as many `values`".into())
+            }
+            (OpKind::Read, Status::Ok, ..) => Err("a read that is ok needs its `value`".into()),
+            (OpKind::Rmw, ..) => {
+                Err("a read-modify-write is recorded as a read and a write".into())
+            }
+            (_, _, None, None) => Ok(Value::INITIAL),
+            (kind, ..) => Err(format!("a {kind} that is not ok returned nothing")),
+        }
+    }
+
+    /// Whether the operation makes sense by itself.
+    fn shape(&self, op: &Operation, line: &OperationLine) -> Result<(), String> {
+        let keys = self.history.keys;
+        let last = u64::from(op.key.0) + u64::from(op.count.max(1)) - 1;
+        if last >= u64::from(keys) {
+            return Err(format!("key {last} is beyond the header's {keys} keys"));
+        }
+        if op.session >= MOST_KEYS {
+            return Err(format!("session {} is beyond {MOST_KEYS}", op.session));
+        }
+        if usize::from(op.group) >= self.history.groups.len() {
+            return Err(format!("group {} is not among the header's groups", op.group));
+        }
+        if (op.kind == OpKind::Scan) != line.count.is_some() {
+            return Err("`count` belongs to scans and only to them".into());
+        }
+        if op.status == Status::Unknown && op.kind != OpKind::Write {
+            return Err("only a write's outcome can be unknown".into());
+        }
+        if (op.status == Status::Unknown) != (op.completed == Instant::NEVER) {
+            return Err("an unknown outcome, and no other, has `completed: null`".into());
+        }
+        if op.invoked == Instant::NEVER {
+            return Err("the operation is invoked at the end of time".into());
+        }
+        if op.completed < op.invoked {
+            return Err("the operation completes before it is invoked".into());
+        }
+        if op.invoked < op.intended {
+            return Err("the operation is invoked before it was intended".into());
+        }
+        if op.intended > self.history.horizon {
+            return Err("the operation was intended after the horizon".into());
+        }
+        Ok(())
+    }
+
+    /// Whether the operation may follow those before it.
+    fn order(&self, op: &Operation) -> Result<(), String> {
+        if self.history.operations.last().is_some_and(|last| last.invoked > op.invoked) {
+            return Err("operations are not in order of invocation".into());
+        }
+        let previous = self.sessions.get(&op.session);
+        let previous = previous.map(|id| &self.history.operations[*id as usize]);
+        let session = op.session;
+        match previous {
+            Some(before) if before.status == Status::Unknown => {
+                return Err(format!("session {session} goes on after an unknown outcome"));
+            }
+            Some(before) if before.completed > op.invoked => {
+                return Err(format!("operations of session {session} overlap"));
+            }
+            _ => {}
+        }
+        let pairs = previous.is_some_and(|first| first.kind == OpKind::Read && first.key == op.key);
+        if op.rmw && !(pairs && op.kind == OpKind::Write) {
+            return Err("`rmw` marks a write that follows its session's read of the key".into());
+        }
+        Ok(())
+    }
+
+    pub(super) fn commit(&mut self, commit: Commit) -> Result<(), String> {
+        if self.history.commits.last().is_some_and(|last| last.at > commit.at) {
+            return Err("commits are not in order of time".into());
+        }
+        let value = commit.value.0;
+        let Some((key, seen)) = self.written.get_mut(value as usize).filter(|_| value > 0) else {
+            return Err(format!("value {value} is committed but was never written"));
+        };
+        if *key != commit.key {
+            return Err(format!("value {value} was written to key {}", key.0));
+        }
+        if std::mem::replace(seen, true) {
+            return Err(format!("value {value} is committed twice"));
+        }
+        self.history.commits.push(commit);
+        Ok(())
+    }
+
+    pub(super) fn final_state(&mut self, values: Vec<Value>) -> Result<(), String> {
+        if values.len() > self.history.keys as usize {
+            return Err(format!("a final state has more than {} keys", self.history.keys));
+        }
+        self.history.finals.push(FinalState { values });
+        Ok(())
+    }
+}
