@@ -115,7 +115,8 @@ pub fn judge(history: &History, guarantee: Guarantee) -> Verdict {
 #[must_use]
 pub fn stalest_read(history: &History) -> Option<u32> {
     let mut stalest: Option<(Duration, u32)> = None;
-    staleness::observe(history, &index::Order::of(history), |seen| {
+    let (order, writes) = (index::Order::of(history), index::writes(history));
+    staleness::observe(history, &order, &writes, |seen| {
         let measured = history.operations[seen.op as usize].intended >= history.warm_up;
         if let Some(age) = seen.age.filter(|_| measured)
             && stalest.is_none_or(|(oldest, _)| age > oldest)

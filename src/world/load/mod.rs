@@ -1,7 +1,7 @@
 //! The load: which client begins which operation when.
 //!
 //! Pure and world-agnostic. A world asks [`Load::begin`] when a client's time has come, reports the end
-//! with [`Load::ended`], and wakes the clients listed in [`Load::wakes`] at the instants given there.
+//! with [`Load::ended`], and after every call wakes the clients listed in [`Load::wakes`] at the instants given there.
 //! Open-loop arrivals are planned ahead: an operation whose time came while its session was busy begins
 //! late, and its response time still counts from the planned instant (the cure of coordinated omission).
 //! Each session draws from its own stream, so every protocol is asked the same under one seed.
@@ -71,7 +71,7 @@ pub struct Load {
     issued: u64,
     horizon: Instant,
     probe: Option<Rounds>,
-    /// Who is to be woken; the world drains it after `new` and after every `ended`.
+    /// Who is to be woken; the world drains it after every call.
     pub wakes: Vec<Wake>,
 }
 
@@ -83,6 +83,8 @@ struct Rounds {
     readers: Vec<(u32, Duration)>,
     key: Key,
     waiting: usize,
+    /// The last round is over; readers that are woken now have nothing left to do.
+    over: bool,
 }
 
 impl Load {
@@ -249,12 +251,15 @@ impl Load {
         }
         self.wakes.push(Wake { client: writer, at: Instant::ZERO });
         let plan = probe.clone();
-        self.probe = Some(Rounds { plan, writer, readers, key: Key(0), waiting: 0 });
+        self.probe = Some(Rounds { plan, writer, readers, key: Key(0), waiting: 0, over: false });
     }
 
     fn begin_probe(&mut self, client: u32, now: Instant) -> Option<Task> {
         let rounds = self.probe.as_mut()?;
         let task = |kind, key| Some(Task { kind, key, count: 0, rmw: false, intended: now });
+        if rounds.over {
+            return None;
+        }
         if client != rounds.writer {
             self.horizon = self.horizon.max(now);
             return task(OpKind::Read, rounds.key);
@@ -264,6 +269,9 @@ impl Load {
             Length::Operations(n) => self.issued >= n,
         };
         if over {
+            rounds.over = true;
+            let others = (0..self.sessions.len() as u32).filter(|other| *other != client);
+            self.wakes.extend(others.map(|client| Wake { client, at: now }));
             return None;
         }
         self.horizon = self.horizon.max(now);

@@ -247,6 +247,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
     /// A client takes up its next operation.
     fn begin(&mut self, client: u32) {
         let Some(task) = self.load.begin(client, self.now) else {
+            self.wake();
             return self.retire();
         };
         let host = &mut self.clients[client as usize];
