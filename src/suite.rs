@@ -257,7 +257,12 @@ impl Suite {
         let Some(mut accumulator) = slot.take() else { return Ok(None) };
         accumulator.add(index, summary);
         if accumulator.seeds() == self.options.seeds as usize {
-            return Ok(Some(accumulator.finish()));
+            let mut cell = accumulator.finish();
+            if plan.load == Load::Mix {
+                // Only probes read at chosen times; of other loads the curve over all regions is kept.
+                cell.curves.retain(|point| point.client_region == "all");
+            }
+            return Ok(Some(cell));
         }
         *slot = Some(accumulator);
         Ok(None)

@@ -31,7 +31,8 @@ use network::Network;
 use slab::Slab;
 use timers::{Due, Timers};
 
-/// How long after the last operation replicas are given to converge before they are compared.
+/// How long replicas are given to converge before they are compared: after the last operation, the last
+/// fault and the last delayed message, over links that neither jitter nor lose any more.
 const SETTLE: Duration = Duration::secs(10);
 /// No operation.
 const NOBODY: u32 = u32::MAX;
@@ -292,7 +293,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
         }
         let healed = self.plan.faults.iter().map(|f| Instant::ZERO + f.end).max();
         let worked_off = self.replicas.iter().map(|host| host.busy_until).max();
-        let rest = self.now.max(healed.unwrap_or_default()).max(worked_off.unwrap_or_default());
+        let arrived = self.network.calm_down();
+        let rest = [healed, worked_off].into_iter().flatten().fold(arrived.max(self.now), Instant::max);
         self.stop = rest + SETTLE;
     }
 

@@ -44,6 +44,10 @@ pub(super) struct Network {
     outbound: Vec<Instant>,
     /// Per site: whether it is on the far side of the cut in force.
     cut: Option<Vec<bool>>,
+    /// When the last message sent so far arrives.
+    latest: Instant,
+    /// Without jitter and loss, so that what is under way comes to rest.
+    calm: bool,
     rng: Rng,
 }
 
@@ -79,6 +83,8 @@ impl Network {
             outbound: vec![Instant::ZERO; connections],
             site_of,
             cut: None,
+            latest: Instant::ZERO,
+            calm: false,
             rng: Rng::stream(seed, "network", 0),
         }
     }
@@ -86,6 +92,12 @@ impl Network {
     /// Cuts the given sites off from all others, or heals the cut.
     pub(super) fn set_cut(&mut self, sites: Option<&[usize]>) {
         self.cut = sites.map(|far| (0..self.sites).map(|site| far.contains(&site)).collect());
+    }
+
+    /// Ends jitter and loss; when the last message that is under way arrives.
+    pub(super) fn calm_down(&mut self) -> Instant {
+        self.calm = true;
+        self.latest
     }
 
     /// Whether a cut separates two processes now.
@@ -119,13 +131,14 @@ impl Network {
         }
         let mut delay = match wire.constant {
             Some(delay) => delay,
+            None if self.calm => wire.base,
             None => {
                 let factor = self.samplers[wire.factor as usize].sample(&mut self.rng);
                 let jitter = self.samplers[wire.jitter as usize].sample(&mut self.rng);
                 wire.base.scale(factor) + Duration::from_ms(jitter)
             }
         };
-        if wire.loss > 0.0 {
+        if wire.loss > 0.0 && !self.calm {
             delay = delay + self.retransmissions(pair)?;
         }
         let mut arrives = departs + delay;
@@ -140,6 +153,7 @@ impl Network {
             arrives = arrives.max(*latest);
             *latest = arrives;
         }
+        self.latest = self.latest.max(arrives);
         Some(arrives)
     }
 
