@@ -336,15 +336,19 @@ fn regions(plan: &Plan) -> Vec<String> {
 /// Closed forms, where all of a region's groups have the same.
 fn theory(plan: &Plan, entry: Option<&crate::catalog::ProtocolEntry>) -> Vec<Theory> {
     let mut found = Vec::new();
-    for region in regions(plan) {
+    let places = regions(plan);
+    for region in &places {
         for op in [OpKind::Read, OpKind::Write, OpKind::Scan] {
             let groups = (0..plan.clients.len())
-                .filter(|group| plan.regions[plan.clients[*group].region] == region);
+                .filter(|group| plan.regions[plan.clients[*group].region] == *region);
             let mut latencies: Vec<_> =
                 groups.map(|group| entry.and_then(|entry| entry.theory(plan, op, group))).collect();
             latencies.dedup();
             if let [Some(latency)] = latencies[..] {
                 found.push(Theory { region: region.clone(), op, latency });
+                if places.len() == 1 {
+                    found.push(Theory { region: "all".to_owned(), op, latency });
+                }
             }
         }
     }

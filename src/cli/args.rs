@@ -59,7 +59,7 @@ pub(super) struct FilterArgs {
 /// Which scenarios, and what is changed in them.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
-    /// Built-in scenarios by name, groups (curated, smoke), or scenario files; without any, all curated
+    /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without any, all curated
     #[arg(value_name = "SCENARIO")]
     pub(super) scenarios: Vec<String>,
     #[command(flatten)]

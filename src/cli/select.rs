@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use std::path::Path;
 
 /// Built-in groups, which may be named like scenarios.
-const GROUPS: [&str; 3] = ["curated", "smoke", "regression"];
+const GROUPS: [&str; 4] = ["curated", "smoke", "canaries", "regression"];
 
 /// The scenarios that are meant, each with the cells that are meant.
 pub(super) fn scenarios(
