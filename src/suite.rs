@@ -156,10 +156,7 @@ impl Suite {
     ///
     /// # Errors
     /// When a run cannot be finished, or the suite is interrupted; cells reported before stand.
-    pub fn run(
-        &self,
-        progress: &mut dyn FnMut(Progress<'_>),
-    ) -> Result<Results, SuiteError> {
+    pub fn run(&self, progress: &mut dyn FnMut(Progress<'_>)) -> Result<Results, SuiteError> {
         let plans: Vec<&Plan> = self.plans().collect();
         let mut done: Vec<Option<CellResult>> =
             plans.iter().map(|plan| self.finished.get(&plan.name.to_string()).cloned()).collect();
@@ -213,16 +210,16 @@ impl Suite {
         while !self.interrupted.load(Ordering::Relaxed) {
             let unit = next.fetch_add(1, Ordering::Relaxed);
             let Some(&index) = open.get(unit / seeds) else { return };
-            let message = match self.one(plans[index], (unit % seeds) as u32, &pending[unit / seeds])
-            {
-                Ok(None) => Message::Run(index),
-                Ok(Some(cell)) => {
-                    // Nobody listens any more only if the suite has failed.
-                    drop(home.send(Message::Run(index)));
-                    Message::Cell(index, Box::new(cell))
-                }
-                Err(error) => Message::Failed(error),
-            };
+            let message =
+                match self.one(plans[index], (unit % seeds) as u32, &pending[unit / seeds]) {
+                    Ok(None) => Message::Run(index),
+                    Ok(Some(cell)) => {
+                        // Nobody listens any more only if the suite has failed.
+                        drop(home.send(Message::Run(index)));
+                        Message::Cell(index, Box::new(cell))
+                    }
+                    Err(error) => Message::Failed(error),
+                };
             if home.send(message).is_err() {
                 return;
             }
@@ -290,10 +287,7 @@ impl Suite {
             world: "sim".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_seed: self.options.first_seed,
-            replay: format!(
-                "pacelc explain '{name}' --seed {}{}",
-                self.options.first_seed, self.options.replay_options
-            ),
+            replay: format!("pacelc explain '{name}'{}", self.options.replay_options),
             theory: theory(plan, entry),
             offered: offered(plan),
         }

@@ -6,8 +6,10 @@ use std::path::PathBuf;
 /// Measure what consistency costs in latency.
 #[derive(Debug, Parser)]
 #[command(name = "pacelc", version, about, arg_required_else_help = true)]
-#[command(after_help = "Exit status: 0 all promises hold, 1 a promise was broken, 2 bad input, 3 a \
-    verdict is unknown.\nA cell is scenario/mode[/variant]/level; `pacelc list` shows them all.")]
+#[command(
+    after_help = "Exit status: 0 all promises hold, 1 a promise was broken, 2 bad input, 3 a \
+    verdict is unknown.\nA cell is scenario/mode[/variant]/level; `pacelc list` shows them all."
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

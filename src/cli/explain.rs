@@ -44,7 +44,8 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let _ = writeln!(text, "path      {}; writes: {}", offer.read_path, offer.write_path);
     let _ = writeln!(text, "promise   {}", offer.promise);
     let _ = writeln!(text, "verdict   {}", in_words(&verdict));
-    let mut trace = Trace { wanted: chosen.iter().map(|(_, op)| *op).collect(), ..Trace::default() };
+    let mut trace =
+        Trace { wanted: chosen.iter().map(|(_, op)| *op).collect(), ..Trace::default() };
     simulate(Some(&mut trace))?;
     for (why, op) in chosen {
         show(&mut text, &plan, &history, why, op, &trace);

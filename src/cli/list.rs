@@ -44,9 +44,8 @@ fn cells(scenarios: &[Scenario], catalog: &Catalog) -> String {
     for plan in plans() {
         let entry = catalog.find(&plan.protocol);
         let offer = entry.and_then(|entry| entry.offer(&plan.config, plan.name.level));
-        let (path, promise) = offer.map_or(("-", "-".to_owned()), |offer| {
-            (offer.read_path, offer.promise.to_string())
-        });
+        let (path, promise) = offer
+            .map_or(("-", "-".to_owned()), |offer| (offer.read_path, offer.promise.to_string()));
         let _ = writeln!(text, "{:widest$}  {promise:17}  {path}", plan.name.to_string());
     }
     text

@@ -149,7 +149,7 @@ pub struct Row {
     pub bytes_per_op: f64,
     /// Virtual seconds simulated for the cell, all seeds.
     pub virtual_seconds: f64,
-    /// The command that runs this cell again.
+    /// The command that replays the cell under the seed of the evidence, or the first.
     pub replay: String,
 }
 

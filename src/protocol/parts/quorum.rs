@@ -7,14 +7,14 @@ pub fn majority(members: u32) -> usize {
 }
 
 /// The largest value that at least `k` of `confirmed` have reached; the least value where `k` is 0 or
-/// more than there are. Sorts in place, so callers reuse a scratch buffer.
+/// more than there are. Reorders in place, so callers reuse a scratch buffer.
 #[must_use]
 pub fn kth_largest<T: Copy + Ord + Default>(confirmed: &mut [T], k: usize) -> T {
     if k == 0 || k > confirmed.len() {
         return T::default();
     }
-    confirmed.sort_unstable();
-    confirmed[confirmed.len() - k]
+    let place = confirmed.len() - k;
+    *confirmed.select_nth_unstable(place).1
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@
 use crate::op::{Key, NodeId, OpId, Value};
 use serde::{Deserialize, Serialize};
 
+/// Bytes that every value is taken to have on the wire: a field of YCSB's records.
+pub const VALUE_BYTES: u32 = 100;
+
 /// A write on its way through a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {
@@ -65,7 +68,7 @@ impl Table {
     /// Bytes this table takes in a snapshot message.
     #[must_use]
     pub fn wire_size(&self) -> u32 {
-        (self.values.len() * 4 + self.latest.len() * 4) as u32
+        self.values.len() as u32 * (8 + VALUE_BYTES) + self.latest.len() as u32 * 4
     }
 }
 

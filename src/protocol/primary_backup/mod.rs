@@ -20,7 +20,7 @@ mod store;
 pub use acknowledge::Acknowledge;
 pub use client::Session;
 
-use super::parts::table::{Command, Table};
+use super::parts::table::{Command, Table, VALUE_BYTES};
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, OpId, OpKind, Value};
@@ -283,14 +283,19 @@ impl Protocol for PrimaryBackup {
     }
 
     fn wire_size(msg: &Msg) -> u32 {
-        const HEADER: u32 = 40;
-        const VALUE: u32 = 100;
-        HEADER
+        /// TCP and IP without options.
+        const FRAME: u32 = 40;
+        FRAME
             + match msg {
-                Msg::Write(_) | Msg::Reply { .. } | Msg::Ship { .. } => VALUE,
-                Msg::Values { values, .. } => VALUE * values.len() as u32,
-                Msg::Install(snapshot) => snapshot.table.wire_size(),
-                _ => 0,
+                Msg::Write(_) => 16 + VALUE_BYTES,
+                Msg::Read(_) => 32,
+                Msg::Reply { .. } => 20 + VALUE_BYTES,
+                Msg::Values { values, .. } => 20 + VALUE_BYTES * values.len() as u32,
+                Msg::Redirect(_) | Msg::Refused(_) => 4,
+                Msg::Ship { .. } => 44 + VALUE_BYTES,
+                Msg::Beat { .. } => 28,
+                Msg::Ack { .. } => 20,
+                Msg::Install(snapshot) => 16 + snapshot.table.wire_size(),
             }
     }
 }

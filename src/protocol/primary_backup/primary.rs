@@ -74,7 +74,10 @@ impl Primary {
         if missing > 0 {
             self.resend(store, from, missing, cx);
         }
-        self.advance(env, store, cx);
+        // An acknowledgement of what is committed already decides nothing.
+        if durable > store.applied() {
+            self.advance(env, store, cx);
+        }
     }
 
     /// Acknowledges and applies what the disk and the knob allow.
@@ -86,8 +89,6 @@ impl Primary {
             }
             acknowledge(&command, store.token(), cx);
         }
-        let least = env.peers().map(|peer| self.acked[peer.index()]).min();
-        store.trim(least.unwrap_or(u64::MAX));
     }
 
     /// How far the knob is satisfied.
@@ -116,6 +117,8 @@ impl Primary {
     /// The heartbeat; a silent backup may also have made way for the next of the list.
     pub(super) fn on_beat(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
         self.advance(env, store, cx);
+        let least = env.peers().map(|peer| self.acked[peer.index()]).min();
+        store.trim(least.unwrap_or(u64::MAX));
         let (standing, last) = (standing(store, cx), store.last());
         for backup in env.peers() {
             cx.send(backup, Msg::Beat { standing, last });

@@ -1,8 +1,8 @@
 //! What replicas and clients say to each other, what goes to disk, and the names of timers.
 
 use super::log::{BATCH, Entry, Position, Term};
-use crate::op::{NodeId, OpId, Request, Ret};
-use crate::protocol::parts::table::Table;
+use crate::op::{NodeId, Op, OpId, Request, Ret};
+use crate::protocol::parts::table::{Table, VALUE_BYTES};
 use crate::time::LocalTime;
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
@@ -143,15 +143,19 @@ pub enum Msg {
 }
 
 impl Msg {
-    /// Bytes on the wire: 40 of framing (TCP and IP without options), and the fields at their fixed
-    /// width.
+    /// Bytes on the wire: 40 of framing (TCP and IP without options), the fields at their fixed width,
+    /// and the values.
     pub(super) fn wire_size(&self) -> u32 {
         const FRAME: u32 = 40;
-        const ENTRY: u32 = 24;
+        const ENTRY: u32 = 24 + VALUE_BYTES;
         FRAME
             + match self {
+                Self::Ask { request, .. } if matches!(request.op, Op::Write(_)) => 32 + VALUE_BYTES,
                 Self::Ask { .. } => 32,
-                Self::Reply { ret: Ret::Values(values), .. } => 16 + 4 * values.len() as u32,
+                Self::Reply { ret: Ret::Values(values), .. } => {
+                    16 + VALUE_BYTES * values.len() as u32
+                }
+                Self::Reply { ret: Ret::Value(_), .. } => 20 + VALUE_BYTES,
                 Self::Reply { .. } => 20,
                 Self::Redirect { .. } | Self::Vote { .. } => 10,
                 Self::RequestVote { .. } => 20,

@@ -294,7 +294,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let healed = self.plan.faults.iter().map(|f| Instant::ZERO + f.end).max();
         let worked_off = self.replicas.iter().map(|host| host.busy_until).max();
         let arrived = self.network.calm_down();
-        let rest = [healed, worked_off].into_iter().flatten().fold(arrived.max(self.now), Instant::max);
+        let rest =
+            [healed, worked_off].into_iter().flatten().fold(arrived.max(self.now), Instant::max);
         self.stop = rest + SETTLE;
     }
 
