@@ -3,12 +3,12 @@
 
 use pacelc::distribution::{Distribution, Sampler};
 use pacelc::rng::Rng;
-use pacelc::time::{Duration, Instant};
+use pacelc::time::Instant;
 use pacelc::world::sim::Queue;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::hint::black_box;
-use std::sync::Arc;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 const NODES: usize = 5;
 const FOLLOWERS: usize = NODES - 1;
@@ -147,56 +147,120 @@ pub(crate) fn our_queue(geography: &Geography, seed: u64, operations: u64) -> u6
     events
 }
 
-/// The same on tokio with its clock paused: a task and a sleep per message. Its timers round up to whole
-/// milliseconds, so it also computes other latencies; only its speed is compared.
+/// The same on tokio with its clock paused: a task per node and client, a mailbox each, and a task and a
+/// sleep per message. Its timers round up to whole milliseconds, so it also computes other latencies; only
+/// its speed is compared.
 pub(crate) fn paused_tokio(geography: &Geography, seed: u64, operations: u64) -> u64 {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .start_paused(true)
         .build()
         .expect("a runtime starts");
-    let delays = Arc::new((geography.nodes, geography.clients.clone(), geography.jitter.clone()));
-    let per_client = operations / geography.clients.len() as u64;
-    runtime.block_on(async move {
-        let mut tasks = Vec::new();
-        for client in 0..delays.1.len() {
-            let delays = Arc::clone(&delays);
-            tasks.push(tokio::spawn(async move {
-                let mut rng = Rng::stream(seed, "bench", client as u64);
-                for _ in 0..per_client {
-                    write_on_tokio(&delays, client, &mut rng).await;
-                }
-            }));
+    let clients = geography.clients.len();
+    let per_client = operations / clients as u64;
+    runtime.block_on(async {
+        let (leader, inbox) = unbounded_channel();
+        let (mut mailboxes, mut tasks) = (Vec::new(), Vec::new());
+        for client in 0..clients {
+            let (mailbox, replies) = unbounded_channel();
+            mailboxes.push(mailbox);
+            let link = Link::new(geography, geography.clients[client], seed, client as u64);
+            tasks.push(tokio::spawn(drive(
+                client as u32,
+                per_client,
+                link,
+                leader.clone(),
+                replies,
+            )));
         }
+        let mut followers = Vec::new();
+        for (follower, base) in geography.nodes.into_iter().enumerate().skip(1) {
+            let (mailbox, appends) = unbounded_channel();
+            let index = (clients + follower) as u64;
+            let there = Link::new(geography, base, seed, 2 * index);
+            let back = Link::new(geography, base, seed, 2 * index + 1);
+            tokio::spawn(follow(follower as u8, back, leader.clone(), appends));
+            followers.push((there, mailbox));
+        }
+        let replies = (0..clients as u64)
+            .map(|i| Link::new(geography, geography.clients[i as usize], seed, 9_000 + i))
+            .zip(mailboxes)
+            .collect();
+        tokio::spawn(lead(inbox, followers, replies));
         for task in tasks {
             task.await.expect("no task panics");
         }
     });
-    per_client * geography.clients.len() as u64 * 10
+    per_client * clients as u64 * 10
 }
 
-type Delays = ([u64; NODES], Vec<u64>, Sampler);
+/// One direction of a link: a task and a sleep per message.
+struct Link {
+    base: u64,
+    jitter: Sampler,
+    rng: Rng,
+}
 
-async fn write_on_tokio(delays: &Arc<Delays>, client: usize, rng: &mut Rng) {
-    let (sender, mut acks) = tokio::sync::mpsc::unbounded_channel();
-    sleep(delays, delays.1[client], rng).await;
-    for follower in 1..NODES {
-        let (delays, sender) = (Arc::clone(delays), sender.clone());
-        let mut rng = Rng::stream(rng.next(), "follower", follower as u64);
+impl Link {
+    fn new(geography: &Geography, base: u64, seed: u64, index: u64) -> Self {
+        let jitter = geography.jitter.clone();
+        Self { base, jitter, rng: Rng::stream(seed, "bench", index) }
+    }
+
+    fn send(&mut self, mailbox: &UnboundedSender<Event>, event: Event) {
+        let delay = (self.base as f64 * self.jitter.sample(&mut self.rng)) as u64;
+        let mailbox = mailbox.clone();
         tokio::spawn(async move {
-            sleep(&delays, delays.0[follower], &mut rng).await;
-            sleep(&delays, delays.0[follower], &mut rng).await;
-            // The leader may have gone on with a majority.
-            drop(sender.send(()));
+            tokio::time::sleep(std::time::Duration::from_nanos(delay)).await;
+            // The receiver may have gone home.
+            drop(mailbox.send(event));
         });
     }
-    for _ in 0..NEEDED {
-        acks.recv().await;
-    }
-    sleep(delays, delays.1[client], rng).await;
 }
 
-async fn sleep(delays: &Delays, base: u64, rng: &mut Rng) {
-    let delay = Duration((base as f64 * delays.2.sample(rng)) as u64);
-    tokio::time::sleep(std::time::Duration::from_nanos(delay.0)).await;
+async fn drive(
+    client: u32,
+    operations: u64,
+    mut link: Link,
+    leader: UnboundedSender<Event>,
+    mut replies: UnboundedReceiver<Event>,
+) {
+    for _ in 0..operations {
+        link.send(&leader, (REQUEST, client, 0));
+        replies.recv().await;
+    }
+}
+
+async fn follow(
+    follower: u8,
+    mut link: Link,
+    leader: UnboundedSender<Event>,
+    mut appends: UnboundedReceiver<Event>,
+) {
+    while let Some((_, client, _)) = appends.recv().await {
+        link.send(&leader, (ACK, client, follower));
+    }
+}
+
+async fn lead(
+    mut inbox: UnboundedReceiver<Event>,
+    mut followers: Vec<(Link, UnboundedSender<Event>)>,
+    mut replies: Vec<(Link, UnboundedSender<Event>)>,
+) {
+    let mut acks = vec![0; replies.len()];
+    while let Some((kind, client, _)) = inbox.recv().await {
+        let slot = client as usize;
+        if kind == REQUEST {
+            acks[slot] = 0;
+            for (link, mailbox) in &mut followers {
+                link.send(mailbox, (APPEND, client, 0));
+            }
+        } else {
+            acks[slot] += 1;
+            if acks[slot] == NEEDED {
+                let (link, mailbox) = &mut replies[slot];
+                link.send(mailbox, (REPLY, client, 0));
+            }
+        }
+    }
 }

@@ -115,7 +115,9 @@ impl<'a, P: Protocol> Sim<'a, P> {
             .collect();
         let regions = plan.clients.iter().map(|g| plan.regions[g.region].clone()).collect();
         let expected = match plan.length {
-            Length::Operations(n) => (n as usize * 2).min(1 << 25),
+            // The write half of a read-modify-write is not counted by the load.
+            Length::Operations(n) if plan.clients.iter().any(|g| g.mix.rmw > 0.0) => 2 * n as usize,
+            Length::Operations(n) => n as usize,
             Length::Time(_) => 1 << 12,
         };
         let warm_up = Instant::ZERO + plan.warm_up;
@@ -238,10 +240,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
         }
         self.cause = cause;
         let upto = host.disk.end_sync();
-        if let Some(trace) = self.trace.as_deref_mut().filter(|trace| trace.wants(cause)) {
-            let (at, node) = (self.now, NodeId(replica as u32));
-            trace.steps.push(super::Step::Synced { op: cause, at, node });
-        }
+        self.note_synced(replica);
         self.step_replica(replica, |machine, cx| machine.on_durable(upto, cx));
     }
 

@@ -19,11 +19,22 @@ impl<P: Protocol> Sim<'_, P> {
         let mut cx = ReplicaCx(Cx::new(&mut self.effects, &mut host.rng, clock));
         host.machine = Some(P::Replica::recover(env, host.disk.survivors(), &mut cx));
         self.perform(NodeId(replica as u32));
+        self.sync(replica);
     }
 
-    /// Calls a replica's machine, if it is up, and performs its effects.
+    /// Calls a replica's machine, if it is up, performs its effects, and sees to its disk.
     #[inline]
     pub(super) fn step_replica(
+        &mut self,
+        replica: usize,
+        call: impl FnOnce(&mut P::Replica, &mut ReplicaCx<'_, P>),
+    ) {
+        self.call_replica(replica, call);
+        self.sync(replica);
+    }
+
+    #[inline]
+    fn call_replica(
         &mut self,
         replica: usize,
         call: impl FnOnce(&mut P::Replica, &mut ReplicaCx<'_, P>),
@@ -73,19 +84,32 @@ impl<P: Protocol> Sim<'_, P> {
             }
         }
         self.effects.queue = queue;
-        if who.index() < self.replicas.len() {
-            self.sync(who.index());
+    }
+
+    /// Begins a sync if the replica's disk is idle and has something to write. One that takes no time is
+    /// done at once: the machine is told in a call of its own, after the effects of the last one.
+    #[inline]
+    fn sync(&mut self, replica: usize) {
+        loop {
+            let host = &mut self.replicas[replica];
+            let Some(takes) = host.disk.begin_sync() else { return };
+            self.cause = host.disk_cause;
+            if takes > Duration::ZERO {
+                let (life, cause) = (host.life, host.disk_cause);
+                let replica = replica as u32;
+                return self.queue.push(self.now + takes, Event::Synced { replica, life, cause });
+            }
+            let upto = host.disk.end_sync();
+            self.note_synced(replica);
+            self.call_replica(replica, |machine, cx| machine.on_durable(upto, cx));
         }
     }
 
-    /// Begins a sync if the replica's disk is idle and has something to write.
-    #[inline]
-    fn sync(&mut self, replica: usize) {
-        let host = &mut self.replicas[replica];
-        if let Some(takes) = host.disk.begin_sync() {
-            let (life, cause) = (host.life, host.disk_cause);
-            let replica = replica as u32;
-            self.queue.push(self.now + takes, Event::Synced { replica, life, cause });
+    /// Keeps a trace of a sync on behalf of the current operation.
+    pub(super) fn note_synced(&mut self, replica: usize) {
+        let (op, at, node) = (self.cause, self.now, NodeId(replica as u32));
+        if let Some(trace) = self.trace.as_deref_mut().filter(|trace| trace.wants(op)) {
+            trace.steps.push(Step::Synced { op, at, node });
         }
     }
 
