@@ -25,21 +25,21 @@ impl Rng {
 
     /// Uniform over all of `u64`.
     #[inline]
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
     }
 
     /// Uniform in `[0, 1)`, 53 bits.
     #[inline]
     pub fn unit(&mut self) -> f64 {
-        (self.next() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+        (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
     }
 
     /// Uniform in `0..n`; `n` must be positive. Unbiased to 2^-64 (Lemire's multiplication).
     #[inline]
     pub fn below(&mut self, n: u64) -> u64 {
         debug_assert!(n > 0);
-        ((u128::from(self.next()) * u128::from(n)) >> 64) as u64
+        ((u128::from(self.next_u64()) * u128::from(n)) >> 64) as u64
     }
 
     /// Exponential with mean 1.
@@ -58,8 +58,8 @@ mod tests {
         let mut a = Rng::stream(7, "network", 0);
         let mut b = Rng::stream(7, "network", 1);
         let mut c = Rng::stream(7, "load", 0);
-        let first = [a.next(), b.next(), c.next()];
-        assert_eq!(first[0], Rng::stream(7, "network", 0).next());
+        let first = [a.next_u64(), b.next_u64(), c.next_u64()];
+        assert_eq!(first[0], Rng::stream(7, "network", 0).next_u64());
         assert!(first[0] != first[1] && first[1] != first[2] && first[0] != first[2]);
     }
 

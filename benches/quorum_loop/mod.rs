@@ -213,7 +213,7 @@ impl Link {
         tokio::spawn(async move {
             tokio::time::sleep(std::time::Duration::from_nanos(delay)).await;
             // The receiver may have gone home.
-            drop(mailbox.send(event));
+            mailbox.send(event).ok();
         });
     }
 }

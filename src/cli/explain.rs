@@ -4,7 +4,7 @@
 //! it; the second run, equal to the first, keeps their messages.
 
 use super::args::ExplainArgs;
-use super::{select, style, style_end};
+use super::{select, style, style_end, terminal_width};
 use crate::analysis::{Verdict, judge, stalest_read};
 use crate::catalog::Catalog;
 use crate::history::{self, History, Operation, Status};
@@ -157,7 +157,7 @@ fn show(text: &mut String, plan: &Plan, history: &History, why: &str, id: u32, t
     for host in &plan.replicas {
         let _ = write!(header, "{:^WIDTH$}", host.name);
     }
-    let _ = writeln!(text, "{}", header.trim_end());
+    let _ = writeln!(text, "{header}{:>14}", "arrives");
     let steps: Vec<&Step> = trace.steps.iter().filter(|step| step.op() == id).collect();
     for step in steps.iter().take(MOST_STEPS) {
         line(text, replicas, op.invoked, step);
@@ -193,14 +193,22 @@ fn line(text: &mut String, replicas: usize, begin: Instant, step: &Step) {
                 Some(_) if to > from => '►',
                 Some(_) => '◄',
             };
-            let arrival = arrives.map_or("lost".to_owned(), |at| format!("arrives {:.3}", ms(at)));
-            (at, format!("{text}  {arrival}"))
+            let arrival = arrives.map_or("lost".to_owned(), |at| format!("{:.3}", ms(at)));
+            (at, format!("{arrival:>12}  {text}"))
         }
         Step::Synced { at, node, .. } => {
             lanes[column(*node, replicas)] = '▣';
-            (at, "on disk".to_owned())
+            (at, format!("{:>12}  on disk", ""))
         }
     };
     let lanes: String = lanes.into_iter().collect();
-    let _ = writeln!(text, "{:>12.3}  {lanes}  {note}", ms(*at));
+    let line = format!("{:>12.3}  {lanes}  {note}", ms(*at));
+    // On a terminal one step is one line; elsewhere nothing is cut.
+    match terminal_width() {
+        Some(width) if line.chars().count() > width => {
+            let cut: String = line.chars().take(width - 1).collect();
+            let _ = writeln!(text, "{cut}…");
+        }
+        _ => drop(writeln!(text, "{line}")),
+    }
 }

@@ -83,7 +83,12 @@ fn exit_status_of(verdict: VerdictWord) -> ExitCode {
 
 /// How wide tables may be: the terminal's width, or `COLUMNS`, or 100.
 fn width() -> usize {
-    let terminal = || terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
     let columns = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    terminal().or_else(columns).unwrap_or(100).clamp(60, 200)
+    terminal_width().or_else(columns).unwrap_or(100).clamp(60, 200)
+}
+
+/// The width of the terminal that stdout is, if it is one.
+fn terminal_width() -> Option<usize> {
+    let stdout = std::io::stdout();
+    terminal_size::terminal_size_of(stdout).map(|(width, _)| usize::from(width.0).max(20))
 }

@@ -38,6 +38,7 @@ const SETTLE: Duration = Duration::secs(10);
 const NOBODY: u32 = u32::MAX;
 
 /// Something that happens at an instant.
+#[derive(Clone, Copy)]
 enum Event {
     /// A message arrives.
     Arrive(Parcel),
