@@ -160,7 +160,7 @@ impl Story {
             let key = Key(rng.below(6) as u32 / 5);
             // An unknown write may take effect long after, a failed one never does.
             let effect = from + rng.below(to - from + 1 + if fate == 0 { 12 } else { 0 });
-            planned.push((effect, rng.next(), session_of[slot], write, fate, key, from, to));
+            planned.push((effect, rng.next_u64(), session_of[slot], write, fate, key, from, to));
             busy[slot] = to;
             if fate == 0 {
                 session_of[slot] += 3;
