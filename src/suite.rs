@@ -290,10 +290,7 @@ impl Suite {
             world: "sim".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_seed: self.options.first_seed,
-            replay: format!(
-                "pacelc explain '{name}' --seed {}{}",
-                self.options.first_seed, self.options.replay_options
-            ),
+            replay: format!("pacelc explain '{name}'{}", self.options.replay_options),
             theory: theory(plan, entry),
             offered: offered(plan),
         }

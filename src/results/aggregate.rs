@@ -45,7 +45,7 @@ pub struct CellMeta {
     pub version: String,
     /// Seed of index 0.
     pub first_seed: u64,
-    /// The command that runs the cell again.
+    /// The command that runs the cell again, all but ` --seed N`.
     pub replay: String,
     /// Closed-form latencies, where there are any.
     pub theory: Vec<Theory>,
@@ -157,8 +157,7 @@ impl CellAccumulator {
             let (rows, curves) = (Vec::new(), Vec::new());
             return CellResult { cell, operations: 0, virtual_seconds: 0.0, rows, curves };
         };
-        let (verdict, evidence) = self.verdict();
-        let template = self.template(merged, verdict, evidence);
+        let template = self.template(merged);
         let regions = self.regions(merged);
         let mut rows = Vec::new();
         for phase in PHASES {
@@ -184,15 +183,15 @@ impl CellAccumulator {
         }
     }
 
-    /// The worst verdict, and the words of the first seed that has it.
-    fn verdict(&self) -> (VerdictWord, String) {
+    /// The worst verdict, the first seed that has it, and its words.
+    fn verdict(&self) -> (VerdictWord, u64, String) {
         let worst = self.seeds.values().map(|seed| seed.verdict.rank()).max().unwrap_or(0);
         let first = self.seeds.iter().find(|(_, seed)| seed.verdict.rank() == worst);
-        let evidence = first.filter(|_| worst > 0).map(|(index, seed)| {
-            let number = self.meta.first_seed + u64::from(*index);
-            format!("seed {number}: {}", seed.verdict.message())
-        });
-        (word(worst), evidence.unwrap_or_default())
+        let number = self.meta.first_seed + first.map_or(0, |(index, _)| u64::from(*index));
+        let evidence = first
+            .filter(|_| worst > 0)
+            .map(|(_, seed)| format!("seed {number}: {}", seed.verdict.message()));
+        (word(worst), number, evidence.unwrap_or_default())
     }
 
     /// `all`, then the regions of the plan, then others by name; each with its place in the
@@ -210,8 +209,9 @@ impl CellAccumulator {
     }
 
     /// A row with everything that all rows of the cell share.
-    fn template(&self, merged: &Summary, verdict: VerdictWord, evidence: String) -> Row {
+    fn template(&self, merged: &Summary) -> Row {
         let meta = &self.meta;
+        let (verdict, seed, evidence) = self.verdict();
         let completed: u64 = (PHASES.into_iter())
             .flat_map(|phase| [OpKind::Read, OpKind::Write, OpKind::Scan].map(|op| (phase, op)))
             .filter_map(|(phase, op)| merged.slot_of_all(phase, op))
@@ -239,7 +239,7 @@ impl CellAccumulator {
             messages_per_op: per_op(merged.traffic.messages),
             bytes_per_op: per_op(merged.traffic.bytes),
             virtual_seconds: round(merged.span as f64 / 1e9),
-            replay: meta.replay.clone(),
+            replay: format!("{} --seed {seed}", meta.replay),
             ..blank()
         }
     }
@@ -443,11 +443,13 @@ mod tests {
         let row = &cell.rows[0];
         assert_eq!(row.verdict, VerdictWord::Violated);
         assert!(row.evidence.starts_with("seed 9: session 0 read w99"), "{}", row.evidence);
+        assert_eq!(row.replay, "pacelc run triangle --seed 9", "the seed that shows it");
         assert!(cell.curves.iter().all(|point| point.verdict == VerdictWord::Violated));
         let cell = result(&[(1, undecided), (0, drawn())]);
         assert_eq!(cell.rows[0].verdict, VerdictWord::Unknown);
         assert!(cell.rows[0].evidence.starts_with("seed 8: "));
-        assert_eq!(result(&[(0, drawn())]).rows[0].evidence, "");
+        let row = &result(&[(0, drawn())]).rows[0];
+        assert_eq!((&*row.evidence, &*row.replay), ("", "pacelc run triangle --seed 7"));
     }
 
     #[test]
