@@ -17,6 +17,8 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         None => args.rows.parent().unwrap_or(Path::new(".")),
     };
     let html = page(&results.note, &results.rows, &results.curves);
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let target = folder.join("index.html");
     replace(&target, html.as_bytes())?;
     if let Some(file) = &args.plane {

@@ -23,14 +23,15 @@ pub const NOTE: &str = "run.json";
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The file system refused.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {why}", path.display())]
     Io {
         /// `read`, `write`, ...
         action: &'static str,
         /// What.
         path: PathBuf,
-        /// Why.
-        source: io::Error,
+        /// Why. It is part of the sentence, so it is not also an error's source: a chain of causes
+        /// would say it twice.
+        why: io::Error,
     },
     /// A line is not what it should be.
     #[error("{}:{line}: {message}", path.display())]
@@ -78,7 +79,7 @@ pub enum StoreError {
 
 pub(super) fn cannot(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     let path = path.to_owned();
-    move |source| StoreError::Io { action, path, source }
+    move |why| StoreError::Io { action, path, why }
 }
 
 /// A run's results.
