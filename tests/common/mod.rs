@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod program;
+
 use pacelc::catalog::Catalog;
 use pacelc::history::{History, Operation, Status};
 use pacelc::op::OpKind;
@@ -52,7 +54,13 @@ pub(crate) fn only_latency(history: &History, kind: OpKind) -> Duration {
 
 /// Three regions with these round trips in ms, no intra-region delay, one sequential client in region
 /// `near`; half reads, half writes, plus whatever is added.
-pub(crate) fn triangle(rtts: [f64; 3], near: &str, protocol: &str, config: &str, level: &str) -> String {
+pub(crate) fn triangle(
+    rtts: [f64; 3],
+    near: &str,
+    protocol: &str,
+    config: &str,
+    level: &str,
+) -> String {
     let [ab, ac, bc] = rtts;
     format!(
         r#"
