@@ -25,7 +25,18 @@ fn smoke() -> Vec<Scenario> {
 }
 
 /// The digest of each mode's first cell under seed 1.
-const PINNED: &[(&str, u64)] = &[];
+const PINNED: &[(&str, u64)] = &[
+    ("smoke-levels/async/linearizable", 0xdf720ce8c783b732),
+    ("smoke-levels/semi-sync/linearizable", 0x35c3fbeb839b7d46),
+    ("smoke-levels/sync/linearizable", 0x022a484eef85d844),
+    ("smoke-levels/raft/linearizable", 0xcb5713db2853e1cd),
+    ("smoke-cut/async/linearizable", 0x381389234e7b60aa),
+    ("smoke-cut/semi-sync/linearizable", 0x5fbe8715d35c2e1d),
+    ("smoke-cut/raft/linearizable", 0x33daac4773217085),
+    ("smoke-probe/async/eventual-nearest", 0x5f538011c088c31f),
+    ("smoke-probe/semi-sync/eventual-nearest", 0xd64a8526d0bb864e),
+    ("smoke-probe/raft/eventual-nearest", 0xed046570eeaef509),
+];
 
 #[test]
 fn a_run_repeats_itself_and_matches_its_pinned_digest() {
