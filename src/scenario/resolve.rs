@@ -4,7 +4,7 @@ use super::document::{Document, LevelsEntry, ModeEntry, RegionsEntry};
 use super::overrides::Map;
 use super::plan::{CellName, Length, Load, Plan};
 use super::regions::{Matrix, OpenError};
-use super::source::{Refusal, ScenarioError, Source};
+use super::source::{Refusal, ScenarioError, Source, plain};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
 use super::{Protocols, faults, workload};
@@ -151,7 +151,7 @@ fn mode(
     let config_span = written.config.as_ref().map_or(written.protocol.span(), Spanned::span);
     protocols
         .check(protocol, &config, replicas)
-        .map_err(|message| Refusal::at(config_span, message))?;
+        .map_err(|message| Refusal::at(config_span, plain(&message)))?;
     let Some(levels) = written.levels.as_ref().or(document.levels.as_ref()) else {
         let message =
             "the mode names no levels; write levels = \"all\" or a list, here or at the top";

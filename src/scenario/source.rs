@@ -136,7 +136,7 @@ fn line_of(text: &[u8], offset: usize) -> usize {
 }
 
 /// Serde's words in ours: the nearest valid choice instead of the whole list of them.
-fn plain(message: &str) -> String {
+pub(super) fn plain(message: &str) -> String {
     let one_line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     for (prefix, what) in [("unknown field", "key"), ("unknown variant", "choice")] {
         let Some(rest) = one_line.strip_prefix(prefix) else { continue };

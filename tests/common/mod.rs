@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub(crate) mod program;
+
 use pacelc::catalog::Catalog;
 use pacelc::history::{History, Operation, Status};
 use pacelc::op::OpKind;

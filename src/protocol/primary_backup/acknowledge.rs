@@ -35,11 +35,18 @@ impl Acknowledge {
             Self::Any(0) | Self::First { k: 0, .. } => {
                 Err("acknowledge waits for 0 backups; write `async` for that".into())
             }
-            Self::Any(k) if *k > backups => {
-                Err(format!("acknowledge = `{self}`, but there are only {backups} backups"))
-            }
+            Self::Any(k) if *k > backups => Err(match backups {
+                0 => format!("acknowledge = `{self}`, but there is no backup; write `async`"),
+                1 => format!("acknowledge = `{self}`, but there is only 1 backup; write `any 1`"),
+                n => format!(
+                    "acknowledge = `{self}`, but there are only {n} backups; write `any {n}`"
+                ),
+            }),
             Self::First { k, of } if *k as usize > of.len() => {
-                Err(format!("acknowledge = `{self}` wants {k} of a list of {}", of.len()))
+                let n = of.len();
+                Err(format!(
+                    "acknowledge = `{self}` wants {k} of a list of {n}; ask for {n} or list more"
+                ))
             }
             Self::First { of, .. } => {
                 let wrong = |r: &&u32| **r >= replicas || **r == primary;
@@ -145,7 +152,7 @@ mod tests {
     #[test]
     fn what_cannot_be_satisfied_is_refused() {
         for (text, says) in [
-            ("any 3", "only 2 backups"),
+            ("any 3", "only 2 backups; write `any 2`"),
             ("any 0", "write `async`"),
             ("first 2 (1)", "a list of 1"),
             ("first 1 (0)", "other than the primary"),

@@ -50,7 +50,7 @@ impl Primary {
             return acknowledge(&command, store.token(), cx);
         }
         store.append(command, cx);
-        let (standing, index) = (standing(store, cx), store.last());
+        let (standing, index) = (self.standing(store, cx), store.last());
         for backup in env.peers() {
             cx.send(backup, Msg::Ship { standing, index, command });
         }
@@ -119,28 +119,31 @@ impl Primary {
         self.advance(env, store, cx);
         let least = env.peers().map(|peer| self.acked[peer.index()]).min();
         store.trim(least.unwrap_or(u64::MAX));
-        let (standing, last) = (standing(store, cx), store.last());
+        let (standing, last) = (self.standing(store, cx), store.last());
         for backup in env.peers() {
             cx.send(backup, Msg::Beat { standing, last });
         }
         cx.set_timer(Timer::Beat, env.config.heartbeat);
     }
 
+    /// After a restart everything recovered may have been acknowledged before it, whatever is known to be
+    /// committed now.
+    fn standing(&self, store: &Store, cx: ServerCx<'_, '_>) -> Standing {
+        let commit = store.applied().max(self.barrier);
+        Standing { epoch: store.epoch(), commit, stamp: cx.clock() }
+    }
+
     fn resend(&self, store: &Store, to: NodeId, from: u64, cx: ServerCx<'_, '_>) {
         if store.entry(from).is_none() {
             return cx.send(to, Msg::Install(Box::new(store.snapshot())));
         }
-        let standing = standing(store, cx);
+        let standing = self.standing(store, cx);
         for index in from..=store.last().min(from + RESEND - 1) {
             if let Some(command) = store.entry(index) {
                 cx.send(to, Msg::Ship { standing, index, command });
             }
         }
     }
-}
-
-fn standing(store: &Store, cx: ServerCx<'_, '_>) -> Standing {
-    Standing { epoch: store.epoch(), commit: store.applied(), stamp: cx.clock() }
 }
 
 fn acknowledge(command: &Command, token: Token, cx: ServerCx<'_, '_>) {

@@ -1,0 +1,272 @@
+//! Bad input gets one sentence with file, line and the nearest valid choice, exit status 2, and
+//! leaves nothing behind.
+
+use crate::common::program::Desk;
+use std::fs;
+
+/// A small scenario; the tests spoil one line of it each.
+pub(crate) const HOME: &str = r#"question = "What does it cost?"
+analysis = "Little."
+regions = "aws"
+replicas = ["here", "there"]
+operations = 200
+levels = ["linearizable"]
+[[clients]]
+region = "here"
+sessions = 2
+[[modes]]
+protocol = "raft"
+config = {}
+[workload]
+ycsb = "A"
+records = 10
+"#;
+
+const MATRIX: &str = "from\\to,here,there\nhere,-,40\nthere,41,-\n";
+
+/// A desk with a valid scenario on it, over a valid matrix.
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.write("mine.csv", MATRIX);
+    desk.write("home.toml", &HOME.replace("\"aws\"", "\"mine.csv\""));
+    desk
+}
+
+const RUN: [&str; 4] = ["run", "home.toml", "-o", "out"];
+
+#[test]
+fn the_desk_is_valid_before_it_is_spoiled() {
+    desk().ok(&["run", "home.toml", "--smoke", "-o", "out"]);
+}
+
+#[test]
+fn a_matrix_that_is_none() {
+    let desk = desk();
+    for (bad, expected) in [
+        ("here,-,40\n", "mine.csv:1: the round-trip time from there to here is missing"),
+        ("here,-,40\nthere,-,-\n", "mine.csv:3: the round-trip time from there to here is missing"),
+        ("here,-,-40\nthere,41,-\n", "mine.csv:2: the round-trip time from here to there is -40"),
+        ("here,-,nan\nthere,41,-\n", "mine.csv:2: the round-trip time from here to there is NaN"),
+        (
+            "here,-,40\nthere,near,-\n",
+            "mine.csv:3: the round-trip time from there to here is `near`",
+        ),
+        ("here,-,inf\nthere,41,-\n", "mine.csv:2: the round-trip time from here to there is inf"),
+        ("here,-\n", "mine.csv:2: this row has 2 cells; the header has 3"),
+        ("hre,-,40\nthere,41,-\n", "mine.csv:2: unknown region `hre`; did you mean `here`?"),
+    ] {
+        desk.write("mine.csv", &format!("from\\to,here,there\n{bad}"));
+        for arguments in [&RUN[..], &["list", "home.toml"], &["list", "--regions", "mine.csv"]] {
+            let sentence = desk.refused(arguments);
+            assert!(sentence.contains(expected), "{bad:?}: {sentence}");
+        }
+    }
+    fs::write(desk.path("mine.csv"), b"from\\to,here,there\nhere,-,\xff\xfe\n").expect("written");
+    let sentence = desk.refused(&RUN);
+    assert!(sentence.contains("mine.csv:2: ") && sentence.contains("UTF-8"), "{sentence}");
+}
+
+#[test]
+fn a_scenario_that_asks_for_what_is_not_there() {
+    let desk = desk();
+    let good = desk.read("home.toml");
+    for (old, new, expected) in [
+        ("\"there\"]", "\"ther\"]", "home.toml:4: unknown region `ther`; did you mean `there`?"),
+        ("analysis", "analisis", "home.toml:2: unknown key `analisis`; did you mean `analysis`?"),
+        ("sessions", "sesions", "home.toml:9: unknown key `sesions`; did you mean `sessions`?"),
+        ("\"linearizable\"", "\"linearisable\"", "home.toml:6: unknown level `linearisable`; did"),
+        ("\"raft\"", "\"rafd\"", "home.toml:11: unknown protocol `rafd`; did you mean `raft`?"),
+        ("[\"here\", \"there\"]", "[]", "home.toml:4: replicas is empty"),
+        ("sessions = 2", "sessions = 0", "home.toml:9: sessions is 0"),
+        ("config = {}", "config = { leader = 2 }", "home.toml:12: `leader = 2` is no replica"),
+        (
+            "config = {}",
+            "config = { leder = 0 }",
+            "home.toml:12: unknown key `leder`; did you mean",
+        ),
+        ("\"mine.csv\"", "\"mime.csv\"", "mime.csv: cannot be read"),
+        ("\"mine.csv\"", "\"asw\"", "home.toml:3: unknown region set `asw`; did you mean `aws`?"),
+        ("levels = [", "levels = ", "home.toml:6: "),
+    ] {
+        let bad = good.replace(old, new);
+        assert_ne!(bad, good, "{old} is not in the text");
+        desk.write("home.toml", &bad);
+        let sentence = desk.refused(&RUN);
+        assert!(sentence.starts_with(expected), "{new}\n{sentence}\ninstead of\n{expected}");
+    }
+}
+
+#[test]
+fn a_protocol_that_cannot_do_what_is_asked() {
+    let desk = desk();
+    let good = desk.read("home.toml").replace("\"raft\"", "\"primary-backup\"");
+    for (config, levels, expected) in [
+        (
+            "{ acknowledge = 'any 2' }",
+            "['session']",
+            "home.toml:12: acknowledge = `any 2`, but there is only 1 backup; write `any 1`",
+        ),
+        (
+            "{ acknowledge = 'first 2 (1)' }",
+            "['session']",
+            "home.toml:12: acknowledge = `first 2 (1)` wants 2 of a list of 1; ask for 1",
+        ),
+        (
+            "{ acknowledge = 'first 1 (1, 2)' }",
+            "['session']",
+            "home.toml:12: acknowledge = `first 1 (1, 2)` names replica 2; backups are",
+        ),
+        (
+            "{ acknowledge = 'sometimes' }",
+            "['session']",
+            "home.toml:12: `sometimes` is no way to acknowledge; write `async`, `any 1`",
+        ),
+        ("{ acknowledge = 'all', primary = 9 }", "['session']", "home.toml:12: primary is 9"),
+        ("{}", "['session']", "home.toml:12: missing key `acknowledge`"),
+        (
+            "{ acknowledge = 'all' }",
+            "['lease']",
+            "home.toml:6: primary-backup does not offer lease; it offers linearizable",
+        ),
+    ] {
+        let bad = good.replace("{}", config).replace("[\"linearizable\"]", levels);
+        desk.write("home.toml", &bad);
+        let sentence = desk.refused(&RUN);
+        assert!(sentence.starts_with(expected), "{config}\n{sentence}\ninstead of\n{expected}");
+    }
+}
+
+#[test]
+fn arguments_that_mean_nothing() {
+    let desk = desk();
+    for (arguments, expected) in [
+        (&["run", "smoke-ctu", "-o", "out"][..], "did you mean `smoke-cut`?"),
+        (&["run", "missing.toml", "-o", "out"], "missing.toml: cannot be read"),
+        (&["run", "-f", "(", "-o", "out"], "-f `(` is not a regular expression"),
+        (&["run", "smoke", "-l", "[z-a]", "-o", "out"], "-l `[z-a]` is not a regular expression"),
+        (&["run", "-f", "no such", "-o", "out"], "no cell matches; `pacelc list --cells` shows"),
+        (&["run", "smoke", "--regions", "asw", "-o", "out"], "did you mean `aws`?"),
+        (&["run", "smoke", "--regions", "eu-wets-1", "-o", "out"], "did you mean `eu-west-1`?"),
+        (&["run", "smoke", "--regions", "azure:eastus", "-o", "out"], "takes place in 3 regions"),
+        (&["run", "smoke", "--resume", "-o", "out"], "so there is nothing to resume"),
+        (
+            &["explain", "smoke-cut/raft/linearisable"],
+            "did you mean `smoke-cut/raft/linearizable`?",
+        ),
+        (&["explain", "smoke-ctu/raft/linearizable"], "did you mean `smoke-cut`?"),
+        (&["explain", "smoke-cut/raft/linearizable", "--op", "99999"], "operation 99999 does not"),
+        (&["list", "-p", "("], "-p `(` is not a regular expression"),
+        (&["cmp", "nowhere"], "cannot read nowhere"),
+        (&["report", "nowhere"], "cannot read nowhere"),
+    ] {
+        let sentence = desk.refused(arguments);
+        assert!(sentence.contains(expected), "{arguments:?}: {sentence}");
+        let reason = sentence.rsplit(": ").next().unwrap_or_default();
+        assert_eq!(sentence.matches(reason).count(), 1, "said twice: {sentence}");
+    }
+}
+
+#[test]
+fn arguments_that_the_grammar_refuses() {
+    let desk = desk();
+    for (arguments, expected) in [
+        (&["rum"][..], "a similar subcommand exists: 'run'"),
+        (&["run", "--seed", "3"], "a similar argument exists: '--seeds'"),
+        (&["run", "--seeds", "0", "-o", "out"], "0 is not in 1..=100000"),
+        (&["run", "--threads", "many", "-o", "out"], "invalid value 'many'"),
+        (&["completions", "fishy"], "a similar value exists: 'fish'"),
+        (&["list", "--cells", "--protocols"], "cannot be used with"),
+    ] {
+        let answer = desk.run(arguments);
+        assert_eq!((answer.status, &*answer.stdout), (2, ""), "{arguments:?}");
+        assert!(answer.stderr.contains(expected), "{arguments:?}: {}", answer.stderr);
+        let errors = answer.stderr.lines().filter(|line| line.starts_with("error:"));
+        assert_eq!(errors.count(), 1, "{arguments:?}: {}", answer.stderr);
+    }
+    assert_eq!(desk.names("out"), Vec::<String>::new());
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_written() {
+    let desk = desk();
+    desk.write("file", "in the way");
+    for (folder, expected) in [
+        ("file", "cannot create the folder file: "),
+        ("file/below", "cannot create the folder file/below: "),
+    ] {
+        let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", folder]);
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
+    assert_eq!(desk.read("file"), "in the way");
+    if cfg!(target_os = "linux") {
+        let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", "/proc/nope"]);
+        assert!(sentence.starts_with("cannot create the folder /proc/nope: "), "{sentence}");
+    }
+}
+
+/// `/dev/full` takes no byte. A journal that leads there is a disk that is full from the start; a
+/// folder in the place of a result is a write that fails after all the work.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_disk_that_is_full_and_a_result_that_has_no_place() {
+    let desk = desk();
+    fs::create_dir(desk.path("full")).expect("a folder");
+    let journal = desk.path("full/journal.jsonl");
+    std::os::unix::fs::symlink("/dev/full", journal).expect("a link");
+    let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", "full"]);
+    assert!(sentence.starts_with("cannot write full/journal.jsonl: No space left"), "{sentence}");
+    assert_eq!(desk.names("full"), ["journal.jsonl"], "nothing half-written");
+
+    fs::create_dir_all(desk.path("taken/rows.jsonl/x")).expect("a folder");
+    let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", "taken"]);
+    assert!(sentence.starts_with("cannot write taken/rows.jsonl: "), "{sentence}");
+    let kept = desk.names("taken");
+    assert_eq!(
+        kept,
+        ["journal.jsonl", "rows.jsonl"],
+        "finished work is kept, nothing half-written"
+    );
+}
+
+/// What was written before stays whole when a later run is refused.
+#[test]
+fn old_results_survive_a_refusal() {
+    let desk = desk();
+    desk.ok(&["run", "home.toml", "--smoke", "-o", "kept"]);
+    let rows = desk.read("kept/rows.jsonl");
+    desk.write("home.toml", "question = 1\n");
+    desk.refused(&["run", "home.toml", "--smoke", "-o", "kept"]);
+    assert_eq!(desk.read("kept/rows.jsonl"), rows);
+    assert_eq!(desk.names("kept"), ["curves.jsonl", "index.html", "rows.jsonl", "run.json"]);
+}
+
+#[test]
+fn saved_rows_that_are_damaged_or_foreign() {
+    let desk = desk();
+    desk.ok(&["run", "home.toml", "--smoke", "-o", "saved"]);
+    let good = desk.read("saved/rows.jsonl");
+    let second = good.lines().nth(1).expect("two rows").to_owned();
+    let foreign = second.replacen("\"schema\":1,", "\"schema\":7,", 1);
+    let torn = second[..second.len() / 2].to_owned();
+    let renamed = second.replacen("\"verdict\"", "\"verdikt\"", 1);
+    for (bad, expected) in [
+        (foreign, "saved/rows.jsonl:2: written by pacelc 0.1.0 with schema 7, but this one reads"),
+        (torn, "saved/rows.jsonl:2: EOF while parsing"),
+        (renamed, "saved/rows.jsonl:2: unknown field `verdikt`"),
+        ("[]".to_owned(), "saved/rows.jsonl:2: "),
+    ] {
+        assert_ne!(bad, second);
+        desk.write("saved/rows.jsonl", &good.replacen(&second, &bad, 1));
+        fs::remove_file(desk.path("saved/index.html")).ok();
+        for arguments in
+            [&["report", "saved"][..], &["cmp", "saved"], &["report", "saved", "-o", "out"]]
+        {
+            let sentence = desk.refused(arguments);
+            assert!(sentence.starts_with(expected), "{sentence}\ninstead of\n{expected}");
+        }
+        assert!(!desk.names("saved").contains(&"index.html".to_owned()), "no page of bad rows");
+    }
+    desk.write("saved/rows.jsonl", &good);
+    fs::remove_file(desk.path("saved/run.json")).expect("the note was written");
+    assert!(desk.refused(&["report", "saved"]).starts_with("cannot read saved/run.json: "));
+}
