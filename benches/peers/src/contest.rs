@@ -11,8 +11,8 @@ pub struct Contestant<'a> {
     pub task: &'static str,
     /// What it is.
     pub name: &'static str,
-    /// Whether it is pacelc: the others are set against these.
-    pub ours: bool,
+    /// What the others' ratio to it is labelled; `None` if it is not pacelc.
+    pub ours: Option<&'static str>,
     /// Runs it under a seed.
     pub run: Box<dyn Fn(u64) -> Result<Outcome, String> + 'a>,
 }
@@ -85,10 +85,10 @@ pub fn print(contestants: &[Contestant<'_>], figures: &[Figure]) {
         };
         let mut ratios = Vec::new();
         for (other, theirs) in contestants.iter().zip(figures) {
-            if let (false, true, true, Ok(theirs)) = (*ours, other.ours, other.task == *task, theirs)
+            if let (None, Some(label), Ok(theirs)) = (ours, other.ours, theirs)
+                && other.task == *task
             {
-                let ratio = theirs.per_second / speed.per_second;
-                ratios.push(format!("{ratio:.1} ({})", other.name));
+                ratios.push(format!("{:.1} ({label})", theirs.per_second / speed.per_second));
             }
         }
         println!(

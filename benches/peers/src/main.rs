@@ -17,7 +17,7 @@ mod tests;
 mod truth;
 
 use contest::Contestant;
-use fleet::{FIVE, Fleet, THREE};
+use fleet::{FIVE, Fleet, Outcome, THREE};
 use ours::{PRIMARY_BACKUP, RAFT, Setting};
 use pacelc::catalog::Catalog;
 use raft_rs::Ask;
@@ -33,65 +33,77 @@ const WRITE_3: &str = "consensus write, n=3";
 const WRITE_5: &str = "consensus write, n=5";
 const READ_5: &str = "ReadIndex read, n=5";
 
+/// pacelc on a task twice: a whole run, and one that is only simulated and recorded.
 fn pacelc<'a>(
     catalog: &'a Catalog,
     task: &'static str,
-    name: &'static str,
+    [name, bare_name]: [&'static str; 2],
+    [label, bare_label]: [&'static str; 2],
     setting: &Setting,
-) -> Result<Contestant<'a>, String> {
+) -> Result<[Contestant<'a>; 2], String> {
     let plan = ours::plan(setting)?;
+    let bare_plan = plan.clone();
     let run = Box::new(move |seed| ours::run(catalog, &plan, seed));
-    Ok(Contestant { task, name, ours: true, run })
+    let bare = Box::new(move |seed| ours::simulate(catalog, &bare_plan, seed));
+    Ok([
+        Contestant { task, name, ours: Some(label), run },
+        Contestant { task, name: bare_name, ours: Some(bare_label), run: bare },
+    ])
+}
+
+fn raft<'a>(
+    catalog: &'a Catalog,
+    task: &'static str,
+    setting: &Setting,
+) -> Result<[Contestant<'a>; 2], String> {
+    let names = ["pacelc raft, full run", "pacelc raft, bare"];
+    pacelc(catalog, task, names, ["raft", "raft bare"], setting)
 }
 
 fn peer<'a>(
     task: &'static str,
     name: &'static str,
-    run: impl Fn(u64) -> Result<fleet::Outcome, String> + 'a,
+    run: impl Fn(u64) -> Result<Outcome, String> + 'a,
 ) -> Contestant<'a> {
-    Contestant { task, name, ours: false, run: Box::new(run) }
+    Contestant { task, name, ours: None, run: Box::new(run) }
 }
 
-fn speeds(catalog: &Catalog) -> Result<(), String> {
-    let plain = Fleet::spread(FIVE, false);
-    let five = Fleet::spread(FIVE, true);
+fn speeds(catalog: &Catalog, wanted: Option<&str>) -> Result<(), String> {
+    let (plain, five) = (Fleet::spread(FIVE, false), Fleet::spread(FIVE, true));
     let three = Fleet::spread(THREE, true);
-    let raft_of_3 = Setting { places: THREE, ..RAFT };
-    let reading_raft = Setting { reads: true, ..RAFT };
-    let contestants = [
-        pacelc(catalog, SIMULATORS, "pacelc primary-backup, any 2", &PRIMARY_BACKUP)?,
-        pacelc(catalog, SIMULATORS, "pacelc raft", &RAFT)?,
-        peer(SIMULATORS, "turmoil 0.7.2, UDP", |seed| {
-            over_turmoil::simulate(&plain, FEWER, seed)
-        }),
-        #[cfg(madsim)]
-        peer(SIMULATORS, "madsim 0.2.34, Endpoint", |seed| {
-            over_madsim::simulate(&plain, over_madsim::FLAT, FEWER, seed)
-        }),
-        pacelc(catalog, WRITE_3, "pacelc raft", &raft_of_3)?,
-        peer(WRITE_3, "raft 0.7.0", |seed| {
-            raft_rs::simulate(&three, Ask::Write, OPERATIONS, seed)
-        }),
-        peer(WRITE_3, "omnipaxos 0.2.4", |seed| omni::simulate(&three, OPERATIONS, seed)),
-        pacelc(catalog, WRITE_5, "pacelc raft", &RAFT)?,
-        peer(WRITE_5, "raft 0.7.0", |seed| {
-            raft_rs::simulate(&five, Ask::Write, OPERATIONS, seed)
-        }),
-        peer(WRITE_5, "omnipaxos 0.2.4", |seed| omni::simulate(&five, OPERATIONS, seed)),
-        pacelc(catalog, READ_5, "pacelc raft", &reading_raft)?,
-        peer(READ_5, "raft 0.7.0, Safe", |seed| {
-            raft_rs::simulate(&five, Ask::Read, OPERATIONS, seed)
-        }),
-    ];
-    let figures = contest::interleaved(&contestants);
-    contest::print(&contestants, &figures);
+    let raft_rs = |fleet, ask| move |seed| raft_rs::simulate(fleet, ask, OPERATIONS, seed);
+    let omnipaxos = |fleet| move |seed| omni::simulate(fleet, OPERATIONS, seed);
+    let backup = ["pacelc primary-backup, full run", "pacelc primary-backup, bare"];
+    let labels = ["backup", "backup bare"];
+
+    let mut all = Vec::from(pacelc(catalog, SIMULATORS, backup, labels, &PRIMARY_BACKUP)?);
+    all.extend(raft(catalog, SIMULATORS, &RAFT)?);
+    all.push(peer(SIMULATORS, "turmoil 0.7.2, UDP", |seed| {
+        over_turmoil::simulate(&plain, FEWER, seed)
+    }));
+    #[cfg(madsim)]
+    all.push(peer(SIMULATORS, "madsim 0.2.34, Endpoint", |seed| {
+        over_madsim::simulate(&plain, over_madsim::FLAT, FEWER, seed)
+    }));
+    all.extend(raft(catalog, WRITE_3, &Setting { places: THREE, ..RAFT })?);
+    all.push(peer(WRITE_3, "raft 0.7.0", raft_rs(&three, Ask::Write)));
+    all.push(peer(WRITE_3, "omnipaxos 0.2.4", omnipaxos(&three)));
+    all.extend(raft(catalog, WRITE_5, &RAFT)?);
+    all.push(peer(WRITE_5, "raft 0.7.0", raft_rs(&five, Ask::Write)));
+    all.push(peer(WRITE_5, "omnipaxos 0.2.4", omnipaxos(&five)));
+    all.extend(raft(catalog, READ_5, &Setting { reads: true, ..RAFT })?);
+    all.push(peer(READ_5, "raft 0.7.0, Safe", raft_rs(&five, Ask::Read)));
+
+    all.retain(|one| wanted.is_none_or(|w| one.name.contains(w) || one.task.contains(w)));
+    let figures = contest::interleaved(&all);
+    contest::print(&all, &figures);
     Ok(())
 }
 
-fn all() -> Result<(), String> {
+fn all(wanted: Option<&str>) -> Result<(), String> {
     let catalog = Catalog::builtin();
     println!("Speed: one core, {} interleaved rounds, medians.\n", contest::ROUNDS);
-    speeds(&catalog)?;
+    speeds(&catalog, wanted)?;
     println!("\nTime: the median latency in ms that each reports, without jitter.\n");
     truth::print(&truth::measure(&catalog)?);
     if cfg!(not(madsim)) {
@@ -100,8 +112,9 @@ fn all() -> Result<(), String> {
     Ok(())
 }
 
+/// `peers [TEXT]`: only those whose name or task contains the text.
 fn main() -> ExitCode {
-    match all() {
+    match all(std::env::args().nth(1).as_deref()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");

@@ -36,15 +36,9 @@ impl Shared {
 }
 
 /// Runs the workload, or with one node the echo.
-pub fn simulate(
-    fleet: &Fleet,
-    operations: u64,
-    seed: u64,
-) -> std::result::Result<Outcome, String> {
-    let shared = Rc::new(Shared {
-        left: Cell::new(operations),
-        outcome: RefCell::new(Outcome::default()),
-    });
+pub fn simulate(fleet: &Fleet, operations: u64, seed: u64) -> std::result::Result<Outcome, String> {
+    let shared =
+        Rc::new(Shared { left: Cell::new(operations), outcome: RefCell::new(Outcome::default()) });
     let mut sim = turmoil::Builder::new()
         .tick_duration(Duration::from_millis(1))
         .simulation_duration(Duration::from_secs(1_000_000))

@@ -33,7 +33,8 @@ struct Node {
 /// Runs the workload.
 pub fn simulate(fleet: &Fleet, ask: Ask, operations: u64, seed: u64) -> Result<Outcome, String> {
     let ids: Vec<u64> = (1..=fleet.nodes.len() as u64).collect();
-    let mut nodes = ids.iter().map(|id| Node::new(*id, &ids, ask)).collect::<Result<Vec<_>, _>>()?;
+    let mut nodes =
+        ids.iter().map(|id| Node::new(*id, &ids, ask)).collect::<Result<Vec<_>, _>>()?;
     nodes[0].raw.campaign().map_err(|error| error.to_string())?;
     run(nodes, fleet, operations, seed)
 }
