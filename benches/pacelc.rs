@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let only_test = std::env::args().any(|argument| argument == "--test");
-    let mut arguments = vec!["pacelc", "run", "curated"];
+    let mut arguments = vec!["pacelc", "run"];
     if only_test {
         arguments.extend(["--smoke", "--output", "reports/smoke"]);
     }
