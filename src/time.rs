@@ -159,7 +159,8 @@ impl std::str::FromStr for Duration {
         let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let value: f64 = number.parse().map_err(|_| wrong())?;
         let nanos = value * *ns as f64;
-        if !plain || nanos > 1e18 {
+        // Up to 10^15 ns, eleven days, a number of nanoseconds survives any unit exactly.
+        if !plain || nanos > 1e15 {
             return Err(wrong());
         }
         Ok(Self((nanos + 0.5) as u64))
