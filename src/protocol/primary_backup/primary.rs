@@ -50,7 +50,7 @@ impl Primary {
             return acknowledge(&command, store.token(), cx);
         }
         store.append(command, cx);
-        let (standing, index) = (standing(store, cx), store.last());
+        let (standing, index) = (self.standing(store, cx), store.last());
         for backup in env.peers() {
             cx.send(backup, Msg::Ship { standing, index, command });
         }
@@ -116,7 +116,7 @@ impl Primary {
     /// The heartbeat; a silent backup may also have made way for the next of the list.
     pub(super) fn on_beat(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
         self.advance(env, store, cx);
-        let (standing, last) = (standing(store, cx), store.last());
+        let (standing, last) = (self.standing(store, cx), store.last());
         for backup in env.peers() {
             cx.send(backup, Msg::Beat { standing, last });
         }
@@ -127,17 +127,20 @@ impl Primary {
         if store.entry(from).is_none() {
             return cx.send(to, Msg::Install(Box::new(store.snapshot())));
         }
-        let standing = standing(store, cx);
+        let standing = self.standing(store, cx);
         for index in from..=store.last().min(from + RESEND - 1) {
             if let Some(command) = store.entry(index) {
                 cx.send(to, Msg::Ship { standing, index, command });
             }
         }
     }
-}
 
-fn standing(store: &Store, cx: ServerCx<'_, '_>) -> Standing {
-    Standing { epoch: store.epoch(), commit: store.applied(), stamp: cx.clock() }
+    /// What a backup must have applied to be as current as this moment. After a restart that is the
+    /// barrier: an earlier life may have acknowledged all of it.
+    fn standing(&self, store: &Store, cx: ServerCx<'_, '_>) -> Standing {
+        let commit = store.applied().max(self.barrier);
+        Standing { epoch: store.epoch(), commit, stamp: cx.clock() }
+    }
 }
 
 fn acknowledge(command: &Command, token: Token, cx: ServerCx<'_, '_>) {
