@@ -15,7 +15,7 @@ pub(crate) mod embedded {
 
 /// One sentence about bad input: where it stands, what is wrong and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{}: {message}", self.place())]
+#[error("{}: {}", self.place(), one_line(message))]
 pub struct ScenarioError {
     /// The file as the user named it, or the path of a built-in one.
     pub file: String,
@@ -32,6 +32,11 @@ impl ScenarioError {
             None => self.file.clone(),
         }
     }
+}
+
+/// What a message quotes may hold line ends and escape sequences; a sentence stays on its line.
+fn one_line(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 /// A scenario's text and where it came from.

@@ -82,7 +82,9 @@ impl Backup {
         let newer = snapshot.bases.len() as u32 > store.epoch() + 1;
         if newer || snapshot.index > store.last() {
             self.early.clear();
+            // The primary's copy may be older than this one, until others have acknowledged its log.
             self.next = None;
+            self.current_as_of = LocalTime::default();
             store.install(snapshot, cx);
         }
     }
