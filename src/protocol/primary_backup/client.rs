@@ -54,10 +54,10 @@ impl Session {
         match level {
             Level::Linearizable | Level::Lease => Need::Latest,
             Level::Bounded(age) => Need::Within(age),
-            Level::Session => Need::Token(self.written.max(self.seen)),
-            Level::ReadYourWrites => Need::Token(self.written),
-            Level::MonotonicReads => Need::Token(self.seen),
-            Level::EventualNearest | Level::EventualAny => Need::Token(Token::default()),
+            Level::Session => Need::Tokens([self.written, self.seen]),
+            Level::ReadYourWrites => Need::Tokens([self.written, Token::default()]),
+            Level::MonotonicReads => Need::Tokens([self.seen, Token::default()]),
+            Level::EventualNearest | Level::EventualAny => Need::Tokens([Token::default(); 2]),
         }
     }
 

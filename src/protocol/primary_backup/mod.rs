@@ -92,8 +92,9 @@ pub struct Token {
 pub enum Need {
     /// The primary's latest.
     Latest,
-    /// At least this; the default token is satisfied by anything.
-    Token(Token),
+    /// At least both of these, and neither lost; the default token is satisfied by anything. Two,
+    /// because what a session wrote in a later epoch does not excuse that what it read before is gone.
+    Tokens([Token; 2]),
     /// Everything acknowledged longer ago than this.
     Within(Duration),
 }
@@ -363,7 +364,7 @@ impl Replica<PrimaryBackup> for Server {
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         self.store.on_durable(upto, cx);
         match &mut self.role {
-            Role::Primary(primary) => primary.advance(&self.env, &mut self.store, cx),
+            Role::Primary(primary) => primary.on_durable(&self.env, &mut self.store, upto, cx),
             Role::Backup(backup) => backup.on_durable(&self.env, &mut self.store, cx),
         }
         self.serve_waiting(cx);

@@ -2,6 +2,7 @@
 
 use super::{Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Standing, Store, Timer, Token};
 use crate::op::{NodeId, Value};
+use crate::protocol::WriteId;
 use crate::protocol::parts::quorum::kth_largest;
 use crate::protocol::parts::table::Command;
 use crate::time::LocalTime;
@@ -18,6 +19,11 @@ pub(super) struct Primary {
     heard: Vec<LocalTime>,
     /// Reads wait until this much is acknowledged anew: before a restart it may have been already.
     pub(super) barrier: u64,
+    /// The record of this life's epoch, until it is on disk. Were a write ordered before, a crash could
+    /// give its place to another write in another life of the same epoch.
+    opening: Option<WriteId>,
+    /// Writes that wait for it.
+    held: Vec<Command>,
     scratch: Vec<u64>,
 }
 
@@ -25,14 +31,14 @@ type E = Env<PrimaryBackup>;
 
 impl Primary {
     pub(super) fn start(env: &E, store: &mut Store, cx: ServerCx<'_, '_>) -> Self {
-        if !env.first_boot {
-            store.begin_epoch(cx);
-        }
+        let opening = (!env.first_boot).then(|| store.begin_epoch(cx));
         let replicas = env.replicas as usize;
         let mut primary = Self {
             acked: vec![0; replicas],
             heard: vec![cx.clock(); replicas],
             barrier: store.last(),
+            opening,
+            held: Vec::new(),
             scratch: Vec::with_capacity(replicas),
         };
         primary.on_beat(env, store, cx);
@@ -49,10 +55,29 @@ impl Primary {
         if store.table().has_applied(command.client, command.op) {
             return acknowledge(&command, store.token(), cx);
         }
+        if self.opening.is_some() {
+            return self.held.push(command);
+        }
         store.append(command, cx);
         let (standing, index) = (self.standing(store, cx), store.last());
         for backup in env.peers() {
             cx.send(backup, Msg::Ship { standing, index, command });
+        }
+        self.advance(env, store, cx);
+    }
+
+    /// The disk has reached a position; once the epoch is on it, writes are taken.
+    pub(super) fn on_durable(
+        &mut self,
+        env: &E,
+        store: &mut Store,
+        upto: WriteId,
+        cx: ServerCx<'_, '_>,
+    ) {
+        if self.opening.take_if(|id| *id <= upto).is_some() {
+            for command in std::mem::take(&mut self.held) {
+                self.on_write(env, store, command, cx);
+            }
         }
         self.advance(env, store, cx);
     }

@@ -1,6 +1,6 @@
 //! Serving reads at either role: now, later, elsewhere, or not at all.
 
-use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store};
+use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
 use crate::op::NodeId;
 use crate::protocol::ReplicaCx;
 
@@ -25,13 +25,15 @@ impl Server {
         read: ReadRequest,
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) {
+        if has_lost(&self.store, read.need) {
+            return cx.send(from, Msg::Refused(read.op));
+        }
         let index = match (&self.role, read.need) {
-            (_, Need::Token(token)) if self.store.has_lost(token) => {
-                return cx.send(from, Msg::Refused(read.op));
+            (Role::Primary(primary), Need::Tokens([a, b])) => {
+                primary.barrier.max(a.index).max(b.index)
             }
-            (Role::Primary(primary), Need::Token(token)) => token.index.max(primary.barrier),
             (Role::Primary(primary), _) => primary.barrier,
-            (Role::Backup(_), Need::Token(token)) => token.index,
+            (Role::Backup(_), Need::Tokens([a, b])) => a.index.max(b.index),
             (Role::Backup(_), Need::Latest) => return cx.send(from, Msg::Redirect(read.op)),
             (Role::Backup(backup), Need::Within(age)) => {
                 let oldest = cx.clock() + self.env.config.max_clock_error;
@@ -41,7 +43,7 @@ impl Server {
                 0
             }
         };
-        if self.store.applied() >= index {
+        if is_ready(&self.store, index, read.need) {
             answer(&self.store, from, &read, cx);
         } else {
             self.waiting.keep(index, from, read);
@@ -52,19 +54,30 @@ impl Server {
     pub(super) fn serve_waiting(&mut self, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         let store = &self.store;
         self.waiting.0.retain(|(index, client, read)| {
-            if let Need::Token(token) = read.need
-                && store.has_lost(token)
-            {
+            if has_lost(store, read.need) {
                 cx.send(*client, Msg::Refused(read.op));
                 return false;
             }
-            let ready = store.applied() >= *index;
+            let ready = is_ready(store, *index, read.need);
             if ready {
                 answer(store, *client, read, cx);
             }
             !ready
         });
     }
+}
+
+/// Whether a token names what was undone when a later epoch began.
+fn has_lost(store: &Store, need: Need) -> bool {
+    matches!(need, Need::Tokens(tokens) if tokens.iter().any(|token| store.has_lost(*token)))
+}
+
+/// Whether the copy has come as far as a read needs. The index of a token is a place in its own epoch's
+/// order: a copy that has not heard of that epoch may hold something else there, which was undone.
+fn is_ready(store: &Store, index: u64, need: Need) -> bool {
+    let knows = |token: &Token| token.epoch <= store.epoch();
+    let known = !matches!(need, Need::Tokens(tokens) if !tokens.iter().all(knows));
+    known && store.applied() >= index
 }
 
 fn answer(

@@ -104,10 +104,10 @@ impl Store {
         self.syncing.push_back((id, self.last()));
     }
 
-    /// Begins a new epoch at the end of the log.
-    pub(super) fn begin_epoch(&mut self, cx: ServerCx<'_, '_>) {
+    /// Begins a new epoch at the end of the log; it is safe once the position returned is on disk.
+    pub(super) fn begin_epoch(&mut self, cx: ServerCx<'_, '_>) -> WriteId {
         self.bases.push(self.last());
-        cx.persist(Record::Epochs(self.bases.clone()));
+        cx.persist(Record::Epochs(self.bases.clone()))
     }
 
     /// Replaces the copy by the primary's.
