@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub(crate) mod program;
+pub(crate) mod swarm;
 
 use pacelc::catalog::Catalog;
 use pacelc::history::{History, Operation, Status};

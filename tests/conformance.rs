@@ -1,0 +1,65 @@
+//! Every protocol keeps what it promises, at every level it offers, in bad weather.
+//!
+//! One test per mode, each a swarm over its levels: cuts and crashes one after another, loss with and
+//! without retransmission, jitter, reordering, slow disks, drifting clocks, all drawn from the seed.
+
+mod common;
+
+use common::simulate;
+use common::swarm::{cells, perturbed, promise, with_safe_primary};
+use pacelc::analysis::{Verdict, judge};
+use pacelc::history::Status;
+use pacelc::scenario::plan::{Fault, FaultKind, Plan};
+
+/// Seeds for each cell.
+const SEEDS: u64 = 100;
+
+/// Runs all cells of a mode and judges them.
+fn swarm(mode: &str, expected_cells: usize) {
+    let cells: Vec<Plan> = cells().into_iter().filter(|plan| plan.name.mode == mode).collect();
+    assert_eq!(cells.len(), expected_cells, "cells of {mode}");
+    let (mut cuts, mut crashes, mut broken) = (0, 0, Vec::new());
+    for cell in &cells {
+        let promise = promise(cell);
+        let (mut ok, mut unknown) = (0_usize, 0_usize);
+        for seed in 1..=SEEDS {
+            let plan = with_safe_primary(perturbed(cell, seed));
+            let crash = |fault: &&Fault| matches!(fault.kind, FaultKind::Crash(_));
+            crashes += plan.faults.iter().filter(crash).count();
+            cuts += plan.faults.iter().filter(|fault| !crash(fault)).count();
+            let history = simulate(&plan, seed).history;
+            let count = |status| history.operations.iter().filter(|op| op.status == status).count();
+            ok += count(Status::Ok);
+            unknown += count(Status::Unknown);
+            let verdict = judge(&history, promise);
+            if verdict != Verdict::Holds {
+                broken.push(format!("{}, seed {seed}: {verdict:?}", cell.name));
+            }
+        }
+        // A swarm that answers nothing, or disturbs nothing, shows nothing.
+        assert!(ok as u64 > 50 * SEEDS, "{}: only {ok} operations took effect", cell.name);
+        assert!(unknown > 0, "{}: every write was answered", cell.name);
+    }
+    assert!(cuts > 200 && crashes > 200, "{cuts} cuts, {crashes} crashes");
+    assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
+}
+
+#[test]
+fn asynchronous_primary_backup_keeps_its_promises() {
+    swarm("async", 14);
+}
+
+#[test]
+fn semi_synchronous_primary_backup_keeps_its_promises() {
+    swarm("semi-sync", 14);
+}
+
+#[test]
+fn synchronous_primary_backup_keeps_its_promises() {
+    swarm("sync", 7);
+}
+
+#[test]
+fn raft_keeps_its_promises() {
+    swarm("raft", 16);
+}
