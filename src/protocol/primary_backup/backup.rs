@@ -24,14 +24,10 @@ impl Backup {
     pub(super) fn on_ship(
         &mut self,
         store: &mut Store,
-        primary: NodeId,
         standing: Standing,
         (index, command): (u64, Command),
         cx: ServerCx<'_, '_>,
     ) {
-        if standing.epoch != store.epoch() {
-            return self.ack(store, primary, 0, cx);
-        }
         match index.checked_sub(store.last() + 1) {
             Some(0) => {
                 store.append(command, cx);
@@ -67,9 +63,7 @@ impl Backup {
         cx: ServerCx<'_, '_>,
     ) {
         let missing = if last > store.last() { store.last() + 1 } else { 0 };
-        if standing.epoch == store.epoch() {
-            self.learn(store, standing);
-        }
+        self.learn(store, standing);
         self.ack(store, primary, missing, cx);
     }
 
@@ -79,10 +73,9 @@ impl Backup {
         snapshot: Snapshot,
         cx: ServerCx<'_, '_>,
     ) {
-        let newer = snapshot.bases.len() as u32 > store.epoch() + 1;
-        if newer || snapshot.index > store.last() {
+        if snapshot.index > store.last() {
             self.early.clear();
-            // The snapshot may be older than what this copy could vouch for.
+            // The primary's copy may be older than this one, until others have acknowledged its log.
             self.next = None;
             self.current_as_of = LocalTime::default();
             store.install(snapshot, cx);
@@ -107,7 +100,7 @@ impl Backup {
     }
 
     fn ack(&self, store: &Store, primary: NodeId, missing: u64, cx: ServerCx<'_, '_>) {
-        cx.send(primary, Msg::Ack { epoch: store.epoch(), durable: store.durable(), missing });
+        cx.send(primary, Msg::Ack { durable: store.durable(), missing });
     }
 
     fn learn(&mut self, store: &Store, standing: Standing) {

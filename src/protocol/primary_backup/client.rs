@@ -81,9 +81,7 @@ impl Client<PrimaryBackup> for Session {
     }
 
     fn on_message(&mut self, _from: NodeId, msg: Msg, cx: &mut ClientCx<'_, PrimaryBackup>) {
-        let (Msg::Reply { op, .. } | Msg::Values { op, .. } | Msg::Redirect(op) | Msg::Refused(op)) =
-            msg
-        else {
+        let (Msg::Reply { op, .. } | Msg::Values { op, .. } | Msg::Redirect(op)) = msg else {
             return;
         };
         let Some(request) = self.current.filter(|request| request.id == op) else {
@@ -103,8 +101,7 @@ impl Client<PrimaryBackup> for Session {
                 self.seen = self.seen.max(token);
                 self.finish(op, Outcome::Done(Ret::Values(values)), cx);
             }
-            Msg::Redirect(_) => self.send(request, NodeId(self.env.config.primary), cx),
-            _ => self.finish(op, Outcome::Failed, cx),
+            _ => self.send(request, NodeId(self.env.config.primary), cx),
         }
     }
 

@@ -1,14 +1,16 @@
 //! Primary-backup replication with one knob: how many backups a write waits for.
 //!
-//! The primary orders writes, ships each to every backup at once and in parallel with its own disk, and
-//! acknowledges when its disk and the knob are satisfied. Asynchronous, semi-synchronous (any k, or the
-//! first k of a list) and synchronous replication differ in nothing else. After Alsberg and Day, "A
-//! Principle for Resilient Sharing of Distributed Resources" (1976); the knob is PostgreSQL's
-//! `synchronous_standby_names`.
+//! The primary orders writes, syncs each to its own disk, ships it to every backup, and acknowledges
+//! when the knob is satisfied. Asynchronous, semi-synchronous (any k, or the first k of a list) and
+//! synchronous replication differ in nothing else. After Alsberg and Day, "A Principle for Resilient
+//! Sharing of Distributed Resources" (1976); the knob is PostgreSQL's `synchronous_standby_names`.
+//!
+//! Disk first, then the network, as PostgreSQL's walsender and MySQL's binary log do it: a backup that
+//! shows what its primary can still forget makes sessions see writes that a crash undoes. Raft can do
+//! both at once because its followers show nothing before it is committed.
 //!
 //! There is no failover: while the primary is down, writes wait, and when it returns it continues from
-//! its own disk. A write that only backups had is then undone on them; the epoch in every token lets a
-//! session notice instead of silently reading backwards.
+//! its own disk, which has everything that any backup has.
 
 mod acknowledge;
 mod backup;
@@ -77,15 +79,10 @@ mod defaults {
     }
 }
 
-/// A place in the primary's order: an index within an epoch. A new epoch begins when the primary
-/// restarts, because what it had not synced may be gone.
+/// A place in the primary's order: the number of writes up to and including one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Token {
-    /// Restarts of the primary.
-    pub epoch: u32,
-    /// Writes ordered so far.
-    pub index: u64,
-}
+#[serde(transparent)]
+pub struct Token(pub u64);
 
 /// What a read needs before it may be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -114,8 +111,6 @@ pub struct ReadRequest {
 /// What the primary says with everything it sends to backups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Standing {
-    /// The current epoch.
-    pub epoch: u32,
     /// Everything acknowledged before `stamp` is at or below this index.
     pub commit: u64,
     /// The primary's clock.
@@ -149,8 +144,6 @@ pub enum Msg {
     },
     /// Replica to client: only the primary can serve this.
     Redirect(OpId),
-    /// Replica to client: what your token names was lost with the old primary's disk.
-    Refused(OpId),
     /// Primary to backup: one entry.
     Ship {
         /// The primary's standing.
@@ -169,8 +162,6 @@ pub enum Msg {
     },
     /// Backup to primary.
     Ack {
-        /// The backup's epoch; an old one asks for a snapshot.
-        epoch: u32,
         /// On its disk up to here.
         durable: u64,
         /// It misses entries from here on; 0 for none.
@@ -183,8 +174,6 @@ pub enum Msg {
 /// The state up to an index.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// By epoch, the index at which it began.
-    pub bases: Vec<u64>,
     /// Everything up to here is applied.
     pub index: u64,
     /// The result.
@@ -196,8 +185,6 @@ pub struct Snapshot {
 pub enum Record {
     /// The entry after the previous one.
     Entry(Command),
-    /// The primary restarted: by epoch, the index at which it began.
-    Epochs(Vec<u64>),
     /// All that came before.
     Snapshot(Box<Snapshot>),
 }
@@ -271,7 +258,7 @@ impl Protocol for PrimaryBackup {
             (OpKind::Write, _) => {
                 let backups = config.acknowledge.wait(geometry, primary);
                 let acknowledged = backups.map_or(Duration::ZERO, |rtt| rtt + geometry.disk);
-                Some(to_primary + acknowledged.max(geometry.disk))
+                Some(to_primary + geometry.disk + acknowledged)
             }
             (OpKind::Rmw, _) => None,
             (_, Level::Linearizable) => Some(to_primary),
@@ -291,10 +278,10 @@ impl Protocol for PrimaryBackup {
                 Msg::Read(_) => 32,
                 Msg::Reply { .. } => 20 + VALUE_BYTES,
                 Msg::Values { values, .. } => 20 + VALUE_BYTES * values.len() as u32,
-                Msg::Redirect(_) | Msg::Refused(_) => 4,
-                Msg::Ship { .. } => 44 + VALUE_BYTES,
-                Msg::Beat { .. } => 28,
-                Msg::Ack { .. } => 20,
+                Msg::Redirect(_) => 4,
+                Msg::Ship { .. } => 40 + VALUE_BYTES,
+                Msg::Beat { .. } => 24,
+                Msg::Ack { .. } => 16,
                 Msg::Install(snapshot) => 16 + snapshot.table.wire_size(),
             }
     }
@@ -336,15 +323,15 @@ impl Replica<PrimaryBackup> for Server {
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         match (msg, &mut self.role) {
             (Msg::Read(read), _) => return self.on_read(from, read, cx),
-            (Msg::Write(command), Role::Primary(primary)) => {
-                primary.on_write(&self.env, &mut self.store, command, cx);
+            (Msg::Write(command), Role::Primary(_)) => {
+                Primary::on_write(&mut self.store, command, cx);
             }
             (Msg::Write(command), Role::Backup(_)) => cx.send(from, Msg::Redirect(command.op)),
-            (Msg::Ack { epoch, durable, missing }, Role::Primary(primary)) => {
-                primary.on_ack(&self.env, &mut self.store, from, (epoch, durable, missing), cx);
+            (Msg::Ack { durable, missing }, Role::Primary(primary)) => {
+                primary.on_ack(&self.env, &mut self.store, from, (durable, missing), cx);
             }
             (Msg::Ship { standing, index, command }, Role::Backup(backup)) => {
-                backup.on_ship(&mut self.store, from, standing, (index, command), cx);
+                backup.on_ship(&mut self.store, standing, (index, command), cx);
             }
             (Msg::Beat { standing, last }, Role::Backup(backup)) => {
                 backup.on_beat(&mut self.store, from, standing, last, cx);
@@ -368,7 +355,7 @@ impl Replica<PrimaryBackup> for Server {
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         self.store.on_durable(upto, cx);
         match &mut self.role {
-            Role::Primary(primary) => primary.advance(&self.env, &mut self.store, cx),
+            Role::Primary(primary) => primary.on_durable(&self.env, &mut self.store, cx),
             Role::Backup(backup) => backup.on_durable(&self.env, &mut self.store, cx),
         }
         self.serve_waiting(cx);

@@ -18,6 +18,8 @@ pub(super) struct Primary {
     heard: Vec<LocalTime>,
     /// Reads wait until this much is acknowledged anew: before a restart it may have been already.
     pub(super) barrier: u64,
+    /// Shipped up to here; never beyond its own disk.
+    shipped: u64,
     scratch: Vec<u64>,
 }
 
@@ -25,35 +27,35 @@ type E = Env<PrimaryBackup>;
 
 impl Primary {
     pub(super) fn start(env: &E, store: &mut Store, cx: ServerCx<'_, '_>) -> Self {
-        if !env.first_boot {
-            store.begin_epoch(cx);
-        }
         let replicas = env.replicas as usize;
         let mut primary = Self {
             acked: vec![0; replicas],
             heard: vec![cx.clock(); replicas],
             barrier: store.last(),
+            shipped: store.last(),
             scratch: Vec::with_capacity(replicas),
         };
         primary.on_beat(env, store, cx);
         primary
     }
 
-    pub(super) fn on_write(
-        &mut self,
-        env: &E,
-        store: &mut Store,
-        command: Command,
-        cx: ServerCx<'_, '_>,
-    ) {
+    pub(super) fn on_write(store: &mut Store, command: Command, cx: ServerCx<'_, '_>) {
         if store.table().has_applied(command.client, command.op) {
             return acknowledge(&command, store.token(), cx);
         }
         store.append(command, cx);
-        let (standing, index) = (self.standing(store, cx), store.last());
-        for backup in env.peers() {
-            cx.send(backup, Msg::Ship { standing, index, command });
+    }
+
+    /// What has become safe here is shipped.
+    pub(super) fn on_durable(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
+        let standing = self.standing(store, cx);
+        for index in self.shipped + 1..=store.durable() {
+            let Some(command) = store.entry(index) else { continue };
+            for backup in env.peers() {
+                cx.send(backup, Msg::Ship { standing, index, command });
+            }
         }
+        self.shipped = store.durable();
         self.advance(env, store, cx);
     }
 
@@ -62,13 +64,10 @@ impl Primary {
         env: &E,
         store: &mut Store,
         from: NodeId,
-        (epoch, durable, missing): (u32, u64, u64),
+        (durable, missing): (u64, u64),
         cx: ServerCx<'_, '_>,
     ) {
         self.heard[from.index()] = cx.clock();
-        if epoch != store.epoch() {
-            return cx.send(from, Msg::Install(Box::new(store.snapshot())));
-        }
         let acked = &mut self.acked[from.index()];
         *acked = durable.max(*acked);
         if missing > 0 {
@@ -119,7 +118,7 @@ impl Primary {
         self.advance(env, store, cx);
         let least = env.peers().map(|peer| self.acked[peer.index()]).min();
         store.trim(least.unwrap_or(u64::MAX));
-        let (standing, last) = (self.standing(store, cx), store.last());
+        let (standing, last) = (self.standing(store, cx), self.shipped);
         for backup in env.peers() {
             cx.send(backup, Msg::Beat { standing, last });
         }
@@ -130,7 +129,7 @@ impl Primary {
     /// committed now.
     fn standing(&self, store: &Store, cx: ServerCx<'_, '_>) -> Standing {
         let commit = store.applied().max(self.barrier);
-        Standing { epoch: store.epoch(), commit, stamp: cx.clock() }
+        Standing { commit, stamp: cx.clock() }
     }
 
     fn resend(&self, store: &Store, to: NodeId, from: u64, cx: ServerCx<'_, '_>) {
@@ -138,7 +137,7 @@ impl Primary {
             return cx.send(to, Msg::Install(Box::new(store.snapshot())));
         }
         let standing = self.standing(store, cx);
-        for index in from..=store.last().min(from + RESEND - 1) {
+        for index in from..=self.shipped.min(from + RESEND - 1) {
             if let Some(command) = store.entry(index) {
                 cx.send(to, Msg::Ship { standing, index, command });
             }

@@ -26,12 +26,9 @@ impl Server {
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) {
         let index = match (&self.role, read.need) {
-            (_, Need::Token(token)) if self.store.has_lost(token) => {
-                return cx.send(from, Msg::Refused(read.op));
-            }
-            (Role::Primary(primary), Need::Token(token)) => token.index.max(primary.barrier),
+            (Role::Primary(primary), Need::Token(token)) => primary.barrier.max(token.0),
             (Role::Primary(primary), _) => primary.barrier,
-            (Role::Backup(_), Need::Token(token)) => token.index,
+            (Role::Backup(_), Need::Token(token)) => token.0,
             (Role::Backup(_), Need::Latest) => return cx.send(from, Msg::Redirect(read.op)),
             (Role::Backup(backup), Need::Within(age)) => {
                 let oldest = cx.clock() + self.env.config.max_clock_error;
@@ -52,12 +49,6 @@ impl Server {
     pub(super) fn serve_waiting(&mut self, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         let store = &self.store;
         self.waiting.0.retain(|(index, client, read)| {
-            if let Need::Token(token) = read.need
-                && store.has_lost(token)
-            {
-                cx.send(*client, Msg::Refused(read.op));
-                return false;
-            }
             let ready = store.applied() >= *index;
             if ready {
                 answer(store, *client, read, cx);

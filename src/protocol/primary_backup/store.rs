@@ -11,8 +11,6 @@ const RETAIN: usize = 1 << 14;
 /// Log and state. Indexes count the writes the primary has ordered, from 1.
 #[derive(Debug)]
 pub(super) struct Store {
-    /// By epoch, the index at which it began.
-    bases: Vec<u64>,
     /// Entries `base + 1 ..`.
     log: VecDeque<Command>,
     base: u64,
@@ -31,7 +29,6 @@ impl Store {
     /// Rebuilds the copy from the durable log; entries after the snapshot are not applied yet.
     pub(super) fn recover(keys: u32, records: &[Record]) -> Self {
         let mut store = Self {
-            bases: vec![0],
             log: VecDeque::new(),
             base: 0,
             durable: 0,
@@ -43,7 +40,6 @@ impl Store {
         for record in records {
             match record {
                 Record::Entry(command) => store.log.push_back(*command),
-                Record::Epochs(bases) => store.bases.clone_from(bases),
                 Record::Snapshot(snapshot) => store.reset((**snapshot).clone()),
             }
         }
@@ -52,7 +48,6 @@ impl Store {
     }
 
     fn reset(&mut self, snapshot: Snapshot) {
-        self.bases = snapshot.bases;
         self.base = snapshot.index;
         self.applied = snapshot.index;
         self.snapshot.0 = snapshot.index;
@@ -77,19 +72,9 @@ impl Store {
         self.applied
     }
 
-    pub(super) fn epoch(&self) -> u32 {
-        (self.bases.len() - 1) as u32
-    }
-
     /// Where this copy stands.
     pub(super) fn token(&self) -> Token {
-        Token { epoch: self.epoch(), index: self.applied }
-    }
-
-    /// Whether what a token names was lost when a later epoch began.
-    pub(super) fn has_lost(&self, token: Token) -> bool {
-        let next = self.bases.get(token.epoch as usize + 1);
-        next.is_some_and(|base| token.index > *base)
+        Token(self.applied)
     }
 
     /// The entry at an index, if it is still in memory.
@@ -102,12 +87,6 @@ impl Store {
         self.log.push_back(command);
         let id = cx.persist(Record::Entry(command));
         self.syncing.push_back((id, self.last()));
-    }
-
-    /// Begins a new epoch at the end of the log.
-    pub(super) fn begin_epoch(&mut self, cx: ServerCx<'_, '_>) {
-        self.bases.push(self.last());
-        cx.persist(Record::Epochs(self.bases.clone()));
     }
 
     /// Replaces the copy by the primary's.
@@ -166,8 +145,7 @@ impl Store {
 
     /// The state as of now, to send or to keep.
     pub(super) fn snapshot(&self) -> Snapshot {
-        let (bases, table) = (self.bases.clone(), self.table.clone());
-        Snapshot { bases, index: self.applied, table }
+        Snapshot { index: self.applied, table: self.table.clone() }
     }
 
     /// Writes a snapshot if the log on disk has grown by `every` applied entries, and what is not

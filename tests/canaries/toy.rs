@@ -1,0 +1,252 @@
+//! A replicated store as simple as can be, and the mistakes it can be told to make.
+//!
+//! One primary orders writes, syncs them, applies, acknowledges, and ships them to its backups in
+//! order. Linearizable reads go to the primary; session reads to the nearest replica, which waits until
+//! it has what the session has seen; eventual ones to the nearest, which answers with what it has.
+
+use pacelc::guarantee::Guarantee;
+use pacelc::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Request, Ret, Value};
+use pacelc::protocol::{
+    Client, ClientCx, Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId,
+};
+use pacelc::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// The protocol.
+#[derive(Debug)]
+pub(crate) enum Toy {}
+
+/// The one mistake that is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Flaw {
+    /// None: the twin.
+    None,
+    /// Linearizable reads are answered by the nearest replica.
+    LocalReads,
+    /// The primary applies and acknowledges before its disk has the write.
+    Hasty,
+    /// The client asks any replica, with an empty token.
+    Forgetful,
+    /// The last replica stops applying after a while, and goes on answering.
+    Deaf,
+    /// Now and then a replica answers with the value of the next key.
+    Confused,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Config {
+    flaw: Flaw,
+}
+
+/// A write in its place.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    key: Key,
+    value: Value,
+    client: NodeId,
+    op: OpId,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Msg {
+    Write(Entry),
+    Read { op: OpId, key: Key, token: u64 },
+    Reply { op: OpId, value: Value, token: u64 },
+    Ship { index: u64, entry: Entry },
+}
+
+impl Protocol for Toy {
+    const NAME: &'static str = "toy";
+    const ABOUT: &'static str = "A store that makes one mistake.";
+    type Config = Config;
+    type Msg = Msg;
+    type Record = Entry;
+    type Timer = ();
+    type Replica = Server;
+    type Client = Session;
+
+    fn validate(_: &Config, _: u32) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn offer(_: &Config, level: Level) -> Option<Offer> {
+        let promise = match level {
+            Level::Linearizable => Guarantee::Linearizable,
+            Level::Session => Guarantee::Session,
+            Level::EventualNearest => Guarantee::Eventual,
+            _ => return None,
+        };
+        Some(Offer { read_path: "as told", write_path: "primary", promise })
+    }
+
+    fn theory(_: &Config, _: Level, _: OpKind, _: &Geometry, _: NodeId) -> Option<Duration> {
+        None
+    }
+
+    fn wire_size(_: &Msg) -> u32 {
+        100
+    }
+}
+
+/// A replica; number 0 is the primary.
+#[derive(Debug)]
+pub(crate) struct Server {
+    env: Env<Toy>,
+    values: Vec<Value>,
+    applied: u64,
+    /// Of the primary: what is on its way to the disk.
+    syncing: VecDeque<(WriteId, Entry)>,
+    /// Of a backup: what came before its turn, by index.
+    early: Vec<(u64, Entry)>,
+    /// Reads that wait for their token.
+    waiting: Vec<(NodeId, OpId, Key, u64)>,
+}
+
+impl Server {
+    fn apply(&mut self, entry: &Entry) {
+        self.applied += 1;
+        let deaf = self.env.config.flaw == Flaw::Deaf && self.env.me.0 == 2 && self.applied > 40;
+        if !deaf {
+            self.values[entry.key.index()] = entry.value;
+        }
+    }
+
+    /// The primary decides a write: it is visible, acknowledged and on its way to the backups.
+    fn decide(&mut self, entry: Entry, cx: &mut ReplicaCx<'_, Toy>) {
+        self.apply(&entry);
+        cx.note_commit(entry.key, entry.value);
+        let Entry { op, client, .. } = entry;
+        cx.send(client, Msg::Reply { op, value: entry.value, token: self.applied });
+        for backup in self.env.peers() {
+            cx.send(backup, Msg::Ship { index: self.applied, entry });
+        }
+    }
+
+    fn answer(&self, to: NodeId, op: OpId, key: Key, cx: &mut ReplicaCx<'_, Toy>) {
+        let confused = self.env.config.flaw == Flaw::Confused && op.0.is_multiple_of(10);
+        let place = (key.index() + usize::from(confused)) % self.values.len();
+        cx.send(to, Msg::Reply { op, value: self.values[place], token: self.applied });
+    }
+
+    fn serve_waiting(&mut self, cx: &mut ReplicaCx<'_, Toy>) {
+        for (client, op, key, token) in std::mem::take(&mut self.waiting) {
+            if self.applied >= token {
+                self.answer(client, op, key, cx);
+            } else {
+                self.waiting.push((client, op, key, token));
+            }
+        }
+    }
+}
+
+/// `Key` and tables.
+trait Index {
+    fn index(self) -> usize;
+}
+
+impl Index for Key {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+impl Replica<Toy> for Server {
+    fn recover(env: Env<Toy>, log: &[Entry], _: &mut ReplicaCx<'_, Toy>) -> Self {
+        let values = vec![Value::INITIAL; env.keys as usize];
+        let (syncing, early, waiting) = (VecDeque::new(), Vec::new(), Vec::new());
+        let mut server = Self { env, values, applied: 0, syncing, early, waiting };
+        log.iter().for_each(|entry| server.apply(entry));
+        server
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, Toy>) {
+        match msg {
+            Msg::Write(entry) if self.env.config.flaw == Flaw::Hasty => {
+                cx.persist(entry);
+                self.decide(entry, cx);
+            }
+            Msg::Write(entry) => {
+                let id = cx.persist(entry);
+                self.syncing.push_back((id, entry));
+            }
+            Msg::Read { op, key, token } => self.waiting.push((from, op, key, token)),
+            Msg::Ship { index, entry } => {
+                self.early.push((index, entry));
+                while let Some(at) = self.early.iter().position(|e| e.0 == self.applied + 1) {
+                    let (_, entry) = self.early.swap_remove(at);
+                    cx.persist(entry);
+                    self.apply(&entry);
+                }
+            }
+            Msg::Reply { .. } => {}
+        }
+        self.serve_waiting(cx);
+    }
+
+    fn on_timer(&mut self, (): (), _: &mut ReplicaCx<'_, Toy>) {}
+
+    fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, Toy>) {
+        while let Some((_, entry)) = self.syncing.front().copied().filter(|(id, _)| *id <= upto) {
+            self.syncing.pop_front();
+            self.decide(entry, cx);
+        }
+        self.serve_waiting(cx);
+    }
+
+    fn inspect(&self, key: Key) -> Value {
+        self.values[key.index()]
+    }
+}
+
+/// A session: asks once and waits.
+#[derive(Debug)]
+pub(crate) struct Session {
+    env: Env<Toy>,
+    current: Option<Request>,
+    token: u64,
+}
+
+impl Client<Toy> for Session {
+    fn start(env: Env<Toy>) -> Self {
+        Self { env, current: None, token: 0 }
+    }
+
+    fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Toy>) {
+        self.current = Some(request);
+        let Request { id: op, key, level, .. } = request;
+        let (to, msg) = match request.op {
+            Op::Write(value) => {
+                (NodeId(0), Msg::Write(Entry { key, value, client: self.env.me, op }))
+            }
+            Op::Read | Op::Scan(_) => {
+                let (to, token) = match (level, self.env.config.flaw) {
+                    (Level::Session, Flaw::Forgetful) => {
+                        (NodeId(cx.rng().below(u64::from(self.env.replicas)) as u32), 0)
+                    }
+                    (Level::Session, _) => (self.env.nearest[0], self.token),
+                    (Level::Linearizable, Flaw::LocalReads) => (self.env.nearest[0], 0),
+                    (Level::Linearizable, _) => (NodeId(0), 0),
+                    _ => (self.env.nearest[0], 0),
+                };
+                (to, Msg::Read { op, key, token })
+            }
+        };
+        cx.send(to, msg);
+    }
+
+    fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Toy>) {
+        let Msg::Reply { op, value, token } = msg else { return };
+        let Some(request) = self.current.take_if(|request| request.id == op) else { return };
+        self.token = self.token.max(token);
+        let ret = match request.op {
+            Op::Write(_) => Ret::Written,
+            Op::Read | Op::Scan(_) => Ret::Value(value),
+        };
+        cx.complete(op, Outcome::Done(ret));
+    }
+
+    fn on_timer(&mut self, (): (), _: &mut ClientCx<'_, Toy>) {}
+}
