@@ -14,6 +14,9 @@ use std::fmt;
 pub enum Guarantee {
     /// One order of all operations on a key that agrees with real time (Herlihy and Wing 1990).
     Linearizable,
+    /// A read misses no write that was acknowledged before the read began (Lamport 1986, for many
+    /// writers: Shao et al. 2011). New reads may still turn back while a write is under way.
+    Regular,
     /// A read misses no write that was acknowledged longer ago than this before the read began.
     BoundedStaleness(Duration),
     /// Both of the two below.
@@ -34,7 +37,7 @@ impl Guarantee {
             (Self::BoundedStaleness(ours), Self::BoundedStaleness(theirs)) => ours <= theirs,
             (a, b) if a == b => true,
             (_, Self::Eventual) => true,
-            (Self::Linearizable, _) => true,
+            (Self::Linearizable, _) | (Self::Regular, Self::BoundedStaleness(_)) => true,
             (Self::Session, Self::ReadYourWrites | Self::MonotonicReads) => true,
             _ => false,
         }
@@ -45,6 +48,7 @@ impl fmt::Display for Guarantee {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Linearizable => f.write_str("linearizable"),
+            Self::Regular => f.write_str("regular"),
             Self::BoundedStaleness(age) => write!(f, "bounded({age})"),
             Self::Session => f.write_str("session"),
             Self::ReadYourWrites => f.write_str("read-your-writes"),
@@ -62,6 +66,7 @@ mod tests {
     fn implication_is_a_partial_order() {
         let all = [
             Guarantee::Linearizable,
+            Guarantee::Regular,
             Guarantee::BoundedStaleness(Duration::millis(1)),
             Guarantee::BoundedStaleness(Duration::millis(2)),
             Guarantee::Session,

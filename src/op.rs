@@ -44,6 +44,23 @@ impl Value {
     pub const INITIAL: Self = Self(0);
 }
 
+/// Where a write stands in its key's version order, for stores that order versions by a stamp they
+/// carry (last write wins) and not by when they were decided. Compared by time, then by node.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Rank {
+    /// The stamp: nanoseconds of some node's clock, or a counter.
+    pub time: u64,
+    /// Whose stamp it is.
+    pub node: u32,
+}
+
+impl Rank {
+    /// The rank of every write of a store that has one order: versions stand as they were decided.
+    pub const AS_DECIDED: Self = Self { time: 0, node: 0 };
+}
+
 /// What kind of operation; the `op` column of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -155,11 +172,67 @@ pub enum Level {
     EventualNearest,
     /// Whatever some replica, drawn anew for each read, has.
     EventualAny,
+    /// As many replicas as the operation asks for, in stores without a leader (Cassandra's terms).
+    Replicas {
+        /// How many must answer a read.
+        read: Acks,
+        /// How many must have a write.
+        write: Acks,
+    },
+}
+
+/// How many replicas must answer, in Cassandra's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Acks {
+    /// Any replica, or anybody who will hand the write on (a hint); writes only.
+    Any,
+    /// One replica.
+    One,
+    /// Two.
+    Two,
+    /// Three.
+    Three,
+    /// A majority of all.
+    Quorum,
+    /// Every replica.
+    All,
+    /// One replica of the coordinator's region.
+    LocalOne,
+    /// A majority of the replicas of the coordinator's region.
+    LocalQuorum,
+    /// A majority of the replicas of every region.
+    EachQuorum,
+}
+
+impl Acks {
+    /// Every one, as a user writes it.
+    pub const NAMES: [(&'static str, Self); 9] = [
+        ("any", Self::Any),
+        ("one", Self::One),
+        ("two", Self::Two),
+        ("three", Self::Three),
+        ("quorum", Self::Quorum),
+        ("all", Self::All),
+        ("local-one", Self::LocalOne),
+        ("local-quorum", Self::LocalQuorum),
+        ("each-quorum", Self::EachQuorum),
+    ];
+
+    /// The word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, acks)| *acks == self).map_or("", |(name, _)| name)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, acks)| *acks)
+    }
 }
 
 impl Level {
-    /// Every level as a user writes it, strongest first; `bounded` takes a duration.
-    pub const NAMES: [&'static str; 8] = [
+    /// Every level as a user writes it, strongest first; `bounded` takes a duration. Reads and writes
+    /// may differ in how many replicas they ask for: `one` is short for `R=one,W=one`.
+    pub const NAMES: [&'static str; 18] = [
         "linearizable",
         "lease",
         "bounded(500ms)",
@@ -168,6 +241,16 @@ impl Level {
         "monotonic-reads",
         "eventual-nearest",
         "eventual-any",
+        "all",
+        "R=one,W=all",
+        "each-quorum",
+        "quorum",
+        "local-quorum",
+        "three",
+        "two",
+        "one",
+        "local-one",
+        "R=one,W=any",
     ];
 }
 
@@ -182,6 +265,10 @@ impl fmt::Display for Level {
             Self::MonotonicReads => f.write_str("monotonic-reads"),
             Self::EventualNearest => f.write_str("eventual-nearest"),
             Self::EventualAny => f.write_str("eventual-any"),
+            Self::Replicas { read, write } if read == write => f.write_str(read.name()),
+            Self::Replicas { read, write } => {
+                write!(f, "R={},W={}", read.name(), write.name())
+            }
         }
     }
 }
@@ -192,6 +279,11 @@ impl FromStr for Level {
     fn from_str(text: &str) -> Result<Self, String> {
         if let Some(age) = text.strip_prefix("bounded(").and_then(|t| t.strip_suffix(')')) {
             return Ok(Self::Bounded(age.parse()?));
+        }
+        let pair = text.strip_prefix("R=").and_then(|rest| rest.split_once(",W="));
+        let (read, write) = pair.unwrap_or((text, text));
+        if let (Some(read), Some(write)) = (Acks::parse(read), Acks::parse(write)) {
+            return Ok(Self::Replicas { read, write });
         }
         Ok(match text {
             "linearizable" => Self::Linearizable,

@@ -13,16 +13,16 @@ use std::fmt::Write as _;
 /// threads or the day. If a change was meant, take the new table from this test's failure, and say in
 /// the commit what changed.
 const DIGESTS: &str = "
-smoke-cut/async          4f0142c3a1515062 821d7292bd53fbfa
-smoke-cut/semi-sync      ef6c2ce5ac1b5060 6a22228c4952758c
-smoke-cut/raft           b1b2903b4f42090a 9f64693756da4c14
-smoke-levels/async       f55bfa99ee3ee73b 9de48f5dbe32246e
-smoke-levels/semi-sync   40122ae49e578887 8c94c43091d0b78b
-smoke-levels/sync        2750d1088c2be231 06970d792947b398
-smoke-levels/raft        93494d23b48b6a41 8fe2cfb770ffd0fe
-smoke-probe/async        b402c2bab158bdc0 b402c2bab158bdc0
-smoke-probe/semi-sync    399501394ad7967d 399501394ad7967d
-smoke-probe/raft         e0f92fc01270a7ff e0f92fc01270a7ff
+smoke-cut/async          7eb39ab2d6c408a7 6ce4a50e5f6363d4
+smoke-cut/semi-sync      a2d71ab3935abf04 07eedec9fe554fe5
+smoke-cut/raft           d566b6d960cac27b 76054dcca460b86d
+smoke-levels/async       1c4112e91e75f931 5a461c41a8cfb0e1
+smoke-levels/semi-sync   b3d3cbf7d5caa5cb a76e3ae2ddd54466
+smoke-levels/sync        4ce9b020232f19a2 1c738f01415c07fc
+smoke-levels/raft        24b87378564f7fbd 7e152910906d0de0
+smoke-probe/async        80446c1f1f6bbd70 80446c1f1f6bbd70
+smoke-probe/semi-sync    9fa7577db65870ac 9fa7577db65870ac
+smoke-probe/raft         789a428d5a495bbd 789a428d5a495bbd
 ";
 
 /// FNV-1a over the digests of the levels.

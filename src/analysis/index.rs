@@ -39,13 +39,13 @@ pub(super) fn group_by_key(
     (start, grouped)
 }
 
-/// The version order of each key: the order in which its writes were decided.
+/// The version order of each key: that of its commits' ranks, then the order in which they were decided.
 pub(super) struct Order {
     /// By value: its place among its key's versions, 1 for the first; 0 if it was never decided.
     place: Vec<u32>,
     /// Where each key's versions begin below.
     start: Vec<u32>,
-    /// When each version was decided, in order.
+    /// By place: when the earliest of this version and its key's newer ones was decided.
     at: Vec<Instant>,
 }
 
@@ -53,7 +53,11 @@ impl Order {
     pub(super) fn of(history: &History) -> Self {
         let commits = &history.commits;
         let items = commits.iter().enumerate().map(|(i, commit)| (commit.key, i as u32));
-        let (start, grouped) = group_by_key(history.keys, items);
+        let (start, mut grouped) = group_by_key(history.keys, items);
+        for key in start.windows(2) {
+            // Stable, and next to nothing where versions stand as they were decided.
+            grouped[key[0] as usize..key[1] as usize].sort_by_key(|i| commits[*i as usize].rank);
+        }
         let mut place = vec![0; history.writes as usize + 1];
         let mut at = Vec::with_capacity(grouped.len());
         for &index in &grouped {
@@ -61,6 +65,11 @@ impl Order {
             let first = start[commit.key.0 as usize];
             place[commit.value.0 as usize] = at.len() as u32 - first + 1;
             at.push(commit.at);
+        }
+        for key in start.windows(2) {
+            for index in (key[0] as usize + 1..key[1] as usize).rev() {
+                at[index - 1] = at[index - 1].min(at[index]);
+            }
         }
         Self { place, start, at }
     }
@@ -74,11 +83,11 @@ impl Order {
         self.place.get(value.0 as usize).copied().filter(|place| *place > 0)
     }
 
-    /// When the version at this place (from 1) of a key was decided.
+    /// When the key first had a version newer than the one at this place.
     #[inline]
-    pub(super) fn decided_at(&self, key: Key, place: u32) -> Option<Instant> {
+    pub(super) fn surpassed_at(&self, key: Key, place: u32) -> Option<Instant> {
         let key = key.0 as usize;
-        let index = self.start[key] + place - 1;
+        let index = self.start[key] + place;
         (index < self.start[key + 1]).then(|| self.at[index as usize])
     }
 }

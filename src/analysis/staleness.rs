@@ -7,7 +7,7 @@
 //! Properties for Fun and Profit", PODC 2011, use the same intervals). The denominator is the
 //! completed reads of keys that had an acknowledged write when the read began.
 //!
-//! **Omniscient.** A read is behind iff the key's latest decided version when it began is newer
+//! **Omniscient.** A read is behind iff some version of the key decided before it began is newer
 //! than the one it returned; its age counts from the decision of the earliest version it missed.
 //!
 //! One sweep in order of invocation does both. A key's acknowledged writes, in order of invocation,
@@ -30,10 +30,14 @@ use std::collections::BinaryHeap;
 
 pub(super) const CHECKER: Checker = Checker {
     name: "bounded-staleness",
-    about: "No read misses a write acknowledged longer ago than the bound (Golab et al. 2011).",
-    needed_for: |guarantee| matches!(guarantee, Guarantee::BoundedStaleness(_)),
+    about: "No read misses a write acknowledged longer ago than the bound, which for `regular` is 0 \
+            (Golab et al. 2011; Shao et al. 2011).",
+    needed_for: |guarantee| {
+        matches!(guarantee, Guarantee::BoundedStaleness(_) | Guarantee::Regular)
+    },
     check: |history, guarantee| match guarantee {
         Guarantee::BoundedStaleness(bound) => check(history, bound),
+        Guarantee::Regular => check(history, Duration::ZERO),
         _ => Verdict::Holds,
     },
 };
@@ -86,8 +90,8 @@ pub(super) fn observe(
 struct KeyState {
     /// Writes acknowledged strictly before now.
     acknowledged: u32,
-    /// Versions decided strictly before now.
-    decided: u32,
+    /// Whether a version was decided strictly before now.
+    decided: bool,
     /// Acknowledged last, up to and including now.
     latest: Option<(Value, Instant)>,
     /// The ends of the list of writes in flight, as places.
@@ -147,7 +151,7 @@ impl<'a> Sweep<'a> {
             }
         }
         let nothing =
-            KeyState { acknowledged: 0, decided: 0, latest: None, head: NONE, tail: NONE };
+            KeyState { acknowledged: 0, decided: false, latest: None, head: NONE, tail: NONE };
         Self {
             history,
             order,
@@ -199,7 +203,7 @@ impl<'a> Sweep<'a> {
             }
         }
         while let Some(commit) = self.history.commits.get(self.next_commit).filter(|c| c.at < now) {
-            self.keys[commit.key.0 as usize].decided += 1;
+            self.keys[commit.key.0 as usize].decided = true;
             self.next_commit += 1;
         }
     }
@@ -229,7 +233,7 @@ impl<'a> Sweep<'a> {
             acknowledged: state.acknowledged > 0,
             age: None,
             versions: 0,
-            decided: state.decided > 0,
+            decided: state.decided,
             behind: None,
             latest: state.latest,
         };
@@ -237,10 +241,8 @@ impl<'a> Sweep<'a> {
             seen.age = Some(began.since(self.places[first as usize].earliest));
             seen.versions = self.acknowledged_from(key, first);
         }
-        let missed = self.order.place(value).filter(|place| *place < state.decided);
-        if let Some(at) = missed.and_then(|place| self.order.decided_at(key, place + 1)) {
-            seen.behind = Some(began.since(at));
-        }
+        let surpassed = self.order.place(value).and_then(|p| self.order.surpassed_at(key, p));
+        seen.behind = surpassed.filter(|at| *at < began).map(|at| began.since(at));
         seen
     }
 

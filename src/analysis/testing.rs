@@ -6,7 +6,7 @@
 //! recorder would; sessions with the same letter share a client group.
 
 use crate::history::{Commit, FinalState, History, Operation, Status, Traffic};
-use crate::op::{Key, OpKind, Value};
+use crate::op::{Key, OpKind, Rank, Value};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -116,7 +116,7 @@ impl Story {
             .commits
             .iter()
             .map(|(at, value)| (*at, number(*value)))
-            .map(|(at, value)| Commit { at, key: key_of(value), value })
+            .map(|(at, value)| Commit { at, key: key_of(value), value, rank: Rank::AS_DECIDED })
             .collect();
         let mut last = vec![Value::INITIAL; keys as usize];
         for commit in &commits {

@@ -282,7 +282,7 @@ mod tests {
         let (id, _) = r.begin(op(one, OpKind::Read, false, 1));
         r.end(id, &read(0), Instant(2));
         let (id, value) = r.begin(op(one, OpKind::Write, true, 3));
-        r.commit(Instant(4), Key(2), value);
+        r.commit(Instant(4), Key(2), value, crate::op::Rank { time: 7, node: 1 });
         r.end(id, &Outcome::Done(Ret::Written), Instant(5));
         let (id, _) = r.begin(op(two, OpKind::Scan, false, 6));
         r.end(id, &Outcome::Done(Ret::Values([value, Value(0)].into())), Instant(7));
@@ -336,7 +336,7 @@ mod tests {
                 "{\"at\":4,\"key\":1",
                 "h.jsonl:8: value 1 was written to key 2",
             ),
-            ("\"value\":1}}", "\"value\":7}}", "h.jsonl:8: value 7 is committed but"),
+            ("\"value\":1,\"rank\"", "\"value\":7,\"rank\"", "h.jsonl:8: value 7 is committed but"),
             ("\"group\":1", "\"group\":7", "h.jsonl:4: group 7"),
         ];
         for (old, new, message) in lies {

@@ -11,7 +11,7 @@ mod record;
 pub use file::{FORMAT, HistoryError, read, write};
 pub use record::{Begin, Recorder};
 
-use crate::op::{Key, OpKind, Value};
+use crate::op::{Key, OpKind, Rank, Value};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -56,7 +56,8 @@ pub struct Operation {
     pub completed: Instant,
 }
 
-/// A decided write: its place in its key's version order is its place among the key's commits.
+/// A decided write. The version order of a key is that of its commits' ranks, and where these are equal
+/// that of the commits themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// When the first replica decided it.
@@ -65,6 +66,13 @@ pub struct Commit {
     pub key: Key,
     /// The write.
     pub value: Value,
+    /// Its stamp, in stores that order versions by stamps.
+    #[serde(default, skip_serializing_if = "is_as_decided")]
+    pub rank: Rank,
+}
+
+fn is_as_decided(rank: &Rank) -> bool {
+    *rank == Rank::AS_DECIDED
 }
 
 /// A stretch of true time in which a fault was in force.

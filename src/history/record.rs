@@ -7,7 +7,7 @@
 //! session.
 
 use super::{Commit, FinalState, History, Operation, Status, Traffic, Window};
-use crate::op::{Key, OpId, OpKind, Outcome, Ret, Value};
+use crate::op::{Key, OpId, OpKind, Outcome, Rank, Ret, Value};
 use crate::time::Instant;
 
 /// More than this is not reserved ahead; the tables then grow as they must.
@@ -192,7 +192,7 @@ impl Recorder {
     /// # Panics
     /// If nobody wrote the value, or if time runs backwards.
     #[inline]
-    pub fn commit(&mut self, at: Instant, key: Key, value: Value) {
+    pub fn commit(&mut self, at: Instant, key: Key, value: Value, rank: Rank) {
         let known = value != Value::INITIAL && value.0 <= self.history.writes;
         assert!(known, "value {} was committed but never written", value.0);
         let (word, bit) = (value.0 as usize / 64, 1_u64 << (value.0 % 64));
@@ -205,7 +205,7 @@ impl Recorder {
         self.decided[word] |= bit;
         let in_order = self.history.commits.last().is_none_or(|last| last.at <= at);
         assert!(in_order, "value {} was committed in the past", value.0);
-        self.history.commits.push(Commit { at, key, value });
+        self.history.commits.push(Commit { at, key, value, rank });
     }
 
     /// Counts a message sent at `at`, if that is after the warm-up and before the planned horizon.
@@ -295,6 +295,8 @@ pub(super) fn digest(history: &History) -> u64 {
     for commit in &history.commits {
         hash.word(commit.at.0);
         hash.word(u64::from(commit.key.0) << 32 | u64::from(commit.value.0));
+        hash.word(commit.rank.time);
+        hash.word(u64::from(commit.rank.node));
     }
     hash.word(history.finals.len() as u64);
     for state in &history.finals {
@@ -337,9 +339,9 @@ mod tests {
         let (w1, first) = r.begin(begin(a, OpKind::Write, 1));
         let (w2, second) = r.begin(begin(b, OpKind::Write, 2));
         assert_eq!((first, second), (Value(1), Value(2)));
-        r.commit(Instant(3), Key(3), second);
-        r.commit(Instant(4), Key(3), first);
-        r.commit(Instant(9), Key(3), second);
+        r.commit(Instant(3), Key(3), second, Rank::AS_DECIDED);
+        r.commit(Instant(4), Key(3), first, Rank::AS_DECIDED);
+        r.commit(Instant(9), Key(3), second, Rank::AS_DECIDED);
         r.end(w1, &Outcome::Done(Ret::Written), Instant(5));
         r.end(w2, &Outcome::Unknown, Instant(6));
         let (read, _) = r.begin(begin(a, OpKind::Read, 7));
@@ -376,7 +378,14 @@ mod tests {
             |h| h.operations[0].rmw = true,
             |h| h.operations[0].completed.0 += 1 << 63,
             |h| h.scanned.push(Value(0)),
-            |h| h.commits.push(Commit { at: Instant(0), key: Key(0), value: Value(0) }),
+            |h| {
+                h.commits.push(Commit {
+                    at: Instant(0),
+                    key: Key(0),
+                    value: Value(0),
+                    rank: Rank::AS_DECIDED,
+                })
+            },
             |h| h.finals[0].values[0] = Value(1),
             |h| h.traffic.bytes += 1,
         ];

@@ -5,7 +5,7 @@
 //! calls a state machine while draining.
 
 use super::Protocol;
-use crate::op::{Key, NodeId, OpId, Outcome, Value};
+use crate::op::{Key, NodeId, OpId, Outcome, Rank, Value};
 use crate::rng::Rng;
 use crate::time::{Duration, LocalTime};
 use serde::{Deserialize, Serialize};
@@ -39,7 +39,7 @@ pub enum Effect<P: Protocol> {
     /// The client's operation is over.
     Complete(OpId, Outcome),
     /// For the recorder alone: this write has taken its place in the key's order.
-    Commit(Key, Value),
+    Commit(Key, Value, Rank),
 }
 
 /// The buffer behind a context, owned and drained by the world.
@@ -120,7 +120,13 @@ impl<P: Protocol> ReplicaCx<'_, P> {
     /// Tells the recorder that a write has been decided and ordered. It changes nothing in the run;
     /// the simulated world's omniscient staleness is computed from it.
     pub fn note_commit(&mut self, key: Key, value: Value) {
-        self.0.effects.queue.push(Effect::Commit(key, value));
+        self.note_version(key, value, Rank::AS_DECIDED);
+    }
+
+    /// The same in a store that orders a key's versions by stamps: the write exists from now on, and
+    /// stands where its stamp says. Of several notes of a write the first counts.
+    pub fn note_version(&mut self, key: Key, value: Value, rank: Rank) {
+        self.0.effects.queue.push(Effect::Commit(key, value, rank));
     }
 }
 

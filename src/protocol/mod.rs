@@ -96,6 +96,10 @@ pub struct Env<P: Protocol> {
     pub config: Arc<P::Config>,
     /// All replicas, nearest (by base round trip) first; a replica's own list begins with itself.
     pub nearest: Arc<[NodeId]>,
+    /// By replica, the number of its region.
+    pub regions: Arc<[u16]>,
+    /// The region it is in itself.
+    pub region: u16,
     /// Keys are `0..keys`; tables may be sized by it.
     pub keys: u32,
     /// Whether no earlier life of this process can have promised anything to anybody.
@@ -111,6 +115,8 @@ impl<P: Protocol> Clone for Env<P> {
             replicas: self.replicas,
             config: Arc::clone(&self.config),
             nearest: Arc::clone(&self.nearest),
+            regions: Arc::clone(&self.regions),
+            region: self.region,
             keys: self.keys,
             first_boot: self.first_boot,
             attempt_timeout: self.attempt_timeout,
@@ -164,6 +170,8 @@ pub struct Geometry {
     pub processes: usize,
     /// One-way base delays in row-major order: `from * processes + to`.
     pub one_way: Vec<Duration>,
+    /// By process, the number of its region.
+    pub regions: Vec<u16>,
 }
 
 impl Geometry {

@@ -83,6 +83,12 @@ impl Plan {
         self.replicas.len() + self.clients.len()
     }
 
+    /// By site, its index into [`Plan::regions`].
+    pub fn site_regions(&self) -> impl Iterator<Item = usize> {
+        let replicas = self.replicas.iter().map(|host| host.region);
+        replicas.chain(self.clients.iter().map(|group| group.region))
+    }
+
     /// The directed link between two sites.
     #[must_use]
     pub fn link(&self, from: usize, to: usize) -> &Link {

@@ -50,7 +50,8 @@ impl Protocols for Fake {
     }
 
     fn levels_offered(&self, protocol: &str, _: &toml::Table, asked: Level) -> bool {
-        asked != Level::Lease || protocol == "raft"
+        let counts = matches!(asked, Level::Replicas { .. });
+        !counts && (asked != Level::Lease || protocol == "raft")
     }
 }
 

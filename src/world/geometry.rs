@@ -17,6 +17,7 @@ pub fn geometry(plan: &Plan) -> Geometry {
         disk: disk.unwrap_or(Duration::ZERO),
         processes: plan.sites(),
         one_way: plan.links.iter().map(median).collect(),
+        regions: plan.site_regions().map(|region| region as u16).collect(),
     }
 }
 

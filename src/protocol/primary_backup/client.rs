@@ -57,7 +57,7 @@ impl Session {
             Level::Session => Need::Token(self.written.max(self.seen)),
             Level::ReadYourWrites => Need::Token(self.written),
             Level::MonotonicReads => Need::Token(self.seen),
-            Level::EventualNearest | Level::EventualAny => Need::Token(Token::default()),
+            _ => Need::Token(Token::default()),
         }
     }
 

@@ -226,7 +226,6 @@ impl Protocol for PrimaryBackup {
     fn offer(config: &Config, level: Level) -> Option<Offer> {
         let (read_path, promise) = match level {
             Level::Linearizable => ("primary", Guarantee::Linearizable),
-            Level::Lease => return None,
             Level::Bounded(age) => {
                 ("nearest replica if young enough, else primary", Guarantee::BoundedStaleness(age))
             }
@@ -241,6 +240,7 @@ impl Protocol for PrimaryBackup {
             }
             Level::EventualNearest => ("nearest replica", Guarantee::Eventual),
             Level::EventualAny => ("any replica", Guarantee::Eventual),
+            Level::Lease | Level::Replicas { .. } => return None,
         };
         Some(Offer { read_path, write_path: config.acknowledge.path(), promise })
     }

@@ -154,6 +154,7 @@ impl Protocol for Raft {
             }
             Level::EventualNearest => ("nearest replica, local", Guarantee::Eventual),
             Level::EventualAny => ("any replica, local", Guarantee::Eventual),
+            Level::Replicas { .. } => return None,
         };
         Some(Offer { read_path, write_path: "leader, majority", promise })
     }
@@ -176,8 +177,7 @@ impl Protocol for Raft {
             (_, Level::Lease) => (basis_age(config, r) < config.lease()).then_some(c),
             (_, Level::Bounded(age)) => bounded_theory(config, age, geometry, client),
             (_, Level::EventualNearest) => Some(nearest_rtt(geometry, client)),
-            (_, Level::Session | Level::ReadYourWrites | Level::MonotonicReads) => None,
-            (_, Level::EventualAny) => None,
+            _ => None,
         }
     }
 

@@ -67,11 +67,14 @@ pub(super) fn build<P: Protocol>(
     let shape = geometry(plan);
     let nearest: Vec<Arc<[NodeId]>> =
         (0..plan.sites() as u32).map(|site| shape.nearest(NodeId(site)).into()).collect();
+    let regions: Arc<[u16]> = shape.regions[..plan.replicas.len()].into();
     let env = |me: u32, site: usize| Env::<P> {
         me: NodeId(me),
         replicas: plan.replicas.len() as u32,
         config: Arc::clone(&config),
         nearest: Arc::clone(&nearest[site]),
+        regions: Arc::clone(&regions),
+        region: shape.regions[site],
         keys: load.keys(),
         first_boot: true,
         attempt_timeout: plan.attempt_timeout,

@@ -80,7 +80,9 @@ impl<P: Protocol> Sim<'_, P> {
                     let client = who.0 - self.replicas.len() as u32;
                     self.complete(client, op, &outcome);
                 }
-                Effect::Commit(key, value) => self.recorder.commit(self.now, key, value),
+                Effect::Commit(key, value, rank) => {
+                    self.recorder.commit(self.now, key, value, rank);
+                }
             }
         }
         self.effects.queue = queue;

@@ -103,7 +103,13 @@ impl Net {
         let one_way = (0..all * all)
             .map(|i| Duration::from_ms(rtt_ms[place(i / all)][place(i % all)] / 2.0))
             .collect();
-        let geometry = Geometry { replicas: n as u32, disk, processes: all, one_way };
+        let geometry = Geometry {
+            replicas: n as u32,
+            disk,
+            processes: all,
+            one_way,
+            regions: (0..all as u16).collect(),
+        };
         let mut net = Self {
             now: 0,
             rng: Rng::stream(1, "net", 0),
@@ -161,6 +167,8 @@ impl Net {
             replicas: self.geometry.replicas,
             config: Arc::new(self.config.clone()),
             nearest: self.geometry.nearest(me).into(),
+            regions: (0..self.geometry.replicas as u16).collect(),
+            region: p as u16,
             keys: 4,
             first_boot,
             attempt_timeout: self.attempt,
@@ -210,7 +218,7 @@ impl Net {
                     assert!(asked.done.is_none(), "completed twice");
                     asked.done = Some((self.now, ret));
                 }
-                Effect::Commit(key, value) => {
+                Effect::Commit(key, value, _) => {
                     if !self.commits.contains(&(key, value)) {
                         self.commits.push((key, value));
                     }

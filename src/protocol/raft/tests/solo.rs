@@ -26,6 +26,8 @@ impl Solo {
             replicas,
             config: Arc::new(config),
             nearest: (0..replicas).map(NodeId).collect(),
+            regions: (0..replicas as u16).collect(),
+            region: 0,
             keys: 4,
             first_boot: false,
             attempt_timeout: Duration::secs(1),
