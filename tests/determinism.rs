@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 const DIGESTS: &str = "
 smoke-cut/async          7eb39ab2d6c408a7 6ce4a50e5f6363d4
 smoke-cut/semi-sync      a2d71ab3935abf04 07eedec9fe554fe5
-smoke-cut/raft           d566b6d960cac27b 76054dcca460b86d
+smoke-cut/raft           7486d391bf9f01e3 cf32b31fb680268a
 smoke-levels/async       1c4112e91e75f931 5a461c41a8cfb0e1
 smoke-levels/semi-sync   b3d3cbf7d5caa5cb a76e3ae2ddd54466
 smoke-levels/sync        4ce9b020232f19a2 1c738f01415c07fc
