@@ -50,8 +50,11 @@ impl Protocols for Fake {
     }
 
     fn levels_offered(&self, protocol: &str, _: &toml::Table, asked: Level) -> bool {
-        let counts = matches!(asked, Level::Replicas { .. });
-        !counts && (asked != Level::Lease || protocol == "raft")
+        match asked {
+            Level::Replicas { .. } | Level::Sequential | Level::Causal => false,
+            Level::Lease => protocol == "raft",
+            _ => true,
+        }
     }
 }
 

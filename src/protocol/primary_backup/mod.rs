@@ -240,7 +240,7 @@ impl Protocol for PrimaryBackup {
             }
             Level::EventualNearest => ("nearest replica", Guarantee::Eventual),
             Level::EventualAny => ("any replica", Guarantee::Eventual),
-            Level::Lease | Level::Replicas { .. } => return None,
+            _ => return None,
         };
         Some(Offer { read_path, write_path: config.acknowledge.path(), promise })
     }

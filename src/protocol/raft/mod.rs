@@ -154,7 +154,7 @@ impl Protocol for Raft {
             }
             Level::EventualNearest => ("nearest replica, local", Guarantee::Eventual),
             Level::EventualAny => ("any replica, local", Guarantee::Eventual),
-            Level::Replicas { .. } => return None,
+            _ => return None,
         };
         Some(Offer { read_path, write_path: "leader, majority", promise })
     }
