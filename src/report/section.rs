@@ -1,46 +1,61 @@
 //! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
 
-use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel};
+use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
 use super::number;
+use super::page::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
-use super::{Row, VerdictWord};
+use super::{Row, ScenarioNote, VerdictWord};
 use std::fmt::Write;
 
-/// The section; `drawn_above` says that its plane opens the page already.
-pub(super) fn section(out: &mut String, scenario: &Scenario<'_>, drawn_above: bool) {
+/// The section, in the part of the page called `part`; `drawn_above` says that its plane opens the
+/// page already.
+pub(super) fn section(
+    out: &mut String,
+    scenario: &Scenario<'_>,
+    part: &str,
+    drawn_above: bool,
+    sources: &Sources<'_>,
+) {
     let cells = scenario.cells();
     let question = scenario.note.map_or(scenario.name, |n| &n.question);
     let _ = writeln!(
         out,
-        "<section class=scenario id=\"{}\"><h2>{}</h2><p class=tag><code>{}</code> {}</p>",
+        "<section class=scenario id=\"{}\"><p class=part>{part}</p><h2>{}</h2>\
+         <p class=tag><code>{}</code> {}</p>",
         anchor(scenario.name),
         escape(question),
         escape(scenario.name),
         tally(&cells)
     );
     if let Some(note) = scenario.note {
-        out.push_str(&prose(&note.analysis));
-        facts(out, scenario);
+        let _ = write!(out, "<div class=intro><div>{}</div>", prose(&note.analysis));
+        facts(out, note, sources);
+        out.push_str("</div>");
     }
     broken(out, &cells);
+    out.push_str("<div class=charts>");
     for chart in CHARTS {
         if chart.name == "plane" && drawn_above {
             out.push_str(
                 "<p class=note>Its PACELC plane is the picture at the top of this page.</p>",
             );
         } else if let Some(drawing) = (chart.draw)(scenario) {
+            let wide = drawing.panels.iter().any(|p| p.width > svg::WIDTH);
+            let columns = if wide { 3 } else { drawing.panels.len().min(3) };
+            let title = if drawing.title.is_empty() { chart.title } else { &drawing.title };
             let _ = write!(
                 out,
-                "<div class=chart><h3>{}</h3><p class=reading>{}</p>",
-                chart.title,
+                "<div class=\"chart c{columns}\"><h3>{}</h3><p class=reading>{}</p>",
+                escape(title),
                 escape(chart.reading).replace("`rtt`", "<code>rtt</code>")
             );
             show(out, &drawing);
             out.push_str("</div>\n");
         }
     }
+    out.push_str("</div>");
     tables(out, scenario, &cells);
     replays(out, &cells);
     out.push_str("</section>\n");
@@ -60,8 +75,7 @@ pub(super) fn tally(cells: &[Cell<'_>]) -> String {
     text
 }
 
-fn facts(out: &mut String, scenario: &Scenario<'_>) {
-    let Some(note) = scenario.note else { return };
+fn facts(out: &mut String, note: &ScenarioNote, sources: &Sources<'_>) {
     let list = |places: &[String]| {
         let mut words = Vec::new();
         let mut at = 0;
@@ -75,7 +89,7 @@ fn facts(out: &mut String, scenario: &Scenario<'_>) {
     };
     out.push_str("<dl class=facts>");
     for (name, value) in [
-        ("Round trips", escape(&note.provenance)),
+        ("Round trips", sources.cite(&note.provenance)),
         ("Replicas", list(&note.replicas)),
         ("Clients", list(&note.clients)),
     ] {
@@ -149,7 +163,7 @@ fn panels(out: &mut String, panels: &[Panel]) {
     for panel in panels {
         // A picture wider than a telephone keeps its size and scrolls inside its figure.
         let (class, style) = match panel.width {
-            0..=780 => ("", String::new()),
+            0..=svg::WIDTH => ("", String::new()),
             wide => (" class=wide", format!(" style=\"min-width:{}px\"", wide / 2)),
         };
         let _ = write!(
@@ -237,7 +251,7 @@ fn table(
             }
             let _ = write!(
                 out,
-                "<td>{}<td>{}<td>{}<td class={class}>{sign} {word}",
+                "<td>{}<td class=p>{}<td>{}<td class={class}>{sign} {word}",
                 escape(&row.level),
                 escape(&row.path),
                 escape(&row.promise)
@@ -339,7 +353,7 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let mut html = String::new();
-        section(&mut html, &all[0], false);
+        section(&mut html, &all[0], "", false, &Sources::default());
         let evidence = html.find("evidence broken").expect("one promise is broken");
         assert!(evidence < html.find("<figure").expect("drawn"));
         assert!(html.contains("is not linearizable") && html.contains("write 4211"));
