@@ -156,7 +156,7 @@ fn hero(out: &mut String, scenario: &Scenario<'_>) {
     let question = scenario.note.map_or(scenario.name, |n| &n.question);
     let _ = write!(
         out,
-        "<section class=hero><h2>Latency against stale reads</h2><p class=reading>{} \
+        "<section class=hero id=plane><h2>Latency against stale reads</h2><p class=reading>{} \
          (<a href=\"#{}\">{}</a>) Left is fast, down is fresh; in the band at the bottom no stale \
          read was seen. The stepped line joins the cells that no other beats on both counts.</p>",
         escape(question),

@@ -39,17 +39,21 @@ pub(super) fn section(
     for chart in CHARTS {
         if chart.name == "plane" && drawn_above {
             out.push_str(
-                "<p class=note>Its PACELC plane is the picture at the top of this page.</p>",
+                "<p class=note>Its PACELC plane is <a href=\"#plane\">the picture at the top</a>.</p>",
             );
         } else if let Some(drawing) = (chart.draw)(scenario) {
             let wide = drawing.panels.iter().any(|p| p.width > svg::WIDTH);
-            let columns = if wide { 3 } else { drawing.panels.len().min(3) };
+            let columns = match drawing.panels.len() {
+                _ if wide => 3,
+                4 => 2,
+                n => n.min(3),
+            };
             let title = if drawing.title.is_empty() { chart.title } else { &drawing.title };
             let _ = write!(
                 out,
                 "<div class=\"chart c{columns}\"><h3>{}</h3><p class=reading>{}</p>",
                 escape(title),
-                escape(chart.reading).replace("`rtt`", "<code>rtt</code>")
+                escape(chart.reading)
             );
             show(out, &drawing);
             out.push_str("</div>\n");
@@ -159,12 +163,16 @@ pub(super) fn show(out: &mut String, drawing: &Drawing) {
 }
 
 fn panels(out: &mut String, panels: &[Panel]) {
-    out.push_str("<div class=panels>");
+    let loose = if panels.iter().any(|p| p.width > svg::WIDTH) { " loose" } else { "" };
+    let _ = write!(out, "<div class=\"panels{loose}\">");
     for panel in panels {
         // A picture wider than a telephone keeps its size and scrolls inside its figure.
         let (class, style) = match panel.width {
             0..=svg::WIDTH => ("", String::new()),
-            wide => (" class=wide", format!(" style=\"min-width:{}px\"", wide / 2)),
+            wide => {
+                let (least, most) = (wide / 2, wide * 27 / 50);
+                (" class=wide", format!(" style=\"min-width:{least}px;width:{most}px\""))
+            }
         };
         let _ = write!(
             out,
@@ -231,10 +239,11 @@ fn table(
     by_region: bool,
 ) {
     let variants = scenario.variants.iter().any(|v| !v.is_empty());
-    let phases = scenario.phases().len() > 1;
+    let (levels, phases) = (scenario.levels.len() > 1, scenario.phases().len() > 1);
     out.push_str("<div class=scroll><table><thead><tr><th>mode");
     out.push_str(if variants { "<th>variant" } else { "" });
-    out.push_str("<th>level<th>path<th>promise<th>verdict");
+    out.push_str(if levels { "<th>level" } else { "" });
+    out.push_str("<th>path<th>promise<th>verdict");
     out.push_str(if phases { "<th>phase" } else { "" });
     out.push_str(if by_region { "<th>clients" } else { "" });
     out.push_str(
@@ -249,10 +258,12 @@ fn table(
             if variants {
                 let _ = write!(out, "<td>{}", escape(&row.variant));
             }
+            if levels {
+                let _ = write!(out, "<td>{}", escape(&row.level));
+            }
             let _ = write!(
                 out,
-                "<td>{}<td class=p>{}<td>{}<td class={class}>{sign} {word}",
-                escape(&row.level),
+                "<td class=p>{}<td>{}<td class={class}>{sign} {word}",
                 escape(&row.path),
                 escape(&row.promise)
             );

@@ -20,8 +20,7 @@ pub(super) const CHART: Chart = Chart {
     name: "axis",
     title: "Against the axis",
     reading: "Points are measured medians of the healthy phase, all client regions; a dotted line \
-              is the closed form without jitter or queueing. Against `rtt` the solid line is the \
-              least-squares fit and its slope is the number of round trips.",
+              is the closed form without jitter or queueing.",
     draw,
 };
 
@@ -69,6 +68,9 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let others = OPS[1..].iter().map(|(op, title)| (*op, None, (*title).to_owned()));
     for (op, level, title) in reads.chain(others) {
         let series = series(scenario, &cells, op, level);
+        if series.is_empty() {
+            continue;
+        }
         let about = format!("{title}: median latency against {axis} in {}", scenario.name);
         let Some(svg) = latency(&series, (axis, unit), round_trips, &about) else { continue };
         drawing.panels.push(Panel { title, svg, width: WIDTH });
@@ -89,6 +91,10 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         let head = ["mode", "operation", "promise", "round trips", "closed form", "at rtt 0"];
         fits.insert(0, head.map(str::to_owned));
         drawing.fits = fits;
+        drawing.remark =
+            "The solid line is the least-squares fit; its slope is the number of round \
+                          trips an operation waits for."
+                .to_owned();
     }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
@@ -159,8 +165,9 @@ fn latency(
     };
     let x = x_axis(xs(), fitted)?;
     let high = ys().fold(0.0, f64::max);
-    let y = if fitted {
-        Axis::linear([0.0, high * 1.25], number::tick_ms)?
+    let y = if unit == "ms" {
+        // Of two lengths of time the slope is what counts; a mark at 0 stands clear of the axis.
+        Axis::linear([high * -0.06, high * 1.25], number::tick_ms)?
     } else {
         Axis::log(ys(), number::tick_ms)?
     };
@@ -258,7 +265,7 @@ fn x_axis(values: impl Iterator<Item = f64> + Clone, even: bool) -> Option<Axis>
         values.clone().fold(f64::NEG_INFINITY, f64::max),
     );
     let axis = if even {
-        Axis::linear([0.0, high * 1.03], number::plain)
+        Axis::linear([high * -0.03, high * 1.03], number::plain)
     } else if low > 0.0 && high / low > 30.0 {
         Axis::log(values, number::plain)
     } else {

@@ -6,7 +6,7 @@
 //! bound is on the slowest such pair; the points are medians, and the page says so.
 
 use super::super::number;
-use super::super::theme::{Ink, Shape, Style, size, verdict};
+use super::super::theme::{Ink, Shape, size, verdict};
 use super::super::view::Scenario;
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
@@ -19,11 +19,11 @@ use plotters::style::text_anchor::{HPos, VPos};
 pub(super) const CHART: Chart = Chart {
     name: "bound",
     title: "What no store can beat",
-    reading: "News needs a delay d from the writer's region to the reader's. Where a write and a \
-              read together always take less than d, a read that begins as the write ends cannot \
-              know of it: the shaded part is closed to every linearizable and every sequentially \
-              consistent store (Lipton and Sandberg 1988, Attiya and Welch 1994). The points are \
-              medians, the bound is on the slowest such pair.",
+    reading: "News takes d from the writers' region to the readers'. If a write and a read together \
+              always take less, a read that begins as the write ends cannot know of it: the shaded \
+              corner is closed to linearizable and to sequentially consistent stores (Lipton and \
+              Sandberg 1988, Attiya and Welch 1994). The bound is on the slowest such pair; the \
+              points are medians, healthy phase.",
     draw,
 };
 
@@ -103,14 +103,10 @@ fn panel<'a>(
     if shown.len() < 2 {
         return None;
     }
-    // Room below and left of the bound, so that its corner is seen.
-    let around = [pair.ms / 4.0, pair.ms * 1.2];
-    let reads = all.iter().map(|p| p.read.p50_ms).chain(around);
-    let writes = all.iter().map(|p| p.write.p50_ms).chain(around);
-    let x = Axis::roomy_log(reads, number::tick_ms)?;
-    let y = Axis::log(writes, number::tick_ms)?;
+    let x = axis(all.iter().map(|p| p.read.p50_ms), pair.ms, 4.0);
+    let y = axis(all.iter().map(|p| p.write.p50_ms), pair.ms, 2.0);
     let about = format!("Median latency of reads against writes in {}", scenario.name);
-    let height = 500;
+    let height = 560;
     inline((WIDTH, height), &about, |area, tips| {
         let outer = (0, 0, WIDTH, height);
         let x_title = format!("read latency in {}, p50", pair.read);
@@ -118,13 +114,16 @@ fn panel<'a>(
         let layout = Layout { outer, x: Some(&x_title), y: &y_title, left: 104 };
         let frame = Frame::new(area, x, y, layout)?;
         let ((left, top), (right, bottom)) = frame.corners();
+        let corner = frame.at(pair.ms, pair.ms);
         let edge = bound(&frame, pair.ms);
         let mut corners = edge.clone();
         corners.push((left, bottom));
         ribbon(area, &corners, Ink::BOUND, 0.12)?;
         line(area, &edge, Ink::BOUND, 3)?;
-        let soft = text(Ink::SOFT.styled(Style::Halo), HPos::Left, VPos::Bottom);
-        write(area, (left + 12, bottom - 8), "not linearizable", soft)?;
+        // In the middle of the shaded corner, where points at its edges leave room.
+        let middle = ((left + corner.0) / 2, (bottom + corner.1) / 2);
+        let soft = text(Ink::SOFT, HPos::Center, VPos::Center);
+        write(area, middle, "not linearizable", soft)?;
         let at = |p: &Point<'_>| frame.at(p.read.p50_ms, p.write.p50_ms);
         let spot = |p: &&Point<'_>| {
             let (shape, ink) = (Shape::of(&p.read.promise), scenario.ink(&p.read.system));
@@ -133,14 +132,20 @@ fn panel<'a>(
         let spots: Vec<Spot> = shown.iter().map(spot).collect();
         marks(area, &spots)?;
         shown.iter().for_each(|p| tips.add(at(p), &tip(p, pair)));
-        let wishes = labels::wishes(shown.iter().map(|p| name(p, at(p))), WIDTH as i32 / 3);
+        let wishes = labels::wishes(shown.iter().map(|p| name(p, at(p))), WIDTH as i32 / 2);
         counted.add(&wishes);
         let mut covered: Vec<Box> =
             spots.iter().map(|s| Box::around(s.at, size::MARK + 2)).collect();
-        covered.push(Box { edges: [left, bottom - 36, left + 230, bottom] });
+        covered.push(Box { edges: [middle.0 - 110, middle.1 - 14, middle.0 + 110, middle.1 + 14] });
         let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
         label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
     })
+}
+
+/// Decades that hold all latencies and the bound, with room below for the shaded corner.
+fn axis(all: impl Iterator<Item = f64>, bound: f64, room: f64) -> Axis {
+    let ends = all.fold((bound / 4.0, bound * 1.2), |(low, high), v| (v.min(low), v.max(high)));
+    Axis::log_between(ends.0 / 2.5, ends.1 * room, number::tick_ms)
 }
 
 fn name<'a>(p: &Point<'a>, at: At) -> Name<'a> {

@@ -111,6 +111,8 @@ pub(super) struct Grid<'a> {
 const NAMES: i32 = 310;
 const ROW: i32 = 46;
 const LINE_HEIGHT: i32 = 28;
+/// Where a column's name may be broken.
+const BREAKS: [char; 5] = ['-', '/', ' ', '_', '='];
 /// How far levels stand in below their mode.
 const INDENT: i32 = 22;
 
@@ -126,8 +128,13 @@ impl Grid<'_> {
         };
         let left = (self.rows.iter().map(long).max()? + 40).clamp(120, NAMES);
         let columns = self.columns.len() as i32;
-        let cell = ((WIDTH as i32 - left - 8) / columns).clamp(108, 170);
-        let heads: Vec<Vec<String>> = self.columns.iter().map(|c| wrap(c, cell - 4)).collect();
+        let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
+        let widest = texts.map(|v| width(&v.text) + 14).max()?;
+        // A name may come a little closer to its neighbours than a number to its box.
+        let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
+        let head = pieces.map(|p| width(p) * 14 / 15).max()?.min(170);
+        let cell = ((WIDTH as i32 - left - 8) / columns).clamp(widest.max(head), 170.max(widest));
+        let heads: Vec<Vec<String>> = self.columns.iter().map(|c| wrap(c, cell + 8)).collect();
         let top = heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT + 14;
         let size = ((left + cell * columns + 8).max(WIDTH as i32) as u32, self.below(top) + 8);
         let svg = inline(size, &self.about, |area, tips| {
@@ -209,7 +216,7 @@ impl Grid<'_> {
 /// Breaks a region's name at its dashes, into three lines at most.
 fn wrap(name: &str, room: i32) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
-    for part in name.split_inclusive(['-', '/', ' ', '_', '=']) {
+    for part in name.split_inclusive(BREAKS) {
         match lines.last_mut() {
             Some(line) if width(line) + width(part.trim_end()) <= room => line.push_str(part),
             _ => lines.push(part.to_owned()),

@@ -53,7 +53,8 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             let several = variants.len() > 1;
             let title =
                 if several { format!("{title}, {variant}") } else { format!("{title}, median") };
-            let panels = if i == 0 { &mut drawing.panels } else { &mut drawing.more };
+            let panels =
+                if i == 0 || variants.len() <= 3 { &mut drawing.panels } else { &mut drawing.more };
             panels.push(Panel { title, svg, width });
         }
     }

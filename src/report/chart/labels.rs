@@ -86,11 +86,15 @@ pub(super) struct Wish<'a> {
     text: String,
 }
 
-/// Merges what lies together: `raft session, eventual-any`, or `raft, 5 levels` where that is wider
-/// than `room`.
+/// Merges what lies together: `raft session, eventual-any`, or `raft, 5 levels` or `raft, all levels`
+/// where that is wider than `room`.
 pub(super) fn wishes<'a>(names: impl IntoIterator<Item = Name<'a>>, room: i32) -> Vec<Wish<'a>> {
     let mut wishes: Vec<Wish<'a>> = Vec::new();
+    let mut known: Vec<(&str, &str)> = Vec::new();
     for Name { at, mode, level, silent, broken } in names {
+        if !known.contains(&(mode, level)) {
+            known.push((mode, level));
+        }
         let near = |w: &&mut Wish<'_>| {
             let (dx, dy) = ((w.at.0 - at.0).abs(), (w.at.1 - at.1).abs());
             w.silent == silent && w.mode == mode && w.broken == broken && dx < 24 && dy < 10
@@ -113,10 +117,16 @@ pub(super) fn wishes<'a>(names: impl IntoIterator<Item = Name<'a>>, room: i32) -
         wish.text = format!("{mode}{gap}{all}").trim_end().to_owned();
         if wish.levels.len() > 1 && width(&wish.text) > room {
             let comma = if wish.silent { "" } else { ", " };
-            wish.text = format!("{mode}{comma}{} levels", wish.levels.len());
+            let all = known.iter().filter(|k| k.0 == wish.mode).count();
+            wish.text = match wish.levels.len() {
+                n if n == all => format!("{mode}{comma}all levels"),
+                n => format!("{mode}{comma}{n} levels"),
+            };
         }
     }
     wishes.retain(|w| !w.text.is_empty());
+    // Those of lanes first, because they have the least room; then from top to bottom.
+    wishes.sort_by_key(|w| (!w.silent, w.at.1, w.at.0));
     wishes
 }
 
@@ -145,7 +155,8 @@ pub(super) struct Counted<'a>(Vec<(Vec<&'a str>, Vec<&'a str>)>);
 impl<'a> Counted<'a> {
     /// Remembers those of `wishes` that only count.
     pub(super) fn add(&mut self, wishes: &[Wish<'a>]) {
-        for wish in wishes.iter().filter(|w| w.text.ends_with(" levels")) {
+        let counts = |w: &&Wish<'_>| w.text.ends_with(" levels") && !w.text.ends_with("all levels");
+        for wish in wishes.iter().filter(counts) {
             self.group(wish.mode, wish.levels.clone());
         }
     }
@@ -225,6 +236,10 @@ mod tests {
         let found = wishes(["lease", "linearizable"].map(name), 400);
         assert_eq!((found.len(), found[0].text.as_str()), (1, "raft lease, linearizable"));
         let tight = wishes(["lease", "linearizable", "session"].map(name), 200);
+        assert_eq!(tight[0].text, "raft, all levels");
+        let apart = Name { at: (300, 100), ..name("eventual-any") };
+        let three = ["lease", "linearizable", "session"].map(name);
+        let tight = wishes(three.into_iter().chain([apart]), 200);
         assert_eq!(tight[0].text, "raft, 3 levels");
         let mut counted = Counted::default();
         counted.add(&tight);

@@ -270,7 +270,7 @@ impl<'s> Picture<'s> {
         let right = left + width as i32 - 2;
         let upper = Box { edges: [start + 4, top + 54, right, band_top - GAP] };
         let lanes = Box { edges: [start + 4, band_top, right, bottom] };
-        let wishes = names(points, &spots, width as i32 / 3);
+        let wishes = names(points, &spots, width as i32 * 2 / 5);
         counted.add(&wishes);
         let covered: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
         for (silent, bounds) in [(true, lanes), (false, upper)] {
@@ -332,18 +332,15 @@ impl Point<'_> {
     }
 }
 
-/// Labels, those of lanes first, then from top to bottom.
 fn names<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
-    let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
-    let name = |i: usize| Name {
-        at: spots[i],
-        mode: points[i].mode,
-        level: points[i].level,
-        silent: points[i].rate.is_none(),
-        broken: points[i].row.verdict == VerdictWord::Violated,
+    let name = |(p, at): (&&Point<'a>, &At)| Name {
+        at: *at,
+        mode: p.mode,
+        level: p.level,
+        silent: p.rate.is_none(),
+        broken: p.row.verdict == VerdictWord::Violated,
     };
-    labels::wishes(order.into_iter().map(name), room)
+    labels::wishes(points.iter().zip(spots).map(name), room)
 }
 
 #[cfg(test)]
