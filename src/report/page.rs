@@ -135,7 +135,7 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
     let _ = writeln!(
         out,
         "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
-         history checked. <span class=\"v holds\">✓ {} promises hold</span> \
+         history checked. <span class=\"v holds\">✓ {}</span> \
          <span class=\"v broken\">✗ {} broken</span> \
          <span class=\"v unknown\">? {} undecided</span></p>\
          <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is \
@@ -144,7 +144,10 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
         number::plural(scenarios, "scenario"),
         number::roughly(note.operations),
         number::seconds(note.virtual_seconds),
-        count(VerdictWord::Holds),
+        match count(VerdictWord::Holds) {
+            1 => "1 promise holds".to_owned(),
+            n => format!("{n} promises hold"),
+        },
         count(VerdictWord::Violated),
         count(VerdictWord::Unknown)
     );
