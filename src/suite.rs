@@ -21,7 +21,8 @@ use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
 use crate::op::OpKind;
 use crate::results::{
-    CellAccumulator, CellMeta, CellResult, Offered, Results, RunNote, SCHEMA, ScenarioNote, Theory,
+    CellAccumulator, CellMeta, CellResult, News, Offered, Results, RunNote, SCHEMA, ScenarioNote,
+    Theory,
 };
 use crate::scenario::Scenario;
 use crate::scenario::plan::{Arrivals, Load, Plan};
@@ -387,7 +388,26 @@ fn note_of(scenario: &Scenario) -> ScenarioNote {
         replicas: scenario.replica_places.clone(),
         clients: scenario.client_places.clone(),
         cells: scenario.plans.len() as u32,
+        news: news(scenario),
     }
+}
+
+/// The least time between each two client regions, over all variants; none if one says none.
+fn news(scenario: &Scenario) -> Vec<News> {
+    let mut found: Vec<News> = Vec::new();
+    for plan in &scenario.plans {
+        let fastest = plan.fastest_news();
+        if fastest.is_empty() {
+            return Vec::new();
+        }
+        for (from, to, time) in fastest {
+            match found.iter_mut().find(|known| known.from == from && known.to == to) {
+                Some(known) => known.ms = known.ms.min(time.as_ms()),
+                None => found.push(News { from: from.into(), to: to.into(), ms: time.as_ms() }),
+            }
+        }
+    }
+    found
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -33,7 +33,9 @@ fn overview(scenarios: &[Scenario]) -> String {
         let _ = writeln!(text, "{name:widest$}  {cells:>4} cells  {}", scenario.question);
     }
     let total: usize = scenarios.iter().map(|scenario| scenario.plans.len()).sum();
-    let _ = writeln!(text, "{} scenarios, {total} cells", scenarios.len());
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let all = (count(scenarios.len(), "scenario"), count(total, "cell"));
+    let _ = writeln!(text, "{}, {}", all.0, all.1);
     text
 }
 
