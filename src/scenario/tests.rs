@@ -208,6 +208,24 @@ fn a_scenario_can_draw_its_own_map() {
 }
 
 #[test]
+fn news_takes_the_shortest_way_and_none_is_told_where_jitter_can_shorten_it() {
+    let map = "[regions]\nsymmetric = true\nintra_az_rtt_ms = 0\n[regions.rtt_ms.us-east-1]\n\
+               far = 100\nmiddle = 10\n[regions.rtt_ms.far]\nmiddle = 20\n\
+               [[clients]]\nregion = \"far\"\nsessions = 1\n";
+    let places = "[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]";
+    let text = SMALL
+        .replace("regions = \"aws\"\n", "")
+        .replace(places, "[\"us-east-1\", \"far\", \"middle\"]")
+        + map;
+    let scenario = read(&text).unwrap();
+    let time = Duration::millis(15);
+    let expected = [("us-east-1", "far", time), ("far", "us-east-1", time)];
+    assert_eq!(scenario.plans[0].fastest_news(), expected, "over the middle, not straight");
+    let shaky = read(&(text + "[link]\njitter_factor = 0.5\n")).unwrap();
+    assert!(shaky.plans[0].fastest_news().is_empty());
+}
+
+#[test]
 fn regions_can_be_replaced_from_the_command_line() {
     let first = |regions| read_at(SMALL, regions).map(|scenario| scenario.plans[0].regions.clone());
     assert_eq!(

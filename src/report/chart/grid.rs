@@ -107,6 +107,8 @@ pub(super) struct Grid<'a> {
     pub(super) rows: Vec<Line<'a, Value>>,
 }
 
+/// From so many columns on, numbers are written briefly.
+pub(super) const CLOSE: usize = 5;
 /// Most room for the names of rows.
 const NAMES: i32 = 310;
 const ROW: i32 = 46;
@@ -126,15 +128,16 @@ impl Grid<'_> {
             let below = if self.headed(l.mode) { INDENT + width(&l.name) } else { 0 };
             below.max(width(&self.title(l)))
         };
-        let left = (self.rows.iter().map(long).max()? + 40).clamp(120, NAMES);
+        let left = (self.rows.iter().map(long).max()? + 30).clamp(120, NAMES);
         let columns = self.columns.len() as i32;
         let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
-        let widest = texts.map(|v| width(&v.text) + 14).max()?;
+        let widest = texts.map(|v| width(&v.text) + 12).max()?;
         // A name may come a little closer to its neighbours than a number to its box.
         let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
         let head = pieces.map(|p| width(p) * 14 / 15).max()?.min(170);
         let cell = ((WIDTH as i32 - left - 8) / columns).clamp(widest.max(head), 170.max(widest));
-        let heads: Vec<Vec<String>> = self.columns.iter().map(|c| wrap(c, cell + 8)).collect();
+        let heads: Vec<Vec<String>> =
+            self.columns.iter().map(|c| wrap(c, cell * 15 / 14 + 2)).collect();
         let top = heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT + 14;
         let size = ((left + cell * columns + 8).max(WIDTH as i32) as u32, self.below(top) + 8);
         let svg = inline(size, &self.about, |area, tips| {
@@ -182,7 +185,7 @@ impl Grid<'_> {
         cell: i32,
     ) -> Drawn {
         let name = |area: &Area<'_>, x: i32, y: i32, words: &str| {
-            let words = fit(words, left - x - 8);
+            let words = fit(words, left - x - 2);
             write(area, (x, y + ROW / 2), &words, text(Ink::TEXT, HPos::Left, VPos::Center))
         };
         let mut y = top;

@@ -5,7 +5,7 @@
 use super::super::number;
 use super::super::theme::verdict;
 use super::super::view::{Cell, Scenario};
-use super::grid::{Grid, Told, Value, merged};
+use super::grid::{CLOSE, Grid, Told, Value, merged};
 use super::labels::Counted;
 use super::{Chart, Drawing, OPS, Panel};
 
@@ -89,7 +89,8 @@ fn grid<'a>(
     let numbers = || lines.iter().flat_map(|l| l.values.iter().flatten().map(|v| v.0));
     let low = numbers().filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
     let high = numbers().filter(|v| v.is_finite()).fold(0.0, f64::max);
-    let value = |(p50, tip): Told| Value { text: number::ms(p50), step: heat(p50, low, high), tip };
+    let write = if regions.len() < CLOSE { number::ms } else { number::brief_ms };
+    let value = |(p50, tip): Told| Value { text: write(p50), step: heat(p50, low, high), tip };
     Grid {
         about: format!("Median {op} latency by client region and mode in {}", scenario.name),
         columns: regions.iter().map(|r| (*r).to_owned()).collect(),

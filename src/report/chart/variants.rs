@@ -5,7 +5,7 @@ use super::super::Row;
 use super::super::number;
 use super::super::theme::verdict;
 use super::super::view::{Cell, Scenario};
-use super::grid::{Grid, Told, Value, merged};
+use super::grid::{CLOSE, Grid, Told, Value, merged};
 use super::heat_map::heat;
 use super::labels::Counted;
 use super::{Chart, Drawing, OPS, Panel};
@@ -50,11 +50,12 @@ impl Figure {
         if matches!(self, Self::Stale) { 0.0 } else { 0.02 }
     }
 
-    fn text(self, value: f64) -> String {
+    fn text(self, value: f64, columns: usize) -> String {
         match self {
             Self::Stale if value <= 0.0 => "none".to_owned(),
             Self::Stale => number::percent(value),
-            _ => number::ms(value),
+            _ if columns < CLOSE => number::ms(value),
+            _ => number::brief_ms(value),
         }
     }
 }
@@ -120,7 +121,9 @@ fn grid<'a>(
     let numbers = || lines.iter().flat_map(|l| l.values.iter().flatten().map(|v| v.0));
     let low = numbers().filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
     let high = numbers().fold(0.0, f64::max);
-    let value = |(v, tip): Told| Value { text: figure.text(v), step: heat(v, low, high), tip };
+    let count = columns.len();
+    let value =
+        |(v, tip): Told| Value { text: figure.text(v, count), step: heat(v, low, high), tip };
     // What all variants have in common goes from the columns into the title.
     let common = columns[0].split_once('=').map_or("", |c| c.0).to_owned() + "=";
     let short = columns.iter().map(|c| c.strip_prefix(&common)).collect::<Option<Vec<&str>>>();
