@@ -14,6 +14,7 @@
 //! | [`time`], [`rng`], [`distribution`], [`op`], [`guarantee`] | the words everything is said in |
 //! | [`protocol`] | replication protocols as state machines without clock, socket or thread |
 //! | [`scenario`] | what shall happen: TOML and matrices of round-trip times, resolved to plans |
+//! | [`check`] | anybody's history, and which consistency conditions it meets |
 //! | [`history`] | what happened: every operation of one run |
 //! | [`world`] | makes a plan happen and records it |
 //! | [`analysis`] | what a history means: verdicts, staleness, latency |
@@ -76,6 +77,8 @@ pub mod guarantee;
 pub mod protocol;
 
 pub mod scenario;
+
+pub mod check;
 
 pub mod history;
 
