@@ -60,7 +60,8 @@
 //! - To read results: [`results::Row`] has every column.
 //! - To add a protocol: implement [`protocol::Protocol`] and hand it to [`catalog::Catalog::with`];
 //!   `examples/own_protocol.rs` does so in under 150 lines and measures it beside a built-in one.
-//! - To judge a history of your own: read it with [`history::read`] and call [`analysis::judge`].
+//! - To judge a history of ours: read it with [`history::read`] and call [`analysis::judge`].
+//! - To judge a history of your own or of another tool: [`check::read`] and [`check::judge`].
 
 #![forbid(unsafe_code)]
 

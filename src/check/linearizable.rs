@@ -183,11 +183,10 @@ fn clash(history: &History, operations: &[u32]) -> String {
     match newer.min_by_key(|op| op.completed) {
         None => format!("no order of these lets {}", describe(history, stale)),
         Some(newer) => format!(
-            "{}, but {} before it is over, and {} is no longer there {} later",
+            "{}, but {} before it began, something newer had ended: {}",
             describe(history, stale),
-            describe(history, newer),
-            short(history.value(stale.value)),
-            stale.invoked - newer.completed
+            stale.invoked - newer.completed,
+            describe(history, newer)
         ),
     }
 }

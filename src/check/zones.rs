@@ -132,6 +132,18 @@ pub(super) fn find(ops: &[Operation], clusters: &Clusters) -> Option<Fault> {
             cluster.key = op.key;
         }
     }
+    let fault = walk(ops, clusters, &mut table)?;
+    // A value read from a key it was not written to disturbs the cluster it came from, so it is the
+    // better explanation of any fault.
+    let dreams = |(i, op): &(usize, &Operation)| {
+        let name = clusters.cluster(*i, op);
+        clusters.takes(op) && name != 0 && table[name as usize].key != op.key
+    };
+    Some(ops.iter().enumerate().find(dreams).map_or(fault, |(i, _)| Fault::ThinAir(i)))
+}
+
+/// Walks back in time until something is at fault.
+fn walk(ops: &[Operation], clusters: &Clusters, table: &mut [Cluster]) -> Option<Fault> {
     let nothing = Widest { after: NEVER, s: 0, cluster: 0, initial: false };
     let mut keys = vec![nothing; clusters.complex.len()];
     for (i, op) in ops.iter().enumerate().rev().filter(|(_, op)| clusters.takes(op)) {

@@ -13,6 +13,7 @@ mod partition;
 mod percentiles;
 mod phases;
 mod plane;
+pub(super) mod space_time;
 mod svg;
 mod visibility;
 
