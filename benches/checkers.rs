@@ -8,7 +8,6 @@ use criterion::{BenchmarkId, Criterion, Throughput};
 use pacelc::check::{
     Action, Builder, Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, judge,
 };
-use std::hint::black_box;
 use std::time::Duration;
 
 const CLIENTS: u64 = 64;
@@ -113,7 +112,7 @@ fn main() {
         };
         group.throughput(Throughput::Elements(shape.operations));
         group.bench_function(BenchmarkId::from_parameter(shape.name), |bench| {
-            bench.iter(|| black_box(judged()));
+            bench.iter(judged);
         });
         let most = allocation_counter::measure(judged).bytes_max;
         memory.push((shape, history.bytes(), most));

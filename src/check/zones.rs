@@ -211,39 +211,27 @@ pub(super) fn evidence(ops: &[Operation], clusters: &Clusters, fault: Fault) -> 
     found
 }
 
-/// An order of the operations of the keys that are not complex, if [`find`] found no fault: clusters
-/// by where their zone begins, each with its write first and its reads by invocation. Each operation
-/// comes with its key.
+/// An order of the operations of the keys that are not complex, key after key, if [`find`] found no
+/// fault: clusters by where their zone begins, each with its write first and its reads behind it.
 pub(super) fn order(ops: &[Operation], clusters: &Clusters) -> Vec<u32> {
-    #[derive(Clone, Copy)]
-    struct Zone {
-        f: u64,
-        s: u64,
-    }
-    let zones_of = |i: usize, op: &Operation| (op.key, clusters.cluster(i, op));
-    let mut members: Vec<(u32, u32, u32)> = Vec::new();
-    for (i, op) in ops.iter().enumerate().filter(|(_, op)| clusters.takes(op)) {
-        let (key, name) = zones_of(i, op);
-        members.push((key, name, i as u32));
-    }
-    // Operations are in the order of invocations, so within a cluster the sort keeps that order.
-    members
-        .sort_by_key(|(key, name, i)| (*key, *name, ops[*i as usize].action != Action::Write, *i));
-    let mut ordered: Vec<((u32, bool, u64, bool), &[(u32, u32, u32)])> = Vec::new();
-    for cluster in members.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
-        let op = |member: &(u32, u32, u32)| &ops[member.2 as usize];
-        let zone = Zone {
-            f: cluster.iter().map(|m| op(m).completed).min().unwrap_or(NEVER),
-            s: cluster.iter().map(|m| op(m).invoked).max().unwrap_or(0),
-        };
-        let (key, name, _) = cluster[0];
+    let op = |i: &u32| &ops[*i as usize];
+    let place = |i: &u32| (op(i).key, clusters.cluster(*i as usize, op(i)));
+    let mut members: Vec<u32> = (0..ops.len() as u32).filter(|i| clusters.takes(op(i))).collect();
+    members.sort_by_key(|i| (place(i), op(i).action != Action::Write, *i));
+    let mut zones: Vec<(ZonePlace, &[u32])> = Vec::new();
+    for cluster in members.chunk_by(|a, b| place(a) == place(b)) {
+        let f = cluster.iter().map(|i| op(i).completed).min().unwrap_or(NEVER);
+        let s = cluster.iter().map(|i| op(i).invoked).max().unwrap_or(0);
+        let (key, name) = place(&cluster[0]);
         // An unknown write that nobody read need not happen.
-        if zone.f == NEVER {
-            continue;
+        if f != NEVER {
+            zones.push(((key, name != 0, f.min(s), f < s), cluster));
         }
-        // Backward zones first where zones begin together.
-        ordered.push(((key, name != 0, zone.f.min(zone.s), zone.f < zone.s), cluster));
     }
-    ordered.sort_by_key(|(place, _)| *place);
-    ordered.into_iter().flat_map(|(_, cluster)| cluster.iter().map(|m| m.2)).collect()
+    zones.sort_by_key(|(place, _)| *place);
+    zones.into_iter().flat_map(|(_, cluster)| cluster).copied().collect()
 }
+
+/// The key, whether it is not the initial value's, the beginning, and whether it is a forward zone:
+/// backward ones come first where two begin together.
+type ZonePlace = (u32, bool, u64, bool);

@@ -96,8 +96,8 @@ enum Edn {
     /// Without its colon.
     Keyword(String),
     Symbol(String),
-    Sequence(Vec<Edn>),
-    Map(Vec<(Edn, Edn)>),
+    Sequence(Vec<Self>),
+    Map(Vec<(Self, Self)>),
 }
 
 impl Edn {
