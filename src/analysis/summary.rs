@@ -45,6 +45,8 @@ pub struct Slot {
     pub unknown: u64,
     /// Took effect, and were begun in the phase in which they were intended.
     pub in_time: u64,
+    /// Planned writes whose read did not succeed.
+    pub never_begun: u64,
     /// From the intended start.
     pub response: Times,
     /// From the actual start.
@@ -80,6 +82,7 @@ impl Slot {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.in_time += other.in_time;
+        self.never_begun += other.never_begun;
         self.response.merge(&other.response);
         self.service.merge(&other.service);
         self.fresh_or_stale += other.fresh_or_stale;
@@ -236,10 +239,19 @@ fn measure_times(history: &History, timeout: Duration, region_of: &[usize], summ
         let region = region_of[usize::from(op.group)];
         let first_half =
             std::mem::replace(&mut before[op.session as usize], (op.intended, op.invoked));
-        if op.rmw && first_half.0 >= history.warm_up {
-            let (intended, invoked) = first_half;
+        // The whole ends with its write, or with a read that did not succeed: then nothing is written.
+        let whole = match (op.rmw, op.kind, op.status) {
+            (true, OpKind::Write, _) => Some(first_half),
+            (true, _, Status::Failed) => Some((op.intended, op.invoked)),
+            _ => None,
+        };
+        if let Some((intended, invoked)) = whole.filter(|half| half.0 >= history.warm_up) {
             let whole = Operation { kind: OpKind::Rmw, intended, invoked, ..*op };
             record(history, &whole, timeout, region, summary);
+            if op.kind == OpKind::Read {
+                let phase = history.phase(op.intended);
+                summary.slot_mut(phase, region, OpKind::Write).never_begun += 1;
+            }
         }
         if op.intended >= history.warm_up {
             record(history, op, timeout, region, summary);

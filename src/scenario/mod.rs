@@ -160,6 +160,8 @@ pub struct Scenario {
     pub replica_places: Vec<String>,
     /// Where client groups are, likewise.
     pub client_places: Vec<String>,
+    /// Whether its file has a map of its own, which [`Overrides::regions`] leaves alone.
+    pub has_own_map: bool,
     /// The cells: modes in order, within them variants, within them levels.
     pub plans: Vec<Plan>,
 }
@@ -225,6 +227,7 @@ fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scena
         provenance: first.provenance.clone(),
         replica_places: first.replica_places.clone(),
         client_places: first.client_places.clone(),
+        has_own_map: !matches!(document.regions.get_ref(), document::RegionsEntry::Named(_)),
         plans: Vec::new(),
     })
 }

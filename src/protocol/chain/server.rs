@@ -2,12 +2,15 @@
 
 use super::{Chain, Msg, Need, ReadRequest, Record, Timer};
 use crate::op::{Key, NodeId, OpId, Value};
+use crate::protocol::parts::resend::Resend;
 use crate::protocol::parts::store::Store;
 use crate::protocol::parts::table::Command;
 use crate::protocol::{Env, Replica, ReplicaCx, WriteId};
 
 /// Entries sent again at once to a successor that misses some; it asks again for the rest.
 const RESEND: u64 = 512;
+/// Heartbeats before the same is sent again.
+const RESEND_WAIT: u64 = 5;
 
 /// A replica.
 #[derive(Debug)]
@@ -19,6 +22,8 @@ pub struct Server {
     tail: NodeId,
     /// Handed on up to here; never beyond its own disk.
     shipped: u64,
+    /// What was sent to the successor again.
+    resent: Resend,
     /// Reads that wait for the copy to catch up, or for the tail's answer: one per client.
     waiting: Vec<(NodeId, ReadRequest)>,
 }
@@ -69,7 +74,8 @@ impl Server {
             self.store.apply_all(committed);
             self.tell(0, cx);
         }
-        if missing > 0 {
+        let wait = self.env.config.heartbeat * RESEND_WAIT;
+        if missing > 0 && self.resent.is_due(missing, cx.clock(), wait) {
             for index in missing..=self.shipped.min(missing + RESEND - 1) {
                 if let Some(command) = self.store.entry(index) {
                     cx.send(from, Msg::Ship { index, command });
@@ -164,7 +170,8 @@ impl Replica<Chain> for Server {
         let after = (place + 1 < env.replicas).then(|| env.config.at(place + 1));
         let tail = env.config.at(env.replicas - 1);
         let shipped = store.durable();
-        let mut server = Self { env, store, before, after, tail, shipped, waiting: Vec::new() };
+        let (resent, waiting) = (Resend::default(), Vec::new());
+        let mut server = Self { env, store, before, after, tail, shipped, resent, waiting };
         // The tail may have crashed between its disk and its answers.
         server.hand_on(cx);
         server.on_timer(Timer::Beat, cx);
