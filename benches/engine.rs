@@ -212,9 +212,21 @@ fn contest(catalog: &Catalog, geography: &Geography) {
     ]);
 }
 
+/// The most memory this process ever had resident, where the system says.
+fn peak_memory() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().to_owned())
+}
+
 fn main() {
     let catalog = Catalog::builtin();
     let geography = Geography::new(64);
+    let first = plan("primary-backup", "{ acknowledge = \"any 2\" }", 5, 64, OPERATIONS);
+    full_run(&catalog, &first, 0);
+    if let Some(peak) = peak_memory() {
+        println!("peak memory of a process with one such run of 64 clients: {peak}");
+    }
     contest(&catalog, &geography);
     let mut criterion = Criterion::default()
         .sample_size(10)

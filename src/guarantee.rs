@@ -19,6 +19,11 @@ pub enum Guarantee {
     Regular,
     /// A read misses no write that was acknowledged longer ago than this before the read began.
     BoundedStaleness(Duration),
+    /// One order of all writes that every session moves through, each at its own pace (Lamport 1979).
+    Sequential,
+    /// Reads return the newest version in their causal past (causal convergence, Bouajjani et al.
+    /// 2017; the causal+ of Lloyd et al. 2011).
+    Causal,
     /// Both of the two below.
     Session,
     /// A session sees its own earlier writes (Terry et al. 1994).
@@ -38,6 +43,11 @@ impl Guarantee {
             (a, b) if a == b => true,
             (_, Self::Eventual) => true,
             (Self::Linearizable, _) | (Self::Regular, Self::BoundedStaleness(_)) => true,
+            (Self::Sequential, Self::Causal) => true,
+            (
+                Self::Sequential | Self::Causal,
+                Self::Session | Self::ReadYourWrites | Self::MonotonicReads,
+            ) => true,
             (Self::Session, Self::ReadYourWrites | Self::MonotonicReads) => true,
             _ => false,
         }
@@ -50,6 +60,8 @@ impl fmt::Display for Guarantee {
             Self::Linearizable => f.write_str("linearizable"),
             Self::Regular => f.write_str("regular"),
             Self::BoundedStaleness(age) => write!(f, "bounded({age})"),
+            Self::Sequential => f.write_str("sequential"),
+            Self::Causal => f.write_str("causal"),
             Self::Session => f.write_str("session"),
             Self::ReadYourWrites => f.write_str("read-your-writes"),
             Self::MonotonicReads => f.write_str("monotonic-reads"),
@@ -69,6 +81,8 @@ mod tests {
             Guarantee::Regular,
             Guarantee::BoundedStaleness(Duration::millis(1)),
             Guarantee::BoundedStaleness(Duration::millis(2)),
+            Guarantee::Sequential,
+            Guarantee::Causal,
             Guarantee::Session,
             Guarantee::ReadYourWrites,
             Guarantee::MonotonicReads,

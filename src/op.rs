@@ -162,6 +162,10 @@ pub enum Level {
     Lease,
     /// No older than this.
     Bounded(Duration),
+    /// One order for all, at each replica's own pace.
+    Sequential,
+    /// What the session's past is made of.
+    Causal,
     /// At least what this session has written and read.
     Session,
     /// At least what this session has written.
@@ -232,10 +236,12 @@ impl Acks {
 impl Level {
     /// Every level as a user writes it, strongest first; `bounded` takes a duration. Reads and writes
     /// may differ in how many replicas they ask for: `one` is short for `R=one,W=one`.
-    pub const NAMES: [&'static str; 18] = [
+    pub const NAMES: [&'static str; 20] = [
         "linearizable",
         "lease",
         "bounded(500ms)",
+        "sequential",
+        "causal",
         "session",
         "read-your-writes",
         "monotonic-reads",
@@ -260,6 +266,8 @@ impl fmt::Display for Level {
             Self::Linearizable => f.write_str("linearizable"),
             Self::Lease => f.write_str("lease"),
             Self::Bounded(age) => write!(f, "bounded({age})"),
+            Self::Sequential => f.write_str("sequential"),
+            Self::Causal => f.write_str("causal"),
             Self::Session => f.write_str("session"),
             Self::ReadYourWrites => f.write_str("read-your-writes"),
             Self::MonotonicReads => f.write_str("monotonic-reads"),
@@ -288,6 +296,8 @@ impl FromStr for Level {
         Ok(match text {
             "linearizable" => Self::Linearizable,
             "lease" => Self::Lease,
+            "sequential" => Self::Sequential,
+            "causal" => Self::Causal,
             "session" => Self::Session,
             "read-your-writes" => Self::ReadYourWrites,
             "monotonic-reads" => Self::MonotonicReads,

@@ -16,23 +16,30 @@ use pacelc::time::Duration;
 /// In how many seeds a break must be found.
 const SEEDS: u64 = 300;
 
-/// What is kept although it is not promised. Under synchronous replication an acknowledged write is on
-/// every backup, so no replica near by misses one; that a write shows before it is acknowledged remains.
+/// What is kept although it is not promised. Under synchronous replication, and in a chain, an
+/// acknowledged write is on every replica, so none near by misses one; that a write shows before it is
+/// acknowledged remains. Where there is one order and sessions do not go back in it, what they keep is
+/// sequential, whatever it is called.
 fn is_kept_all_the_same(mode: &str, promise: Guarantee, guarantee: Guarantee) -> bool {
     let goes_forward = promise.implies(Guarantee::MonotonicReads);
-    mode == "sync"
-        && match guarantee {
-            Guarantee::BoundedStaleness(_) | Guarantee::ReadYourWrites => true,
-            Guarantee::Session => goes_forward,
-            _ => false,
+    let everywhere = ["sync", "chain", "craq"].contains(&mode);
+    match guarantee {
+        Guarantee::Regular | Guarantee::BoundedStaleness(_) | Guarantee::ReadYourWrites => {
+            everywhere
         }
+        Guarantee::Session => everywhere && goes_forward,
+        Guarantee::Sequential => goes_forward && (everywhere || promise == Guarantee::Session),
+        _ => false,
+    }
 }
 
 /// Guarantees that do not follow from the promise.
 fn not_promised(promise: Guarantee) -> Vec<Guarantee> {
     let all = [
         Guarantee::Linearizable,
+        Guarantee::Regular,
         Guarantee::BoundedStaleness(Duration::millis(100)),
+        Guarantee::Sequential,
         Guarantee::Session,
         Guarantee::ReadYourWrites,
         Guarantee::MonotonicReads,
@@ -83,6 +90,12 @@ fn synchronous_primary_backup_promises_no_less_than_it_keeps() {
 #[test]
 fn raft_promises_no_less_than_it_keeps() {
     all_broken("raft");
+}
+
+#[test]
+fn chains_promise_no_less_than_they_keep() {
+    all_broken("chain");
+    all_broken("craq");
 }
 
 /// The cell of the calm smoke scenario, undisturbed, with more to do on fewer keys.

@@ -46,20 +46,30 @@ fn swarm(mode: &str, expected_cells: usize) {
 
 #[test]
 fn asynchronous_primary_backup_keeps_its_promises() {
-    swarm("async", 14);
+    swarm("async", 16);
 }
 
 #[test]
 fn semi_synchronous_primary_backup_keeps_its_promises() {
-    swarm("semi-sync", 14);
+    swarm("semi-sync", 16);
 }
 
 #[test]
 fn synchronous_primary_backup_keeps_its_promises() {
-    swarm("sync", 7);
+    swarm("sync", 8);
 }
 
 #[test]
 fn raft_keeps_its_promises() {
-    swarm("raft", 16);
+    swarm("raft", 18);
+}
+
+#[test]
+fn chain_replication_keeps_its_promises() {
+    swarm("chain", 14);
+}
+
+#[test]
+fn craq_keeps_its_promises() {
+    swarm("craq", 14);
 }

@@ -15,11 +15,15 @@ use std::fmt::Write as _;
 const DIGESTS: &str = "
 smoke-cut/async          7eb39ab2d6c408a7 6ce4a50e5f6363d4
 smoke-cut/semi-sync      a2d71ab3935abf04 07eedec9fe554fe5
-smoke-cut/raft           d566b6d960cac27b 76054dcca460b86d
-smoke-levels/async       1c4112e91e75f931 5a461c41a8cfb0e1
-smoke-levels/semi-sync   b3d3cbf7d5caa5cb a76e3ae2ddd54466
-smoke-levels/sync        4ce9b020232f19a2 1c738f01415c07fc
-smoke-levels/raft        24b87378564f7fbd 7e152910906d0de0
+smoke-cut/raft           7486d391bf9f01e3 cf32b31fb680268a
+smoke-cut/chain          bbf9f54ef045f865 78a75cf3b383e1ca
+smoke-cut/craq           b4b5be764264f857 561191d68f3a17e4
+smoke-levels/async       54869634a1870a8a 72e096a0b9e2941b
+smoke-levels/semi-sync   367cdd027a792564 2affea3d1eb24ffd
+smoke-levels/sync        48d4b81992487cfd 7943ac48a59bac35
+smoke-levels/raft        12894f54d9cad0eb 1e3b8bb348a7c65d
+smoke-levels/chain       55355b798ddb4856 0a48799a500eed3d
+smoke-levels/craq        0b78c382b81852d7 96e3ab33b98b286e
 smoke-probe/async        80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync    9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft         789a428d5a495bbd 789a428d5a495bbd

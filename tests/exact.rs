@@ -37,6 +37,23 @@ fn each_mode_costs_what_theory_says_between_three_continents() {
 }
 
 #[test]
+fn a_chain_costs_the_sum_of_its_links() {
+    // From the client to the head, along the chain, and from the tail back: half of each round trip,
+    // (69.6 + 182.2 + 218.9) / 2 from Virginia.
+    let write = |near: &str, order: &str| {
+        let config = format!("{{ order = {order} }}");
+        costs(AWS, near, "chain", &config, "linearizable")
+    };
+    assert_eq!(write("a", "[0, 1, 2]"), (235.35, 218.9));
+    assert_eq!(write("a", "[2, 1, 0]"), (235.35, 0.0));
+    assert_eq!(write("b", "[0, 1, 2]"), (251.8, 182.2));
+    // CRAQ answers near by while nothing of the key is under way.
+    let craq = costs(AWS, "a", "chain", "{ apportioned = true }", "linearizable");
+    assert_eq!(craq, (235.35, 0.0));
+    assert_eq!(costs(AWS, "b", "chain", "{}", "eventual-nearest").1, 0.0);
+}
+
+#[test]
 fn majorities_and_all_of_two_region_sets() {
     // Leader, its majority and its slowest follower, computed from the same AWS medians.
     let global = [69.6, 218.9, 182.2];

@@ -10,11 +10,13 @@
 //! One convention of time holds in every file: an operation precedes another iff it completed
 //! *strictly before* the other was invoked. Events at the same nanosecond are concurrent.
 
+mod causal;
 mod convergence;
 mod evidence;
 mod index;
 mod latency;
 mod linearizable;
+mod sequential;
 mod session;
 mod staleness;
 mod summary;
@@ -94,6 +96,8 @@ pub const CHECKERS: &[Checker] = &[
     convergence::CHECKER,
     session::READ_YOUR_WRITES,
     session::MONOTONIC_READS,
+    sequential::CHECKER,
+    causal::CHECKER,
     staleness::CHECKER,
     linearizable::CHECKER,
 ];
@@ -164,7 +168,10 @@ mod tests {
     fn every_guarantee_has_a_checker_and_names_are_unique() {
         for guarantee in [
             Guarantee::Linearizable,
+            Guarantee::Regular,
             Guarantee::BoundedStaleness(Duration::millis(5)),
+            Guarantee::Sequential,
+            Guarantee::Causal,
             Guarantee::Session,
             Guarantee::ReadYourWrites,
             Guarantee::MonotonicReads,
@@ -184,14 +191,17 @@ mod tests {
     fn verdicts_follow_the_lattice() {
         let all = [
             Guarantee::Linearizable,
+            Guarantee::Regular,
             Guarantee::BoundedStaleness(Duration(3)),
             Guarantee::BoundedStaleness(Duration(9)),
+            Guarantee::Sequential,
+            Guarantee::Causal,
             Guarantee::Session,
             Guarantee::ReadYourWrites,
             Guarantee::MonotonicReads,
             Guarantee::Eventual,
         ];
-        let mut kept = [0_u32; 7];
+        let mut kept = [0_u32; 10];
         for seed in 0..3_000 {
             let history = Story::random(seed, 8);
             let verdicts = all.map(|guarantee| judge(&history, guarantee));

@@ -92,7 +92,7 @@ impl Story {
 
     /// Sorts by invocation and numbers the values as a recorder would have.
     fn finish(mut self) -> History {
-        self.operations.sort_by_key(|op| op.invoked);
+        self.operations.sort_by_key(|op| (op.invoked, op.completed));
         let is_write = |op: &&mut Operation| op.kind == OpKind::Write;
         let mut names = vec![Value::INITIAL];
         names.extend(self.operations.iter_mut().filter(is_write).map(|op| op.value));

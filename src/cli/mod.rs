@@ -4,6 +4,7 @@
 //! 3 a verdict is unknown, 130 interrupted.
 
 mod args;
+mod check;
 mod cmp;
 mod explain;
 mod extras;
@@ -39,6 +40,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Report(ref args) => report::run(args),
         Verb::Cmp(ref args) => cmp::run(args, &matches),
         Verb::Explain(ref args) => explain::run(args),
+        Verb::Check(ref args) => check::run(args),
         Verb::Completions(ref args) => extras::completions(args),
         Verb::Man => extras::man(),
     });

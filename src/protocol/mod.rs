@@ -17,6 +17,7 @@
 //! 4. A timer is named by its value: setting it again re-arms it. A crash cancels all.
 //! 5. The clock read through the context may be off and may drift. True time cannot be seen.
 
+pub mod chain;
 mod effects;
 pub mod parts;
 pub mod primary_backup;
@@ -175,11 +176,16 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// One way.
+    #[must_use]
+    pub fn way(&self, from: NodeId, to: NodeId) -> Duration {
+        self.one_way[from.index() * self.processes + to.index()]
+    }
+
     /// There and back.
     #[must_use]
     pub fn rtt(&self, a: NodeId, b: NodeId) -> Duration {
-        self.one_way[a.index() * self.processes + b.index()]
-            + self.one_way[b.index() * self.processes + a.index()]
+        self.way(a, b) + self.way(b, a)
     }
 
     /// The round trips from `from` to the replicas in `to`, shortest first.

@@ -2,4 +2,5 @@
 
 pub mod lease;
 pub mod quorum;
+pub mod store;
 pub mod table;

@@ -41,7 +41,7 @@ impl Primary {
 
     pub(super) fn on_write(store: &mut Store, command: Command, cx: ServerCx<'_, '_>) {
         if store.table().has_applied(command.client, command.op) {
-            return acknowledge(&command, store.token(), cx);
+            return acknowledge(&command, Token(store.applied()), cx);
         }
         store.append(command, cx);
     }
@@ -86,7 +86,7 @@ impl Primary {
             if new {
                 cx.note_commit(command.key, command.value);
             }
-            acknowledge(&command, store.token(), cx);
+            acknowledge(&command, Token(store.applied()), cx);
         }
     }
 

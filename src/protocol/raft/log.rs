@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
 /// How many entries one message carries; more go out as several messages, back to back.
-pub const BATCH: usize = 4;
+pub const BATCH: usize = 2;
 
 /// A leader's reign.
 #[derive(

@@ -143,6 +143,10 @@ impl Protocol for Raft {
                 "nearest replica if fresh enough, else ReadIndex at the leader",
                 Guarantee::BoundedStaleness(age),
             ),
+            Level::Sequential => (
+                "nearest replica, once it has the session's reads and writes",
+                Guarantee::Sequential,
+            ),
             Level::Session => {
                 ("nearest replica, once it has the session's reads and writes", Guarantee::Session)
             }
@@ -154,7 +158,7 @@ impl Protocol for Raft {
             }
             Level::EventualNearest => ("nearest replica, local", Guarantee::Eventual),
             Level::EventualAny => ("any replica, local", Guarantee::Eventual),
-            Level::Replicas { .. } => return None,
+            _ => return None,
         };
         Some(Offer { read_path, write_path: "leader, majority", promise })
     }

@@ -15,6 +15,7 @@ mod partition;
 mod percentiles;
 mod phases;
 mod plane;
+pub(super) mod space_time;
 pub(super) mod svg;
 mod variants;
 mod visibility;

@@ -17,9 +17,9 @@ const MAX_RETRANSMISSIONS: u32 = 16;
 /// The compiled form of a [`Link`].
 struct Wire {
     base: Duration,
-    /// Indexes [`Network::samplers`].
-    jitter: u32,
-    factor: u32,
+    /// Indexes [`Network::samplers`]; `None` for none and one, so that nothing is drawn for them.
+    jitter: Option<u32>,
+    factor: Option<u32>,
     /// The delay that never varies, if neither of the two does.
     constant: Option<Duration>,
     loss: f64,
@@ -133,9 +133,15 @@ impl Network {
             Some(delay) => delay,
             None if self.calm => wire.base,
             None => {
-                let factor = self.samplers[wire.factor as usize].sample(&mut self.rng);
-                let jitter = self.samplers[wire.jitter as usize].sample(&mut self.rng);
-                wire.base.scale(factor) + Duration::from_ms(jitter)
+                let mut delay = wire.base;
+                if let Some(factor) = wire.factor {
+                    delay = delay.scale(self.samplers[factor as usize].sample(&mut self.rng));
+                }
+                if let Some(jitter) = wire.jitter {
+                    let ms = self.samplers[jitter as usize].sample(&mut self.rng);
+                    delay = delay + Duration::from_ms(ms);
+                }
+                delay
             }
         };
         if wire.loss > 0.0 && !self.calm {
@@ -186,8 +192,8 @@ impl Wire {
         };
         Self {
             base: link.base,
-            jitter,
-            factor,
+            jitter: (constants.1 != Some(0.0)).then_some(jitter),
+            factor: (constants.0 != Some(1.0)).then_some(factor),
             constant,
             loss: link.loss,
             retransmit: link.retransmit,

@@ -14,11 +14,25 @@ const MAX_PENDING: usize = 1 << SLOT_BITS;
 const SLOT_BITS: u32 = 24;
 const ARITY: usize = 4;
 
-/// `tag` is the sequence number above the slot's index.
+/// From the top: time, sequence number, slot. One number, because comparing it takes no branch.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Entry {
-    time: u64,
-    tag: u64,
+struct Entry(u128);
+
+impl Entry {
+    #[inline]
+    fn new(at: Instant, sequence: u64, slot: u32) -> Self {
+        Self(u128::from(at.0) << 64 | u128::from(sequence << SLOT_BITS | u64::from(slot)))
+    }
+
+    #[inline]
+    fn time(self) -> Instant {
+        Instant((self.0 >> 64) as u64)
+    }
+
+    #[inline]
+    fn slot(self) -> u32 {
+        self.0 as u32 & (MAX_PENDING as u32 - 1)
+    }
 }
 
 /// Pending events by time. What is scheduled for the instant that is being worked on (a sync that takes
@@ -76,7 +90,7 @@ impl<E> Queue<E> {
         );
         self.sequence += 1;
         assert!(self.sequence < 1 << (64 - SLOT_BITS), "2^40 events in one run");
-        let entry = Entry { time: at.0, tag: self.sequence << SLOT_BITS | u64::from(slot) };
+        let entry = Entry::new(at, self.sequence, slot);
         self.heap.push(entry);
         self.sift_up(entry);
     }
@@ -87,18 +101,17 @@ impl<E> Queue<E> {
         let Some(first) = self.heap.first().copied() else {
             return self.line.pop_front().map(|event| (self.now, event));
         };
-        if first.time != self.now.0
+        if first.time() != self.now
             && let Some(event) = self.line.pop_front()
         {
             return Some((self.now, event));
         }
-        self.now = Instant(first.time);
+        self.now = first.time();
         let last = self.heap.pop()?;
         if !self.heap.is_empty() {
             self.sift_down(last);
         }
-        let slot = (first.tag & (MAX_PENDING as u64 - 1)) as u32;
-        Some((self.now, self.events.take(slot)))
+        Some((self.now, self.events.take(first.slot())))
     }
 
     /// Moves the entry at the end to its place.
