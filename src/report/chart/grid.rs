@@ -132,10 +132,13 @@ impl Grid<'_> {
         let columns = self.columns.len() as i32;
         let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
         let widest = texts.map(|v| width(&v.text) + 12).max()?;
-        // A name may come a little closer to its neighbours than a number to its box.
         let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
-        let head = pieces.map(|p| width(p) * 14 / 15).max()?.min(170);
-        let cell = ((WIDTH as i32 - left - 8) / columns).clamp(widest.max(head), 170.max(widest));
+        let head = pieces.map(width).max()?.min(180);
+        // Where it saves the grid from being wide, names come a little closer to each other.
+        let tight = head * 14 / 15;
+        let head = if left + tight * columns + 8 > WIDTH as i32 { head + 6 } else { tight };
+        let cell = ((WIDTH as i32 - left - 8) / columns)
+            .clamp(widest.max(head), 170.max(widest).max(head));
         let heads: Vec<Vec<String>> =
             self.columns.iter().map(|c| wrap(c, cell * 15 / 14 + 2)).collect();
         let top = heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT + 14;

@@ -67,7 +67,8 @@ pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         };
         for variant in &scenario.variants {
             let shown: Vec<&Point<'_>> = all.iter().filter(|p| p.row.variant == *variant).collect();
-            if shown.is_empty() {
+            // One point alone compares nothing.
+            if shown.len() < 2 {
                 continue;
             }
             let several = scenario.variants.len() > 1;
@@ -176,7 +177,6 @@ impl<'s> Picture<'s> {
         op: &str,
         size: (u32, u32),
     ) -> Option<Self> {
-        // One point alone compares nothing.
         if points.len() < 2 {
             return None;
         }

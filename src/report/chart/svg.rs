@@ -175,10 +175,7 @@ fn rewrite_tag(tag: &str, out: &mut String) {
             "fill" if value == "none" && name == "polyline" => {}
             // Where fonts differ, whole units serve as well as parts of a letter.
             "y" if name == "text" => height += value.parse::<i32>().unwrap_or(0),
-            "dy" => {
-                height +=
-                    [("0.76em", 18), ("0.5ex", 8)].iter().find(|d| d.0 == value).map_or(-6, |d| d.1)
-            }
+            "dy" => height += below(value),
             "text-anchor" => match value {
                 "middle" => classes.push_str("c "),
                 "end" => classes.push_str("e "),
@@ -204,6 +201,15 @@ fn rewrite_tag(tag: &str, out: &mut String) {
         let _ = write!(out, " class=\"{}\"", classes.trim_end());
     }
     let _ = write!(out, "{kept}{end}");
+}
+
+/// How far below its anchor a text stands, for plotters' three alignments.
+fn below(dy: &str) -> i32 {
+    match dy {
+        "0.76em" => 18,
+        "0.5ex" => 8,
+        _ => -6,
+    }
 }
 
 /// `#01SSNN` to `f-name style`.
