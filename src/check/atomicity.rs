@@ -1,9 +1,10 @@
 //! How far from linearizable a history of registers is: in versions and in time.
 //!
-//! It is *k-atomic* if some order that agrees with real time lets every read return one of the last k
-//! writes, the initial value included, and *delta-atomic* if it becomes linearizable once every read
-//! is taken to have begun so much earlier. Both are due to A. Aiyer, L. Alvisi and R. Bazzi (2005) and
-//! W. Golab, X. Li and M. Shah (PODC 2011). One is 1-atomic and 0-atomic iff it is linearizable.
+//! It is *k-atomic* if some order that agrees with real time lets every read return one of the last
+//! k writes, the initial value included, and *delta-atomic* if it becomes linearizable once every
+//! read is taken to have begun so much earlier. Both are due to A. Aiyer, L. Alvisi and R. Bazzi
+//! (2005) and W. Golab, X. Li and M. Shah (PODC 2011). One is 1-atomic and 0-atomic iff it is
+//! linearizable.
 
 use super::history::{Action, History, INITIAL, Operation};
 use super::linearizable::{Decided, decide};
@@ -138,8 +139,8 @@ fn without_k(ops: &[Operation], k: u32, limits: &Limits<'_>) -> Broken {
     Ok(None)
 }
 
-/// A read that returned what nobody had begun to write when it ended, and its write if there is one.
-/// No order explains that, and no search need try them all.
+/// A read that returned what nobody had begun to write when it ended, and its write if there is
+/// one. No order explains that, and no search need try them all.
 fn dream(ops: &[Operation]) -> Option<Vec<u32>> {
     let mut first: BTreeMap<(u32, u32), (u64, u32)> = BTreeMap::new();
     for (i, op) in ops.iter().enumerate().filter(|(_, op)| op.counts()) {

@@ -79,8 +79,8 @@ pub fn ages(history: &History, versions: &Versions) -> Vec<Age> {
     ops.iter().enumerate().filter(|(_, op)| is_read(op)).filter_map(age).collect()
 }
 
-/// Whether no read misses, by real time alone, a write that completed more than `bound` ticks before
-/// the read was invoked.
+/// Whether no read misses, by real time alone, a write that completed more than `bound` ticks
+/// before the read was invoked.
 pub(super) fn bounded(history: &History, bound: u64) -> Verdict {
     let ops = history.operations();
     let clusters = Clusters::of(ops, history.keys.len(), history.values.len());

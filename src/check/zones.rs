@@ -1,13 +1,13 @@
 //! Linearizability of registers with unique writes, decided exactly by zones.
 //!
-//! P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997). A write and
-//! the reads of its value form a *cluster*. With `f` its earliest completion and `s` its latest
+//! P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997). A write
+//! and the reads of its value form a *cluster*. With `f` its earliest completion and `s` its latest
 //! invocation, cluster A must come before B iff `f(A) < s(B)`, and an order exists iff no two must
 //! come before each other and no read ended before its write began.
 //!
-//! A history is in the order of invocations, so walking it backwards meets the clusters of every key
-//! in falling order of `s` with nothing to sort, and of those met only the one with the least `f`
-//! can clash with the next. So the walk is linear, and one pass serves all keys. Unknown writes
+//! A history is in the order of invocations, so walking it backwards meets the clusters of every
+//! key in falling order of `s` with nothing to sort, and of those met only the one with the least
+//! `f` can clash with the next. So the walk is linear, and one pass serves all keys. Unknown writes
 //! complete never: unread they clash with nothing, and read they live by their reads.
 
 use super::history::{Action, INITIAL, NEVER, Operation, Outcome};
