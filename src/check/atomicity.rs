@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 /// How often shrinking a counterexample may search, and for how many steps.
 const TRIES: u32 = 300;
 const SHRINK_STEPS: u64 = 5_000;
+/// Steps of each search for the least slack that would do, which is only told and not asked.
+const LEAST_STEPS: u64 = 200_000;
 
 /// The smallest k for which the history is k-atomic; none if there is none.
 ///
@@ -64,7 +66,7 @@ pub fn delta_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<
 
 /// Whether the history is k-atomic, as a verdict.
 pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdict {
-    let message = || match k_atomicity(history, limits) {
+    let message = || match k_atomicity(history, &limits.at_most(LEAST_STEPS)) {
         Ok(Some(least)) => format!("some read misses the last {k} writes; it is {least}-atomic"),
         _ => format!("some read returns none of the last {k} writes"),
     };
@@ -75,9 +77,10 @@ pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdic
 
 /// Whether the history is delta-atomic, as a verdict.
 pub(super) fn delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -> Verdict {
-    let message = || match delta_atomicity(history, limits) {
+    let message = || match delta_atomicity(history, &limits.at_most(LEAST_STEPS)) {
         Ok(Some(least)) => format!("some read is more than {delta} ticks late; {least} would do"),
-        _ => "some read cannot be explained however much earlier it had begun".to_owned(),
+        Ok(None) => "some read cannot be explained however much earlier it had begun".to_owned(),
+        Err(_) => format!("some read is more than {delta} ticks late"),
     };
     let few = limits.at_most(SHRINK_STEPS);
     let breaks =
