@@ -44,8 +44,8 @@ pub(super) enum Decided {
 
 /// Whether these operations of the history are linearizable.
 pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) -> Decided {
-    let clusters = Clusters::of(ops, history.keys.len(), history.values.len());
-    if let Some(fault) = zones::find(ops, &clusters) {
+    let mut clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    if let Some(fault) = zones::find(ops, &mut clusters) {
         return Decided::Fault(zones::evidence(ops, &clusters, fault), fault);
     }
     let mut orders = if limits.witness { zones::order(ops, &clusters) } else { Vec::new() };
