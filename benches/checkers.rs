@@ -1,8 +1,9 @@
 //! What judging costs: operations per second of one core, and bytes per operation.
 //!
-//! The histories are made here, by a store that does every operation at an instant between its ends:
-//! registers with unique writes on one key and on ten thousand, with and without unknown outcomes,
-//! and one of the shape of merged Jepsen registers, whose values repeat so that it must be searched.
+//! The histories are made here, by a store that does every operation at an instant between its
+//! ends: registers with unique writes on one key and on ten thousand, with and without unknown
+//! outcomes, and one of the shape of merged Jepsen registers, whose values repeat so that it must
+//! be searched.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use pacelc::check::{

@@ -194,7 +194,7 @@ fn verdicts_follow_the_lattice() {
         conditions.push(name.parse().expect("a condition"));
     }
     conditions.extend([Condition::BoundedStaleness(0), Condition::BoundedStaleness(9)]);
-    let limits = Limits { steps: 2_000_000, ..Limits::default() };
+    let limits = Limits { steps: 200_000, ..Limits::default() };
     for entry in entries() {
         let judged = |c: &Condition| judge(&entry.history, *c, &limits);
         let verdicts: Vec<Verdict> = conditions.iter().map(judged).collect();

@@ -160,8 +160,8 @@ struct Graph<'o> {
     at: Vec<(u32, u32)>,
     /// The nodes of each process.
     processes: Vec<Vec<u32>>,
-    /// By node: the write that a read names; itself where it is a write, and none where the value is
-    /// the initial one or nobody wrote it.
+    /// By node: the write that a read names; itself where it is a write, and none where the value
+    /// is the initial one or nobody wrote it.
     source: Vec<Option<u32>>,
     /// By key: the writes of each process that has any.
     writes: Vec<Vec<(u32, Vec<u32>)>>,

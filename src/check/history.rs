@@ -1,10 +1,10 @@
 //! A history as any store's test may have recorded it: what processes asked of keys, and what they
 //! were told.
 //!
-//! Our own recorder's histories ([`crate::history`] by name, not imported here) know commits,
-//! replicas and intended times; other people's know operations, and no more. An operation takes 40
-//! bytes, and every text is kept once. What is asked of a history before it may be judged is asked
-//! here, whatever file it came from: that a process does one thing after another.
+//! Our own recorder's histories know commits, replicas and intended times; other people's know
+//! operations, and no more. An operation takes 40 bytes, and every text is kept once. What is asked
+//! of a history before it may be judged is asked here, whatever file it came from: that a process
+//! does one thing after another.
 
 use super::intern::Texts;
 use std::fmt;

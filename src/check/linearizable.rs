@@ -1,8 +1,8 @@
 //! Linearizability of a whole history (M. Herlihy and J. Wing, "Linearizability", 1990).
 //!
-//! It is local: a history is linearizable iff each key's part is. Keys that are registers with unique
-//! writes are decided together by zones; every other key is searched. The searches take turns with a
-//! budget that grows, so that one hard key does not hide an easy one that is illegal.
+//! It is local: a history is linearizable iff each key's part is. Keys that are registers with
+//! unique writes are decided together by zones; every other key is searched. The searches take
+//! turns with a budget that grows, so that one hard key does not hide an easy one that is illegal.
 
 use super::history::{History, NEVER, Operation, Outcome};
 use super::search::{Found, search};
@@ -16,8 +16,9 @@ use super::zones::{self, Clusters, Fault};
 const FIRST_STEPS: u64 = 4_096;
 /// How often shrinking a counterexample may search.
 const TRIES: u32 = 600;
-/// Steps of a search while shrinking.
+/// Steps of one search while shrinking, and of all of them.
 const SHRINK_STEPS: u64 = 100_000;
+const ALL_SHRINK_STEPS: u64 = 1_000_000;
 
 pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
     match decide(history, history.operations(), limits) {
@@ -43,14 +44,14 @@ pub(super) enum Decided {
 
 /// Whether these operations of the history are linearizable.
 pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) -> Decided {
-    let clusters = Clusters::of(ops, history.keys.len(), history.values.len());
-    if let Some(fault) = zones::find(ops, &clusters) {
+    let mut clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    if let Some(fault) = zones::find(ops, &mut clusters) {
         return Decided::Fault(zones::evidence(ops, &clusters, fault), fault);
     }
     let mut orders = if limits.witness { zones::order(ops, &clusters) } else { Vec::new() };
     let mut keys = partition(ops, &clusters.complex);
     let mut meter = limits.meter();
-    let mut steps = FIRST_STEPS;
+    let (mut steps, mut given_up) = (FIRST_STEPS, false);
     while !keys.is_empty() {
         let mut hard = Vec::new();
         for members in keys {
@@ -64,14 +65,19 @@ pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) 
                     orders.extend(order.iter().map(|i| members[*i as usize]));
                 }
                 Found::Order(_) => {}
-                Found::Exhausted if meter.is_empty() || part.is_full() => {
+                Found::Exhausted if meter.is_empty() => {
                     return Decided::Exhausted(limits.exhausted());
                 }
+                // More steps do not help it; but another key may be illegal.
+                Found::Exhausted if part.is_full() => given_up = true,
                 Found::Exhausted => hard.push(members),
             }
         }
         keys = hard;
         steps *= 8;
+    }
+    if given_up {
+        return Decided::Exhausted(limits.exhausted());
     }
     if limits.witness {
         merge(ops, &mut orders);
@@ -91,8 +97,8 @@ fn partition(ops: &[Operation], complex: &[bool]) -> Vec<Vec<u32>> {
     keys
 }
 
-/// Makes one order of all keys' orders: an operation takes effect as early as it can, which is at the
-/// latest invocation of its key so far.
+/// Makes one order of all keys' orders: an operation takes effect as early as it can, which is at
+/// the latest invocation of its key so far.
 fn merge(ops: &[Operation], orders: &mut [u32]) {
     let mut points = Vec::with_capacity(orders.len());
     let mut last: Option<(u32, u64)> = None;
@@ -111,8 +117,8 @@ fn merge(ops: &[Operation], orders: &mut [u32]) {
     }
 }
 
-/// Whether `order` agrees with real time and, if `processes` is set, with the order in each process,
-/// and every read in it returns what the object holds. Used to prove witnesses.
+/// Whether `order` agrees with real time and, if `processes` is set, with the order in each
+/// process, and every read in it returns what the object holds. Used to prove witnesses.
 #[must_use]
 pub fn proves(history: &History, order: &[u32], real_time: bool, processes: bool) -> bool {
     use super::spec::Spec as _;
@@ -191,14 +197,18 @@ fn clash(history: &History, operations: &[u32]) -> String {
     }
 }
 
-/// What a search could not order, shrunk: first to the shortest beginning that has no order, then to
-/// the operations in it that matter.
+/// What a search could not order, shrunk: first to the shortest beginning that has no order, then
+/// to the operations in it that matter.
 fn illegal(history: &History, members: Vec<u32>) -> Counterexample {
     let ops = history.operations();
-    let limits = Limits { steps: SHRINK_STEPS, ..Limits::default() };
-    let violated = |few: &[Operation]| {
-        let mut register = Register::new(history);
-        search(&mut register, few, &mut limits.meter()) == Found::Nothing
+    let limits = Limits { steps: ALL_SHRINK_STEPS, ..Limits::default() };
+    let mut meter = limits.meter();
+    let mut violated = |few: &[Operation]| {
+        let steps = SHRINK_STEPS.min(meter.left());
+        let mut part = limits.at_most(steps).meter();
+        let found = search(&mut Register::new(history), few, &mut part);
+        meter.spend(&part, steps);
+        found == Found::Nothing
     };
     let mut ends: Vec<u64> = members.iter().map(|i| ops[*i as usize].completed).collect();
     ends.sort_unstable();

@@ -1,7 +1,7 @@
 //! Anybody's history, and which consistency conditions it meets.
 //!
-//! [`read`] takes a file of another tool, [`judge`] compares it with a [`Condition`]. The verdict has
-//! three values and carries its evidence: an order, or the few operations that contradict the
+//! [`read`] takes a file of another tool, [`judge`] compares it with a [`Condition`]. The verdict
+//! has three values and carries its evidence: an order, or the few operations that contradict the
 //! condition. A search that runs out of its budget answers [`Verdict::Unknown`], never that all is
 //! well.
 //!

@@ -2,14 +2,16 @@
 //!
 //! J. M. Wing and C. Gong, "Testing and Verifying Concurrent Objects" (J. Parallel Distrib. Comput.
 //! 17, 1993) take any operation that no remaining one precedes, apply it, and go on; G. Lowe,
-//! "Testing for Linearizability" (Concurrency Comput. 29(4), 2017) never enters twice the same set of
-//! operations with the same state. Three things are added here.
+//! "Testing for Linearizability" (Concurrency Comput. 29(4), 2017) never enters twice the same set
+//! of operations with the same state. Four things are added here.
 //!
-//! * An observation (a read, a compare-and-set that found another value) that fits the present state
-//!   is taken at once, and no other choice is tried: whatever order completes without it also
+//! * An observation (a read, a compare-and-set that found another value) that fits the present
+//!   state is taken at once, and no other choice is tried: whatever order completes without it also
 //!   completes with it moved to here.
 //! * Of unknown operations that are alike, the one invoked first goes first. Unknown updates whose
 //!   value nobody needs are left out.
+//! * Where texts are appended to, a state is given up if a read that is under way can no longer
+//!   return what it did: the state is not the beginning of it, and nothing is left that begins anew.
 //! * A set of operations is kept as the window between what is all done and what is not begun, so
 //!   that a state costs a few words in a long history.
 //!
@@ -38,6 +40,7 @@ pub(super) enum Found {
 pub(super) fn search(spec: &mut impl Spec, ops: &[Operation], meter: &mut Meter<'_>) -> Found {
     let useful = useful(ops);
     let mut search = Search::new(ops, useful, spec.initial());
+    search.find_resets(spec);
     search.run(spec, meter)
 }
 
@@ -67,6 +70,8 @@ pub(super) fn useful(ops: &[Operation]) -> Vec<u32> {
 }
 
 const NONE: u32 = u32::MAX;
+/// With more operations than this, finding out what begins what would cost more than it saves.
+const MOST_WITH_RESETS: usize = 5_000;
 
 /// One operation taken, and how to give it back.
 struct Taken {
@@ -86,6 +91,8 @@ struct Search<'o> {
     previous: Vec<u32>,
     /// The member before this one that is unknown and alike.
     twin: Vec<u32>,
+    /// By member, where texts are appended to: for a read, the updates that begin what it returned.
+    resets: Vec<Vec<u32>>,
     /// The bit of each member in `done`; those of unknown operations come last.
     bit: Vec<u32>,
     done: Vec<u64>,
@@ -143,6 +150,7 @@ impl<'o> Search<'o> {
             next,
             previous,
             twin,
+            resets: Vec::new(),
             bit,
             done: vec![0; (unknowns as usize).div_ceil(64)],
             known_words,
@@ -171,7 +179,8 @@ impl<'o> Search<'o> {
                     self.take(member, self.state, true);
                     continue;
                 }
-                from = if self.is_new(meter) { self.next[end as usize] } else { end };
+                let alive = !self.is_hopeless(spec, meter) && self.is_new(spec, meter);
+                from = if alive { self.next[end as usize] } else { end };
             }
             if meter.is_empty() {
                 return Found::Exhausted;
@@ -229,13 +238,47 @@ impl<'o> Search<'o> {
         None
     }
 
+    /// Finds out which updates begin what each read returned, if texts are appended to.
+    fn find_resets(&mut self, spec: &impl Spec) {
+        let appends = self.members.iter().any(|i| self.ops[*i as usize].action == Action::Append);
+        if !appends || self.members.len() > MOST_WITH_RESETS {
+            return;
+        }
+        let all = 0..self.members.len() as u32;
+        let begins = |read: u32| {
+            let leads = |i: &u32| {
+                self.op(*i).makes().is_some_and(|made| spec.leads_to(made, self.op(read).value))
+            };
+            let is_read = self.op(read).action == Action::Read;
+            if is_read { all.clone().filter(leads).collect() } else { Vec::new() }
+        };
+        self.resets = all.clone().map(begins).collect();
+    }
+
+    /// Whether a read under way can no longer return what it did.
+    fn is_hopeless(&self, spec: &impl Spec, meter: &mut Meter<'_>) -> bool {
+        let n = self.members.len() as u32;
+        let mut node = self.next[2 * n as usize];
+        while node < n && !self.resets.is_empty() {
+            if self.op(node).action == Action::Read {
+                meter.step();
+                let begun = spec.leads_to(self.state, self.op(node).value);
+                if !begun && self.resets[node as usize].iter().all(|i| self.is_done(*i)) {
+                    return true;
+                }
+            }
+            node = self.next[node as usize];
+        }
+        false
+    }
+
     fn is_done(&self, member: u32) -> bool {
         let bit = self.bit[member as usize];
         self.done[bit as usize / 64] >> (bit % 64) & 1 == 1
     }
 
     /// Whether the present set and state were not met before.
-    fn is_new(&mut self, meter: &mut Meter<'_>) -> bool {
+    fn is_new(&mut self, spec: &impl Spec, meter: &mut Meter<'_>) -> bool {
         while self.low < self.known_words && self.done[self.low] == u64::MAX {
             self.low += 1;
         }
@@ -248,7 +291,7 @@ impl<'o> Search<'o> {
         self.key.extend_from_slice(&self.done[self.low..high]);
         self.key.extend_from_slice(&self.done[self.known_words..]);
         let new = self.seen.insert(&self.key).1;
-        meter.hold(self.seen.bytes());
+        meter.hold(self.seen.bytes() + spec.bytes());
         new
     }
 

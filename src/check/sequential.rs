@@ -1,13 +1,13 @@
-//! Sequential consistency (L. Lamport, "How to Make a Multiprocessor Computer That Correctly Executes
-//! Multiprocess Programs", 1979): one order of all operations on all keys that agrees with the order
-//! in each process and explains every answer. Real time does not matter.
+//! Sequential consistency (L. Lamport, "How to Make a Multiprocessor Computer That Correctly
+//! Executes Multiprocess Programs", 1979): one order of all operations on all keys that agrees with
+//! the order in each process and explains every answer. Real time does not matter.
 //!
-//! Deciding it is NP-complete (Gibbons and Korach 1997), and it is not local, so the whole history is
-//! searched at once. What is cheap comes first: a linearizable history is sequentially consistent,
-//! one that breaks causal memory or causal convergence is not, nor is one that reads what nobody
-//! made. The search remembers how far each process is and what each key holds. It takes observations
-//! that fit at once, tries updates in the order of their invocations, and does not overwrite a value
-//! that somebody still has to find and nobody will make again.
+//! Deciding it is NP-complete (Gibbons and Korach 1997), and it is not local, so the whole history
+//! is searched at once. What is cheap comes first: a linearizable history is sequentially
+//! consistent, one that breaks causal memory or causal convergence is not, nor is one that reads
+//! what nobody made. The search remembers how far each process is and what each key holds. It takes
+//! observations that fit at once, tries updates in the order of their invocations, and does not
+//! overwrite a value that somebody still has to find and nobody will make again.
 
 use super::causal::{Strength, by_patterns};
 use super::history::{Action, History, INITIAL, Operation, Outcome};
@@ -186,7 +186,7 @@ impl<'o> Search<'o> {
                     self.take(op, None);
                     continue;
                 }
-                if !self.is_new(meter) {
+                if !self.is_new(register, meter) {
                     tried = Some(u32::MAX);
                 }
             }
@@ -258,11 +258,11 @@ impl<'o> Search<'o> {
     }
 
     /// Whether the processes' progress and the keys' values were not met before.
-    fn is_new(&mut self, meter: &mut Meter<'_>) -> bool {
+    fn is_new(&mut self, register: &Register<'_>, meter: &mut Meter<'_>) -> bool {
         let progress = self.processes.iter().map(|(_, done)| *done as u32);
         let key: Vec<u32> = progress.chain(self.states.iter().copied()).collect();
         let new = self.seen.insert(&key).1;
-        meter.hold(self.seen.bytes());
+        meter.hold(self.seen.bytes() + register.bytes());
         new
     }
 

@@ -1,8 +1,8 @@
 //! The four session guarantees, one by one.
 //!
-//! D. B. Terry et al., "Session Guarantees for Weakly Consistent Replicated Data" (1994). A session is
-//! a process. For an operation `a` before `b` in one session, on one key, each guarantee says of the
-//! order of the key's versions:
+//! D. B. Terry et al., "Session Guarantees for Weakly Consistent Replicated Data" (1994). A session
+//! is a process. For an operation `a` before `b` in one session, on one key, each guarantee says of
+//! the order of the key's versions:
 //!
 //! | guarantee | `a` | `b` | versions |
 //! |---|---|---|---|
@@ -17,8 +17,8 @@
 //!
 //! So each guarantee is a list of constraints on orders of versions. With an order given they are
 //! looked up; without one the question is whether *some* order meets them, that is, whether they
-//! have no cycle. That is all a black box can be asked: a history that breaks monotonic writes under
-//! the store's own order may break only monotonic reads under another.
+//! have no cycle. That is all a black box can be asked: a history that breaks monotonic writes
+//! under the store's own order may break only monotonic reads under another.
 
 use super::history::{Action, History, INITIAL, Operation, Outcome};
 use super::intern::Table;

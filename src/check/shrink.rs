@@ -4,8 +4,9 @@
 //! history met the condition, so would what is left. That is so for
 //!
 //! * an observation, which constrains and changes nothing;
-//! * on a key that is only read, written, swapped and deleted, and has no mismatch left: a value with
-//!   everything that made it, found it, or followed from a swap of it. Nobody is left to miss it.
+//! * on a key that is only read, written, swapped and deleted, and has no mismatch left: a value
+//!   with everything that made it, found it, or followed from a swap of it. Nobody is left to miss
+//!   it.
 //!
 //! So a read is never left without the write it names. After A. Zeller and R. Hildebrandt,
 //! "Simplifying and Isolating Failure-Inducing Input" (IEEE TSE 28(2), 2002), large parts are tried

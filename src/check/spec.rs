@@ -1,8 +1,8 @@
 //! Sequential objects: what an operation does to one that nobody else touches.
 //!
-//! The searches know nothing of registers. They ask a [`Spec`] for the state after an operation, and
-//! a state is a number: equal states have equal numbers, whatever they are made of. A counter, a set
-//! or a lock is one more implementation.
+//! The searches know nothing of registers. They ask a [`Spec`] for the state after an operation,
+//! and a state is a number: equal states have equal numbers, whatever they are made of. A counter,
+//! a set or a lock is one more implementation.
 
 use super::history::{Action, History, INITIAL, Operation, Outcome};
 use super::intern::{Table, Texts};
@@ -17,10 +17,21 @@ pub trait Spec {
     ///
     /// An operation that [`Operation::observes`] returns the state it was given.
     fn apply(&mut self, state: u32, operation: &Operation) -> Option<u32>;
+
+    /// Whether operations whose effect depends on the state (appends) may lead from `state` to the
+    /// value of this number. May say yes too often; a search gives up early where it says no.
+    fn leads_to(&self, _state: u32, _value: u32) -> bool {
+        true
+    }
+
+    /// Bytes held by the states seen so far, for the budget.
+    fn bytes(&self) -> u64 {
+        0
+    }
 }
 
-/// A register that is read, written, swapped, appended to and deleted. Its states are the numbers of
-/// the history's values, and beyond these, of texts that only appending made.
+/// A register that is read, written, swapped, appended to and deleted. Its states are the numbers
+/// of the history's values, and beyond these, of texts that only appending made.
 pub struct Register<'h> {
     history: &'h History,
     joined: Texts,
@@ -74,6 +85,16 @@ impl Spec for Register<'_> {
             Action::Cas => (state == expected).then_some(value),
         }
     }
+
+    /// A text grows only at its end.
+    fn leads_to(&self, state: u32, value: u32) -> bool {
+        let (front, whole) = (self.text(state), self.history.value(value));
+        !front.starts_with('"') || whole.starts_with(front.strip_suffix('"').unwrap_or(front))
+    }
+
+    fn bytes(&self) -> u64 {
+        self.joined.bytes()
+    }
 }
 
 /// A register whose reads may return any of the last `depth` values, the initial one included.
@@ -102,5 +123,9 @@ impl Spec for LastValues {
         let mut next = vec![u64::from(made)];
         next.extend(held.iter().take(self.depth - 1));
         Some(self.states.insert(&next).0)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.states.bytes()
     }
 }

@@ -79,17 +79,17 @@ pub fn ages(history: &History, versions: &Versions) -> Vec<Age> {
     ops.iter().enumerate().filter(|(_, op)| is_read(op)).filter_map(age).collect()
 }
 
-/// Whether no read misses, by real time alone, a write that completed more than `bound` ticks before
-/// the read was invoked.
+/// Whether no read misses, by real time alone, a write that completed more than `bound` ticks
+/// before the read was invoked.
 pub(super) fn bounded(history: &History, bound: u64) -> Verdict {
     let ops = history.operations();
-    let clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    let mut clusters = Clusters::of(ops, history.keys.len(), history.values.len());
     if clusters.complex.contains(&true) {
         let reason = "the age of a read is defined where every value is written once; this history \
                       has swaps, appends, deletes or repeated values";
         return Verdict::Unknown(reason.to_owned());
     }
-    let fault = zones::find(ops, &clusters);
+    let fault = zones::find(ops, &mut clusters);
     if let Some(fault @ (Fault::ThinAir(_) | Fault::FromTheFuture(_))) = fault {
         let operations = zones::evidence(ops, &clusters, fault);
         let message = format!("{} cannot be", describe(history, &ops[operations[0] as usize]));

@@ -1,13 +1,13 @@
 //! Linearizability of registers with unique writes, decided exactly by zones.
 //!
-//! P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997). A write and
-//! the reads of its value form a *cluster*. With `f` its earliest completion and `s` its latest
+//! P. B. Gibbons and E. Korach, "Testing Shared Memories" (SIAM J. Comput. 26(4), 1997). A write
+//! and the reads of its value form a *cluster*. With `f` its earliest completion and `s` its latest
 //! invocation, cluster A must come before B iff `f(A) < s(B)`, and an order exists iff no two must
 //! come before each other and no read ended before its write began.
 //!
-//! A history is in the order of invocations, so walking it backwards meets the clusters of every key
-//! in falling order of `s` with nothing to sort, and of those met only the one with the least `f`
-//! can clash with the next. So the walk is linear, and one pass serves all keys. Unknown writes
+//! A history is in the order of invocations, so walking it backwards meets the clusters of every
+//! key in falling order of `s` with nothing to sort, and of those met only the one with the least
+//! `f` can clash with the next. So the walk is linear, and one pass serves all keys. Unknown writes
 //! complete never: unread they clash with nothing, and read they live by their reads.
 
 use super::history::{Action, INITIAL, NEVER, Operation, Outcome};
@@ -24,6 +24,8 @@ pub(super) struct Clusters {
     pub(super) count: usize,
     /// By key: whether something else than unique writes and reads is done to it.
     pub(super) complex: Vec<bool>,
+    /// The clusters themselves, where finding out has gathered them on the way.
+    gathered: Option<Vec<Cluster>>,
 }
 
 impl Clusters {
@@ -31,23 +33,27 @@ impl Clusters {
     /// of key and value are numbered.
     pub(super) fn of(ops: &[Operation], keys: usize, values: usize) -> Self {
         let mut complex = vec![false; keys];
-        let mut owner = vec![NONE; values];
+        let mut table = vec![Cluster::NEW; values];
         let mut shared = false;
         for op in ops.iter().filter(|op| op.counts()) {
+            let cluster = &mut table[op.value as usize];
             match op.action {
-                Action::Read => {}
+                Action::Read => cluster.after = cluster.after.min(op.completed.saturating_add(1)),
                 Action::Write if op.value != INITIAL => {
-                    let owner = &mut owner[op.value as usize];
-                    complex[op.key as usize] |= *owner == op.key;
-                    shared |= *owner != NONE && *owner != op.key;
-                    *owner = op.key;
+                    complex[op.key as usize] |= cluster.key == op.key;
+                    shared |= cluster.key != NONE && cluster.key != op.key;
+                    cluster.key = op.key;
+                    cluster.after = cluster.after.min(op.completed.saturating_add(1));
                 }
                 _ => complex[op.key as usize] = true,
             }
         }
         if !shared {
-            return Self { names: None, count: values, complex };
+            // What is done to a complex key must not touch another key's clusters.
+            let gathered = (!complex.contains(&true)).then_some(table);
+            return Self { names: None, count: values, complex, gathered };
         }
+        drop(table);
         let (mut pairs, mut written) = (Table::<u64>::default(), Vec::new());
         let mut name = |op: &Operation| {
             if op.value == INITIAL || !op.counts() {
@@ -63,7 +69,7 @@ impl Clusters {
             pair + 1
         };
         let names = ops.iter().map(&mut name).collect();
-        Self { names: Some(names), count: written.len() + 1, complex }
+        Self { names: Some(names), count: written.len() + 1, complex, gathered: None }
     }
 
     /// The cluster of an operation that is a read or a write of a key that is not complex.
@@ -92,6 +98,11 @@ struct Cluster {
     key: u32,
     /// Whether the walk has met it.
     met: bool,
+}
+
+impl Cluster {
+    /// One of which nothing is known.
+    const NEW: Self = Self { after: NEVER, key: NONE, met: false };
 }
 
 /// Of the clusters of a key that were met, the one with the least `f`.
@@ -123,15 +134,10 @@ pub(super) enum Fault {
 }
 
 /// The first fault the walk meets, if any, on the keys that are not complex.
-pub(super) fn find(ops: &[Operation], clusters: &Clusters) -> Option<Fault> {
-    let mut table = vec![Cluster { after: NEVER, key: NONE, met: false }; clusters.count];
-    for (i, op) in ops.iter().enumerate().filter(|(_, op)| clusters.takes(op)) {
-        let cluster = &mut table[clusters.cluster(i, op) as usize];
-        cluster.after = cluster.after.min(op.completed.saturating_add(1));
-        if op.action == Action::Write {
-            cluster.key = op.key;
-        }
-    }
+pub(super) fn find(ops: &[Operation], clusters: &mut Clusters) -> Option<Fault> {
+    let gathered = clusters.gathered.take();
+    let clusters = &*clusters;
+    let mut table = gathered.unwrap_or_else(|| gather(ops, clusters));
     let fault = walk(ops, clusters, &mut table)?;
     // A value read from a key it was not written to disturbs the cluster it came from, so it is the
     // better explanation of any fault.
@@ -140,6 +146,19 @@ pub(super) fn find(ops: &[Operation], clusters: &Clusters) -> Option<Fault> {
         clusters.takes(op) && name != 0 && table[name as usize].key != op.key
     };
     Some(ops.iter().enumerate().find(dreams).map_or(fault, |(i, _)| Fault::ThinAir(i)))
+}
+
+/// The clusters of the keys that are not complex.
+fn gather(ops: &[Operation], clusters: &Clusters) -> Vec<Cluster> {
+    let mut table = vec![Cluster::NEW; clusters.count];
+    for (i, op) in ops.iter().enumerate().filter(|(_, op)| clusters.takes(op)) {
+        let cluster = &mut table[clusters.cluster(i, op) as usize];
+        cluster.after = cluster.after.min(op.completed.saturating_add(1));
+        if op.action == Action::Write {
+            cluster.key = op.key;
+        }
+    }
+    table
 }
 
 /// Walks back in time until something is at fault.

@@ -37,8 +37,8 @@ pub(super) enum Verb {
     Man,
 }
 
-/// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case flags
-/// include, upper-case flags exclude, and the last one that matches decides.
+/// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case
+/// flags include, upper-case flags exclude, and the last one that matches decides.
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {
     /// Keep cells whose scenario matches
@@ -64,13 +64,14 @@ pub(super) struct FilterArgs {
 /// Which scenarios, and what is changed in them.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
-    /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without any, all curated
+    /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without
+    /// any, all curated
     #[arg(value_name = "SCENARIO")]
     pub(super) scenarios: Vec<String>,
     #[command(flatten)]
     pub(super) filters: FilterArgs,
-    /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file), region
-    /// names joined by commas, or MATRIX:NAMES
+    /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file),
+    /// region names joined by commas, or MATRIX:NAMES
     #[arg(long, value_name = "REGIONS")]
     pub(super) regions: Option<String>,
 }

@@ -18,7 +18,8 @@ impl Dice {
     }
 }
 
-/// A history of a store that mostly does what it should. With `unique`, only reads and unique writes.
+/// A history of a store that mostly does what it should. With `unique`, only reads and unique
+/// writes.
 fn random(seed: u64, length: usize, unique: bool) -> History {
     let mut dice = Dice(seed);
     let mut builder = Builder::new("null");
@@ -92,7 +93,7 @@ fn answer(ops: &mut [(u64, Operation)], dice: &mut Dice) {
         let state = &mut states[op.key as usize];
         match op.action {
             Action::Read if dice.below(10) == 0 => {
-                op.value = made[dice.below(made.len() as u64) as usize]
+                op.value = made[dice.below(made.len() as u64) as usize];
             }
             Action::Read => op.value = *state,
             Action::Cas => {

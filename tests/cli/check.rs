@@ -1,5 +1,5 @@
-//! `pacelc check` as its users meet it: three formats, four exit statuses, and one sentence for what
-//! is no history.
+//! `pacelc check` as its users meet it: three formats, four exit statuses, and one sentence for
+//! what is no history.
 
 use crate::common::program::Desk;
 use std::io::Write as _;

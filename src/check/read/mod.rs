@@ -20,7 +20,8 @@ use lines::Lines;
 use std::fmt;
 use std::io::BufRead;
 
-/// The longest line, in bytes. No operation needs one, and a file without line breaks is no history.
+/// The longest line, in bytes. No operation needs one, and a file without line breaks is no
+/// history.
 pub const MAX_LINE: usize = 16 << 20;
 
 /// How a file writes a history down.
