@@ -42,6 +42,8 @@ pub struct Value(pub u32);
 impl Value {
     /// What every key holds before its first write.
     pub const INITIAL: Self = Self(0);
+    /// What a replica says of a key whose replicas are others; nobody can write it.
+    pub const NOT_HELD: Self = Self(u32::MAX);
 }
 
 /// Where a write stands in its key's version order, for stores that order versions by a stamp they
@@ -182,7 +184,8 @@ pub enum Level {
 }
 
 /// How many replicas must answer, in Cassandra's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Acks {
     /// Any replica, or anybody who will hand the write on (a hint); writes only.
     Any,

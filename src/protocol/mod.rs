@@ -18,6 +18,7 @@
 //! 5. The clock read through the context may be off and may drift. True time cannot be seen.
 
 mod effects;
+pub mod leaderless;
 pub mod parts;
 pub mod primary_backup;
 pub mod raft;
@@ -142,7 +143,8 @@ pub trait Replica<P: Protocol>: Sized {
     fn on_timer(&mut self, timer: P::Timer, cx: &mut ReplicaCx<'_, P>);
     /// Every record up to and including this one is on disk.
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, P>);
-    /// What a purely local read of `key` would return now. Only auditors ask, after the run.
+    /// What a purely local read of `key` would return now, or [`Value::NOT_HELD`] of a replica that
+    /// need not have the key. Only auditors ask, after the run.
     fn inspect(&self, key: Key) -> Value;
 }
 

@@ -1,0 +1,1 @@
+//! Rounds and copies as stories, by hand.
