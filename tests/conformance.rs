@@ -40,7 +40,10 @@ fn swarm(mode: &str, expected_cells: usize) {
         assert!(ok as u64 > 50 * SEEDS, "{}: only {ok} operations took effect", cell.name);
         assert!(unknown > 0, "{}: every write was answered", cell.name);
     }
-    assert!(cuts > 50 * cells.len() && crashes > 50 * cells.len(), "{cuts} cuts, {crashes} crashes");
+    assert!(
+        cuts > 50 * cells.len() && crashes > 50 * cells.len(),
+        "{cuts} cuts, {crashes} crashes"
+    );
     assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
 }
 
