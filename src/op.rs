@@ -63,6 +63,20 @@ impl Rank {
     pub const AS_DECIDED: Self = Self { time: 0, node: 0 };
 }
 
+/// Which part of an operation a message is, in protocols whose coordinators talk to replicas: the four
+/// legs of Bailis et al., "Probabilistically Bounded Staleness" (VLDB 2012), W, A, R and S there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leg {
+    /// Coordinator to replica: a write.
+    Write,
+    /// Replica to coordinator: it is written.
+    WriteAck,
+    /// Coordinator to replica: a read.
+    Read,
+    /// Replica to coordinator: what it has.
+    ReadAck,
+}
+
 /// What kind of operation; the `op` column of results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

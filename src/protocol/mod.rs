@@ -26,7 +26,7 @@ pub mod raft;
 pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpKind, Request, Value};
+use crate::op::{Key, Leg, Level, NodeId, OpKind, Request, Value};
 use crate::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +73,11 @@ pub trait Protocol: Sized + 'static {
 
     /// Bytes on the wire, for links with a bandwidth and for the bytes-per-operation column.
     fn wire_size(msg: &Self::Msg) -> u32;
+
+    /// Which leg of an operation a message travels, for links whose jitter differs by leg.
+    fn leg(_msg: &Self::Msg) -> Option<Leg> {
+        None
+    }
 }
 
 /// How a level is served and what is claimed for it.

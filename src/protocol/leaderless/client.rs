@@ -34,6 +34,8 @@ struct Current {
     write: Acks,
     /// Tries so far, over both halves of a write under `write_back`.
     attempts: u32,
+    /// How many coordinators were silent; the next is asked then.
+    silent: u32,
     /// The first try of this half; answers to earlier ones come too late.
     half: u32,
     /// The stamp that a write under `write_back` has got.
@@ -74,10 +76,10 @@ impl Session {
         if self.library.is_some() {
             return self.coordinate(job, cx);
         }
-        let Current { request, read, write, .. } = *current;
+        let Current { request, read, write, silent, .. } = *current;
         let deadline = cx.clock() + self.env.attempt_timeout;
         let ask = Ask { op: request.id, attempt, key: request.key, job, read, write, deadline };
-        let to = self.env.nearest[attempt as usize % self.env.nearest.len()];
+        let to = self.env.nearest[silent as usize % self.env.nearest.len()];
         cx.send(to, Msg::Ask(ask));
         cx.set_timer(Timer::Attempt, self.env.attempt_timeout);
     }
@@ -124,15 +126,17 @@ impl Session {
         let (round, step) = match job {
             Job::Read(count) => {
                 let span = Span { count, ..span };
-                Round::read(config, places, span, levels, config.write_back)
+                Round::read(config, places, span, levels, config.write_back, cx.rng())
             }
-            Job::Rank => Round::read(config, places, span, levels, false),
-            Job::Put(version) => Round::write(places, span, levels.1, Copies::One(version)),
+            Job::Rank => Round::rank(config, places, span, levels, cx.rng()),
+            Job::Put(version) => {
+                Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
+            }
             Job::Write(value) => {
                 let LocalTime(now) = cx.clock();
                 library.stamp = now.max(library.stamp + 1);
                 let version = Version { time: library.stamp, node: self.env.me.0, value };
-                Round::write(places, span, levels.1, Copies::One(version))
+                Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
             }
         };
         let half = u32::from(current.stamped.is_some());
@@ -178,7 +182,7 @@ impl Session {
             members(others).for_each(|node| round.ask_too(node));
             step.fetch |= others;
         } else {
-            for (owner, to) in members(round.missing(places)).zip(members(others)) {
+            for (owner, to) in members(round.missing()).zip(members(others)) {
                 let (key, copies) = (round.span.first, round.best.clone());
                 cx.send(to, Msg::Store { ticket, key, copies, stand_in_for: Some(owner) });
             }
@@ -197,7 +201,8 @@ impl Client<Leaderless> for Session {
 
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Leaderless>) {
         let Level::Replicas { read, write } = request.level else { return };
-        self.current = Some(Current { request, read, write, attempts: 0, half: 0, stamped: None });
+        self.current =
+            Some(Current { request, read, write, attempts: 0, silent: 0, half: 0, stamped: None });
         self.attempt(cx);
     }
 
@@ -222,7 +227,12 @@ impl Client<Leaderless> for Session {
 
     fn on_timer(&mut self, timer: Timer, cx: &mut ClientCx<'_, Leaderless>) {
         match timer {
-            Timer::Attempt => self.attempt(cx),
+            Timer::Attempt => {
+                if let Some(current) = &mut self.current {
+                    current.silent += 1;
+                }
+                self.attempt(cx);
+            }
             _ if self.current.is_some() => self.on_patience(cx),
             _ => {}
         }

@@ -20,7 +20,7 @@ pub struct Config {
     /// How many replicas keep a key. Unset: all of them. Set: the key's first `n` on a ring of all
     /// nodes (Dynamo's preference list), and no levels by region.
     pub n: Option<u32>,
-    /// Which replicas a read asks at once. Writes go to all of the key's.
+    /// Which replicas a read asks at once. Writes go to all of the key's, except under `random`.
     pub send_to: SendTo,
     /// How long a coordinator waits before it asks more replicas than at first, or stand-ins. Unset:
     /// a quarter of the clients' attempt timeout.
@@ -66,6 +66,9 @@ pub enum SendTo {
     All,
     /// The nearest, and only as many as the level needs, as Cassandra does; more after a while.
     Needed,
+    /// As many as the level needs, drawn anew for each operation, and writes too: quorums that do not
+    /// expand (Malkhi, Reiter and Wright, "Probabilistic Quorum Systems", PODC 1997).
+    Random,
 }
 
 /// What a read does about replicas whose answer was old.
@@ -126,6 +129,11 @@ impl Config {
                 "without `anti_entropy` replicas that missed a write stay apart; write an \
                         interval, or `trusts_network = true` where nothing is ever lost"
                     .into(),
+            );
+        }
+        if self.anti_entropy == Duration::ZERO && self.send_to == SendTo::Random {
+            return Err(
+                "`send_to = \"random\"` leaves replicas out; it needs `anti_entropy`".into()
             );
         }
         if self.anti_entropy > ENTROPY_MAX {
@@ -190,6 +198,7 @@ mod tests {
             ("n = 3\nsloppy = true", "stand in"),
             ("n = 2\nsloppy = true\nhinted_handoff = false", "hand over"),
             ("anti_entropy = '0ms'", "trusts_network"),
+            ("anti_entropy = '0ms'\ntrusts_network = true\nsend_to = 'random'", "leaves"),
             ("anti_entropy = '1min'", "at most 5s"),
             ("anti_entropy = '1ns'", "at least 1ms"),
             ("patience = '0ms'", "how long to wait"),

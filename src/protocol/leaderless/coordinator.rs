@@ -1,12 +1,12 @@
 //! The coordinating replica: its rounds, what they wait for, and what becomes of writes that some
 //! replica did not get.
 
-use super::config::Config;
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer, Version};
-use super::places::{Places, members, only};
+use super::places::{members, only};
 use super::round::{Round, Span, Step};
 use super::{Server, ServerCx};
 use crate::op::{Acks, NodeId, OpId};
+use crate::rng::Rng;
 use crate::time::LocalTime;
 use std::collections::VecDeque;
 
@@ -103,15 +103,17 @@ impl Server {
         let config = &*self.env.config;
         let Ask { key, read, write, .. } = ask;
         let span = Span { first: key, count: 0 };
-        let reading = |span: Span, places: &Places, config: &Config, back: bool| {
-            Round::read(config, places, span, (read, write), back)
+        let (places, levels) = (&self.places, (read, write));
+        let put = |version, rng: &mut Rng| {
+            Round::write(config, places, span, write, Copies::One(version), rng)
         };
         let (round, step) = match ask.job {
             Job::Read(count) => {
-                reading(Span { first: key, count }, &self.places, config, config.write_back)
+                let span = Span { first: key, count };
+                Round::read(config, places, span, levels, config.write_back, cx.rng())
             }
-            Job::Rank => reading(span, &self.places, config, false),
-            Job::Put(version) => Round::write(&self.places, span, write, Copies::One(version)),
+            Job::Rank => Round::rank(config, places, span, levels, cx.rng()),
+            Job::Put(version) => put(version, cx.rng()),
             Job::Write(value) => {
                 // Its client has turned to another coordinator; stamped now, it could come back to
                 // life after it was acknowledged there and overwritten.
@@ -120,7 +122,7 @@ impl Server {
                 }
                 self.stamp = cx.clock().0.max(self.stamp + 1);
                 let version = Version { time: self.stamp, node: self.env.me.0, value };
-                Round::write(&self.places, span, write, Copies::One(version))
+                put(version, cx.rng())
             }
         };
         let patience = config.patience.unwrap_or(self.env.attempt_timeout.scale(0.25));
@@ -160,8 +162,7 @@ impl Server {
             let copies = self.copies(Span { first: key, count });
             self.on_fetched(me, ticket, &copies, cx);
         }
-        let places = &self.places;
-        if self.rounds.get(ticket).is_some_and(|slot| slot.round.is_over(places)) {
+        if self.rounds.get(ticket).is_some_and(|slot| slot.round.is_over()) {
             self.rounds.release(ticket);
         }
     }
@@ -217,7 +218,7 @@ impl Server {
             members(others).for_each(|node| slot.round.ask_too(node));
             return self.perform(ticket, Step { fetch: others, ..Step::default() }, cx);
         }
-        let silent = slot.round.missing(places);
+        let silent = slot.round.missing();
         let copies = slot.round.best.clone();
         for (owner, to) in members(silent).zip(members(others)) {
             if to == me {
@@ -234,7 +235,7 @@ impl Server {
         self.rounds.expiry.armed = false;
         while let Some(ticket) = self.rounds.expiry.pop(cx.clock()) {
             let Some(slot) = self.rounds.get(ticket) else { continue };
-            let missing = slot.round.missing(&self.places) & !only(self.env.me);
+            let missing = slot.round.missing() & !only(self.env.me);
             let key = slot.round.span.first;
             if let Copies::One(version) = slot.round.best
                 && self.env.config.hinted_handoff

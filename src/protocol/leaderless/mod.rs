@@ -58,7 +58,7 @@ pub use replica::Server;
 use super::parts::quorum::majority;
 use super::{Env, Geometry, Offer, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
-use crate::op::{Acks, Level, NodeId, OpKind};
+use crate::op::{Acks, Leg, Level, NodeId, OpKind};
 use crate::time::Duration;
 
 /// The protocol.
@@ -132,6 +132,17 @@ impl Protocol for Leaderless {
 
     fn wire_size(msg: &Msg) -> u32 {
         msg.wire_size()
+    }
+
+    #[inline]
+    fn leg(msg: &Msg) -> Option<Leg> {
+        match msg {
+            Msg::Store { ticket, .. } if *ticket != Ticket::NOBODY => Some(Leg::Write),
+            Msg::Stored(_) => Some(Leg::WriteAck),
+            Msg::Fetch { .. } => Some(Leg::Read),
+            Msg::Fetched { .. } => Some(Leg::ReadAck),
+            _ => None,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::parts::quorum::majority;
 use super::{Env, Leaderless};
 use crate::op::{Acks, Key, NodeId};
+use crate::rng::Rng;
 use std::sync::Arc;
 
 /// A set of replicas.
@@ -130,6 +131,18 @@ impl Places {
         }
     }
 
+    /// Replicas that are enough, drawn so that all sets that small are equally likely.
+    pub(super) fn drawn(&self, acks: Acks, span: Span, rng: &mut Rng) -> Set {
+        let mut left = self.owners_of(span);
+        let mut chosen = 0;
+        while left != 0 && !self.enough(acks, chosen, span) {
+            let place = rng.below(u64::from(left.count_ones())) as usize;
+            let node = members(left).nth(place).map_or(0, only);
+            (left, chosen) = (left & !node, chosen | node);
+        }
+        chosen
+    }
+
     /// The nearest replicas that would be enough.
     pub(super) fn fewest(&self, acks: Acks, span: Span) -> Set {
         let owners = self.owners_of(span);
@@ -205,6 +218,18 @@ mod tests {
             }
         }
         assert!(!places.enough(Acks::LocalQuorum, 0b110011, KEY), "others do not count");
+    }
+
+    #[test]
+    fn a_drawn_quorum_is_any_of_its_size() {
+        let (places, mut rng) = (places("", 2), Rng::stream(1, "test", 0));
+        let mut seen = [0; 64];
+        for _ in 0..15_000 {
+            seen[places.drawn(Acks::Two, KEY, &mut rng) as usize] += 1;
+        }
+        let pairs = (0..64_u32).filter(|set| set.count_ones() == 2);
+        assert!(pairs.clone().all(|set| (900..1_100).contains(&seen[set as usize])), "{seen:?}");
+        assert_eq!(pairs.map(|set| seen[set as usize]).sum::<u32>(), 15_000);
     }
 
     #[test]

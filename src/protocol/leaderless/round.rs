@@ -5,6 +5,7 @@ use super::config::{Config, ReadRepair, SendTo};
 use super::message::Copies;
 use super::places::{Places, Set, only};
 use crate::op::{Acks, NodeId};
+use crate::rng::Rng;
 
 pub(super) use super::places::Span;
 
@@ -56,17 +57,19 @@ pub(super) struct Round {
 }
 
 impl Round {
-    /// A read; `write_back` as the configuration says, except for the first half of a write.
+    /// A read.
     pub(super) fn read(
         config: &Config,
         places: &Places,
         span: Span,
         (read, write): (Acks, Acks),
         write_back: bool,
+        rng: &mut Rng,
     ) -> (Self, Step) {
         let asked = match config.send_to {
             SendTo::All => places.owners_of(span),
             SendTo::Needed => places.fewest(read, span),
+            SendTo::Random => places.drawn(read, span, rng),
         };
         // Replicas that have different keys of a scan are not comparable.
         let uniform = span.count <= 1 || places.everywhere();
@@ -90,9 +93,31 @@ impl Round {
         (round, Step { fetch: asked, ..Step::default() })
     }
 
+    /// The question for the newest stamp: a read that repairs nothing.
+    pub(super) fn rank(
+        config: &Config,
+        places: &Places,
+        span: Span,
+        levels: (Acks, Acks),
+        rng: &mut Rng,
+    ) -> (Self, Step) {
+        let (round, step) = Self::read(config, places, span, levels, false, rng);
+        (Self { repair: ReadRepair::Off, ..round }, step)
+    }
+
     /// A write of what is stamped already.
-    pub(super) fn write(places: &Places, span: Span, write: Acks, copies: Copies) -> (Self, Step) {
-        let asked = places.owners_of(span);
+    pub(super) fn write(
+        config: &Config,
+        places: &Places,
+        span: Span,
+        write: Acks,
+        copies: Copies,
+        rng: &mut Rng,
+    ) -> (Self, Step) {
+        let asked = match config.send_to {
+            SendTo::All | SendTo::Needed => places.owners_of(span),
+            SendTo::Random => places.drawn(write, span, rng),
+        };
         let round = Self {
             phase: Phase::Writing,
             span,
@@ -196,6 +221,7 @@ impl Round {
             }
             Phase::Repairing => Step { store: owners & !self.holders, ..Step::default() },
             Phase::WritingBack | Phase::Writing => {
+                self.asked |= owners;
                 Step { store: owners & !self.stored, ..Step::default() }
             }
             Phase::Answered => Step::default(),
@@ -217,15 +243,15 @@ impl Round {
         self.phase != Phase::Answered
     }
 
-    /// Replicas of a write that have not acknowledged it.
-    pub(super) fn missing(&self, places: &Places) -> Set {
-        if self.is_write { places.owners_of(self.span) & !self.stored } else { 0 }
+    /// Replicas that were sent a write and have not acknowledged it.
+    pub(super) fn missing(&self) -> Set {
+        if self.is_write { self.asked & !self.stored } else { 0 }
     }
 
     /// Whether nothing that is still to come would change anything.
-    pub(super) fn is_over(&self, places: &Places) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         let all_in = self.answered == self.asked || self.repair == ReadRepair::Off;
-        !self.is_open() && if self.is_write { self.missing(places) == 0 } else { all_in }
+        !self.is_open() && if self.is_write { self.missing() == 0 } else { all_in }
     }
 
     /// Nobody is waited for any longer: the last repairs.

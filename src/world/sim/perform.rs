@@ -123,7 +123,7 @@ impl<P: Protocol> Sim<'_, P> {
         if self.active > 0 {
             self.recorder.sent(self.now, size);
         }
-        let arrives = self.network.send(self.now, from, to, size);
+        let arrives = self.network.send(self.now, from, to, size, P::leg(&msg));
         if self.trace.is_some() {
             self.note_sent(from, to, arrives, &msg);
         }
