@@ -106,7 +106,11 @@ fn slow_writes(config: &str) -> Plan {
         replicas = ["here", "here", "here"]
         operations = 2000
         regions = {{ symmetric = true, intra_az_rtt_ms = 0.1, cross_az_rtt_ms = 0.1, rtt_ms = {{ here = {{}} }} }}
-        clients = [{{ region = "here", sessions = 6 }}]
+        clients = [
+            {{ region = "here/a", sessions = 2 }},
+            {{ region = "here/b", sessions = 2 }},
+            {{ region = "here/c", sessions = 2 }},
+        ]
         link = {{ jitter_ms = {{ uniform = {{ low = 0, high = 0.1 }} }}, legs = {{ write = {{ uniform = {{ low = 0, high = 50 }} }} }}, order = "reorder" }}
         workload = {{ read = 0.9, update = 0.1, records = 1 }}
         [[modes]]

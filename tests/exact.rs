@@ -142,6 +142,17 @@ fn levels_that_count_replicas_cost_the_way_to_the_last_they_count() {
 }
 
 #[test]
+fn each_leg_of_an_operation_may_have_a_jitter_of_its_own() {
+    let legs =
+        "[link]\njitter_ms = 1\nlegs = { write = 3, write_ack = 5, read = 7 }\n\n[[clients]]";
+    let config = "{ coordinator = \"client\" }";
+    let text = triangle(AWS, "b", "leaderless", config, "quorum").replace("[[clients]]", legs);
+    let run = simulate(&plan(&text), 7);
+    assert_eq!(only_latency(&run.history, OpKind::Write).as_ms(), 69.6 + 3.0 + 5.0);
+    assert_eq!(only_latency(&run.history, OpKind::Read).as_ms(), 69.6 + 7.0 + 1.0);
+}
+
+#[test]
 fn a_client_far_from_all_replicas_pays_its_coordinator_or_is_it() {
     let far = |config, level| leaderless(r#"["a", "a", "a", "b", "b", "b"]"#, "c", config, level);
     let library = "{ coordinator = \"client\" }";

@@ -110,8 +110,8 @@ impl Protocol for Leaderless {
         client: NodeId,
     ) -> Option<Duration> {
         let Level::Replicas { read, write } = level else { return None };
-        if config.n.is_some_and(|n| n < geometry.replicas) {
-            // Some keys are near and others far.
+        // Some keys, or some quorums, are near and others far.
+        if config.n.is_some_and(|n| n < geometry.replicas) || config.send_to == SendTo::Random {
             return None;
         }
         let coordinator = match config.coordinator {
