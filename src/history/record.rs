@@ -384,7 +384,7 @@ mod tests {
                     key: Key(0),
                     value: Value(0),
                     rank: Rank::AS_DECIDED,
-                })
+                });
             },
             |h| h.finals[0].values[0] = Value(1),
             |h| h.traffic.bytes += 1,

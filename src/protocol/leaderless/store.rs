@@ -24,7 +24,7 @@ pub(super) struct Store {
     written: Vec<WriteId>,
     durable: WriteId,
     /// One list for all peers where every replica has every key; else by peer.
-    digests: Vec<Box<[u64; RANGES]>>,
+    digests: Vec<[u64; RANGES]>,
     /// Records since the last snapshot, and the snapshot that is on its way to the disk.
     records: u64,
     snapshot: Option<WriteId>,
@@ -44,7 +44,7 @@ impl Store {
             versions: vec![Version::default(); env.keys as usize],
             written: vec![WriteId(0); env.keys as usize],
             durable: WriteId(0),
-            digests: vec![Box::new([0; RANGES]); lists],
+            digests: vec![[0; RANGES]; lists],
             records: log.len() as u64,
             snapshot: None,
         };
