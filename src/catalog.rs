@@ -5,6 +5,7 @@
 
 use crate::op::{Level, OpKind};
 use crate::protocol::chain::Chain;
+use crate::protocol::leaderless::Leaderless;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
 use crate::protocol::{Offer, Protocol};
@@ -89,6 +90,7 @@ impl Catalog {
                 ProtocolEntry::of::<PrimaryBackup>(),
                 ProtocolEntry::of::<Raft>(),
                 ProtocolEntry::of::<Chain>(),
+                ProtocolEntry::of::<Leaderless>(),
             ],
         }
     }

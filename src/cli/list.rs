@@ -59,10 +59,11 @@ fn protocols(catalog: &Catalog) -> String {
         let _ = writeln!(text, "{}\n  {}", entry.name, entry.about);
         // Settings decide how a level is served; these are the smallest that parse.
         let mut config = toml::Table::new();
-        if entry.offer(&config, Level::EventualAny).is_none() {
+        let levels = || Level::NAMES.iter().filter_map(|name| name.parse::<Level>().ok());
+        if levels().all(|level| entry.offer(&config, level).is_none()) {
             config.insert("acknowledge".into(), "any 1".into());
         }
-        for level in Level::NAMES.iter().filter_map(|name| name.parse::<Level>().ok()) {
+        for level in levels() {
             let offer = entry.offer(&config, level);
             let (promise, path) = offer.map_or(("not offered".to_owned(), ""), |offer| {
                 (format!("promises {}", offer.promise), offer.read_path)

@@ -19,6 +19,7 @@
 
 pub mod chain;
 mod effects;
+pub mod leaderless;
 pub mod parts;
 pub mod primary_backup;
 pub mod raft;
@@ -26,7 +27,7 @@ pub mod raft;
 pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpKind, Request, Value};
+use crate::op::{Key, Leg, Level, NodeId, OpKind, Request, Value};
 use crate::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +74,11 @@ pub trait Protocol: Sized + 'static {
 
     /// Bytes on the wire, for links with a bandwidth and for the bytes-per-operation column.
     fn wire_size(msg: &Self::Msg) -> u32;
+
+    /// Which leg of an operation a message travels, for links whose jitter differs by leg.
+    fn leg(_msg: &Self::Msg) -> Option<Leg> {
+        None
+    }
 }
 
 /// How a level is served and what is claimed for it.
@@ -143,7 +149,8 @@ pub trait Replica<P: Protocol>: Sized {
     fn on_timer(&mut self, timer: P::Timer, cx: &mut ReplicaCx<'_, P>);
     /// Every record up to and including this one is on disk.
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, P>);
-    /// What a purely local read of `key` would return now. Only auditors ask, after the run.
+    /// What a purely local read of `key` would return now, or [`Value::NOT_HELD`] of a replica that
+    /// need not have the key. Only auditors ask, after the run.
     fn inspect(&self, key: Key) -> Value;
 }
 

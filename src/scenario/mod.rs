@@ -33,6 +33,8 @@
 //!
 //! [link]                           # what all links are like
 //! jitter_ms     = { lognormal = { median = 0.5, sigma = 1.0 } }  # added to each message
+//! legs          = { write = 2 }    # what replaces jitter_ms on messages of one leg: write,
+//!                                  # write_ack, read, read_ack; leaderless protocols have them
 //! jitter_factor = 1.0              # multiplies the base delay
 //! loss          = 0.001            # probability per transmission, below 1
 //! retransmit    = "200ms"          # after a loss, doubling each time; or "never"

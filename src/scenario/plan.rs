@@ -218,6 +218,8 @@ pub struct Link {
     pub base: Duration,
     /// Milliseconds added per message.
     pub jitter_ms: Distribution,
+    /// What replaces `jitter_ms` on each leg of an operation, by [`crate::op::Leg`], where it differs.
+    pub legs: [Option<Distribution>; 4],
     /// The base delay is multiplied by this, drawn per message.
     pub jitter_factor: Distribution,
     /// Probability that a transmission is lost.
