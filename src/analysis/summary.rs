@@ -239,19 +239,14 @@ fn measure_times(history: &History, timeout: Duration, region_of: &[usize], summ
         let region = region_of[usize::from(op.group)];
         let first_half =
             std::mem::replace(&mut before[op.session as usize], (op.intended, op.invoked));
-        // The whole ends with its write, or with a read that did not succeed: then nothing is written.
-        let whole = match (op.rmw, op.kind, op.status) {
-            (true, OpKind::Write, _) => Some(first_half),
-            (true, _, Status::Failed) => Some((op.intended, op.invoked)),
-            _ => None,
-        };
-        if let Some((intended, invoked)) = whole.filter(|half| half.0 >= history.warm_up) {
+        // The whole ends with its write, or with a read that did not succeed: then none is begun.
+        let unread = op.kind == OpKind::Read && op.status == Status::Failed;
+        let (intended, invoked) = if unread { (op.intended, op.invoked) } else { first_half };
+        if op.rmw && (unread || op.kind == OpKind::Write) && intended >= history.warm_up {
             let whole = Operation { kind: OpKind::Rmw, intended, invoked, ..*op };
             record(history, &whole, timeout, region, summary);
-            if op.kind == OpKind::Read {
-                let phase = history.phase(op.intended);
-                summary.slot_mut(phase, region, OpKind::Write).never_begun += 1;
-            }
+            let write = summary.slot_mut(history.phase(intended), region, OpKind::Write);
+            write.never_begun += u64::from(unread);
         }
         if op.intended >= history.warm_up {
             record(history, op, timeout, region, summary);

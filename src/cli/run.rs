@@ -57,7 +57,7 @@ fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
     let fingerprint = suite.fingerprint();
     if !args.resume {
         let journal = args.output.join(JOURNAL);
-        if journal.exists() {
+        if journal.is_file() {
             anstream::eprintln!(
                 "{} of an interrupted run is discarded; with --resume it would have gone on",
                 journal.display()

@@ -156,7 +156,10 @@ pub fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
 
 /// A file written beside its place.
 struct Staged {
+    /// As it was named, for messages.
     path: PathBuf,
+    /// Where it is, links followed.
+    place: PathBuf,
     file: NamedTempFile,
 }
 
@@ -184,11 +187,11 @@ impl Staged {
             Ok(file)
         };
         let file = write().map_err(cannot("write", path))?;
-        Ok(Self { path: place, file })
+        Ok(Self { path: path.to_owned(), place, file })
     }
 
     fn keep(self) -> Result<(), StoreError> {
-        let kept = self.file.persist(&self.path).map_err(|error| error.error);
+        let kept = self.file.persist(&self.place).map_err(|error| error.error);
         kept.map(drop).map_err(cannot("write", &self.path))
     }
 }
