@@ -198,8 +198,14 @@ polyline,path{fill:none}.s-grid,.s-axis{stroke-width:2}.c{text-anchor:middle}.e{
 pub(super) enum Shape {
     /// Linearizable.
     Square,
+    /// Regular.
+    Pentagon,
     /// Bounded staleness.
     Triangle,
+    /// Sequential.
+    Plus,
+    /// Causal.
+    Star,
     /// Both session guarantees.
     Diamond,
     /// Read your writes.
@@ -215,6 +221,9 @@ impl Shape {
     pub(super) fn of(promise: &str) -> Self {
         match promise {
             "linearizable" => Self::Square,
+            "regular" => Self::Pentagon,
+            "sequential" => Self::Plus,
+            "causal" => Self::Star,
             "session" => Self::Diamond,
             "read-your-writes" => Self::Down,
             "monotonic-reads" => Self::Hexagon,
@@ -235,9 +244,29 @@ impl Shape {
                 let half = r / 2 + 1;
                 vec![(-wide, 0), (-half, -r), (half, -r), (wide, 0), (half, r), (-half, r)]
             }
+            Self::Pentagon => {
+                let (side, foot) = (r * 3 / 5 + 1, r);
+                vec![(0, -wide), (wide, -r / 4), (side, foot), (-side, foot), (-wide, -r / 4)]
+            }
+            Self::Plus => {
+                let arm = r * 2 / 5;
+                let quarter = [(arm, -wide), (arm, -arm), (wide, -arm)];
+                turned(&quarter)
+            }
+            Self::Star => turned(&[(0, -wide - 2), (r * 2 / 5, -r * 2 / 5)]),
             Self::Circle => return None,
         })
     }
+}
+
+/// Corners of the first quarter, and the same turned by one, two and three right angles.
+fn turned(quarter: &[(i32, i32)]) -> Vec<(i32, i32)> {
+    let mut corners = quarter.to_vec();
+    for i in 0..3 * quarter.len() {
+        let (x, y) = corners[i];
+        corners.push((-y, x));
+    }
+    corners
 }
 
 /// The word, its sign and its class in pages and tables.
@@ -252,6 +281,8 @@ pub(super) fn verdict(word: VerdictWord) -> (&'static str, &'static str, &'stati
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::guarantee::Guarantee;
+    use crate::time::Duration;
 
     #[test]
     fn every_ink_survives_the_way_through_plotters() {
@@ -274,13 +305,21 @@ mod tests {
 
     #[test]
     fn every_promise_has_a_mark_of_its_own() {
-        let promises =
-            ["linearizable", "bounded(500ms)", "session", "read-your-writes", "monotonic-reads"];
-        let mut shapes: Vec<Shape> = promises.into_iter().map(Shape::of).collect();
-        shapes.push(Shape::of("eventual"));
+        let promises = [
+            Guarantee::Linearizable,
+            Guarantee::Regular,
+            Guarantee::BoundedStaleness(Duration::millis(500)),
+            Guarantee::Sequential,
+            Guarantee::Causal,
+            Guarantee::Session,
+            Guarantee::ReadYourWrites,
+            Guarantee::MonotonicReads,
+            Guarantee::Eventual,
+        ];
+        let mut shapes: Vec<Shape> = promises.map(|p| Shape::of(&p.to_string())).to_vec();
         shapes.sort();
         shapes.dedup();
-        assert_eq!(shapes.len(), 6);
+        assert_eq!(shapes.len(), promises.len());
     }
 
     #[test]
