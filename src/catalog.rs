@@ -4,6 +4,7 @@
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
 use crate::op::{Level, OpKind};
+use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
 use crate::protocol::{Offer, Protocol};
@@ -83,7 +84,13 @@ impl Catalog {
     /// The built-in protocols.
     #[must_use]
     pub fn builtin() -> Self {
-        Self { protocols: vec![ProtocolEntry::of::<PrimaryBackup>(), ProtocolEntry::of::<Raft>()] }
+        Self {
+            protocols: vec![
+                ProtocolEntry::of::<PrimaryBackup>(),
+                ProtocolEntry::of::<Raft>(),
+                ProtocolEntry::of::<MultiLeader>(),
+            ],
+        }
     }
 
     /// With one more, which scenarios can then name.

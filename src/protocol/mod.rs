@@ -18,6 +18,7 @@
 //! 5. The clock read through the context may be off and may drift. True time cannot be seen.
 
 mod effects;
+pub mod multi_leader;
 pub mod parts;
 pub mod primary_backup;
 pub mod raft;
