@@ -89,3 +89,11 @@ fn raft() {
     let levels = ["linearizable", "lease", "bounded(500ms)", "session", "eventual-any"];
     twice_the_work_allocates_no_more("raft", "leader = 1", &levels);
 }
+
+#[test]
+fn multi_leader() {
+    let levels = ["causal", "bounded(500ms)", "eventual-any"];
+    twice_the_work_allocates_no_more("multi-leader", "causal = true", &levels);
+    let ring = "topology = 'ring', stamps = 'clock', ship_every = '20ms'";
+    twice_the_work_allocates_no_more("multi-leader", ring, &["session"]);
+}

@@ -5,7 +5,7 @@
 
 mod common;
 
-use common::simulate;
+use common::{plan, simulate, triangle};
 use common::swarm::{cells, perturbed, promise};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::guarantee::Guarantee;
@@ -124,4 +124,42 @@ fn no_fault_is_needed_to_see_what_replicas_near_by_do_not_promise() {
     let short = Guarantee::BoundedStaleness(Duration::millis(10));
     let told = broken_in_health("async", Level::EventualNearest, short);
     assert!(told.contains("the bound is 10ms"), "{told}");
+}
+
+#[test]
+fn leaders_that_trust_their_clocks_promise_no_less_than_they_keep() {
+    all_broken("multi-clock");
+}
+
+#[test]
+fn causal_leaders_promise_no_less_than_they_keep() {
+    all_broken("multi-causal");
+}
+
+/// Three leaders of which the first and the last are far from each other, and both near the second.
+fn long_way(config: &str, level: &str, clock: &str) -> Verdict {
+    let text = triangle([10.0, 200.0, 10.0], "a", "multi-leader", config, level)
+        .replace("[\"a\", \"b\", \"c\"]", &format!("[\"a\", {{ region = \"b\"{clock} }}, \"c\"]"))
+        .replace("[workload]", "[[clients]]\nregion = \"b\"\nsessions = 2\n[workload]")
+        .replace("[workload]", "[[clients]]\nregion = \"c\"\nsessions = 2\n[workload]")
+        .replace("operations = 400", "operations = 4000")
+        .replace("records = 10", "records = 3")
+        .replace("constant = { rate = 2 }", "poisson = { rate = 20 }");
+    judge(&simulate(&plan(&text), 1).history, Guarantee::Causal)
+}
+
+#[test]
+fn without_causal_updates_the_edit_is_seen_without_the_post() {
+    let told = long_way("{}", "session", "").message().to_owned();
+    assert!(told.contains("is in its causal past and is newer"), "{told}");
+    assert_eq!(long_way("{ causal = true }", "causal", ""), Verdict::Holds);
+}
+
+#[test]
+fn clock_stamps_put_an_answer_before_what_it_answers() {
+    let behind = ", clock = { offset_ms = -100 }";
+    let config = "{ causal = true, stamps = \"clock\" }";
+    let told = long_way(config, "session", behind).message().to_owned();
+    assert!(told.contains("causal past"), "{told}");
+    assert_eq!(long_way("{ causal = true }", "causal", behind), Verdict::Holds);
 }

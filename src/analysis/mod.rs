@@ -16,6 +16,7 @@ mod evidence;
 mod index;
 mod latency;
 mod linearizable;
+mod lost;
 mod sequential;
 mod session;
 mod staleness;

@@ -8,6 +8,7 @@
 //! the end of the warm-up is judged but not measured.
 
 use super::index::{self, Order};
+use super::lost::lost_writes;
 use super::staleness::observe;
 use super::visibility::{self, Visibility};
 use super::{Times, Verdict, judge};
@@ -65,6 +66,10 @@ pub struct Slot {
     pub behind: u64,
     /// Age of those.
     pub behind_age: Times,
+    /// Acknowledged writes whose place in the version order is known.
+    pub placed: u64,
+    /// Those below a write that had been acknowledged before they began.
+    pub lost: u64,
 }
 
 impl Slot {
@@ -90,6 +95,8 @@ impl Slot {
         self.decided += other.decided;
         self.behind += other.behind;
         self.behind_age.merge(&other.behind_age);
+        self.placed += other.placed;
+        self.lost += other.lost;
     }
 }
 
@@ -277,9 +284,18 @@ fn record(
     slot.service.record(response - op.invoked.since(op.intended));
 }
 
-/// Staleness counts operations: a scan is as stale as the worst of its values.
+/// Lost writes, and staleness, which counts operations: a scan is as stale as the worst of its values.
 fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summary) {
     let (order, writes) = (Order::of(history), index::writes(history));
+    lost_writes(history, &order, |id, lost| {
+        let op = &history.operations[id as usize];
+        if op.intended >= history.warm_up {
+            let region = region_of[usize::from(op.group)];
+            let slot = summary.slot_mut(history.phase(op.intended), region, op.kind);
+            slot.placed += 1;
+            slot.lost += u64::from(lost);
+        }
+    });
     // The scan in progress; its figures are added when the next operation's begin.
     let mut pending: Option<Seen> = None;
     observe(history, &order, &writes, |seen| {

@@ -18,6 +18,8 @@ pub struct Session {
     attempts: usize,
     /// The current write's, once it has been chosen.
     stamp: Option<Rank>,
+    /// Whether that was sent to nobody but the replica asked last.
+    fresh: bool,
     /// By replica, how far its clock was ahead when a request last arrived there.
     ahead: [Option<u64>; REPLICAS_MAX],
     /// New stamps are above this.
@@ -48,9 +50,10 @@ impl Session {
         let wish = match request.op {
             Op::Read => Some(Wish::Read),
             Op::Scan(count) => Some(Wish::Scan(count)),
-            Op::Write(value) => {
-                self.stamp(to, cx).map(|rank| Wish::Write(Version { rank, value }))
-            }
+            Op::Write(value) => self.stamp(to, cx).map(|rank| {
+                let version = Version { rank, value };
+                Wish::Write { version, fresh: self.fresh }
+            }),
         };
         let msg = match wish {
             Some(wish) => Msg::Ask(Ask { op, sent, key, need: self.need(request, to), wish }),
@@ -66,6 +69,7 @@ impl Session {
             let clock = cx.clock().0.wrapping_add(self.ahead[to.index()]?);
             self.floor = clock.max(self.floor + 1);
             self.stamp = Some(Rank { time: self.floor, node: self.env.me.0 });
+            self.fresh = true;
         }
         self.stamp
     }
@@ -115,6 +119,7 @@ impl Client<MultiLeader> for Session {
             current: None,
             attempts: 0,
             stamp: None,
+            fresh: false,
             ahead: [None; REPLICAS_MAX],
             floor: 0,
             written: Vector::default(),
@@ -130,10 +135,15 @@ impl Client<MultiLeader> for Session {
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, MultiLeader>) {
-        if let Msg::Clock { note, .. } | Msg::Reply { note, .. } | Msg::Values { note, .. } = &msg {
+        if let Msg::Clock { note, .. }
+        | Msg::Low { note, .. }
+        | Msg::Reply { note, .. }
+        | Msg::Values { note, .. } = &msg
+        {
             self.learn(from, note);
         }
         let (Msg::Clock { op, .. }
+        | Msg::Low { op, .. }
         | Msg::Reply { op, .. }
         | Msg::Values { op, .. }
         | Msg::Redirect(op)
@@ -145,6 +155,10 @@ impl Client<MultiLeader> for Session {
         match msg {
             // A second clock comes too late: the write is on its way.
             Msg::Clock { .. } if self.stamp.is_none() => self.send(request, from, cx),
+            Msg::Low { rank, .. } if self.fresh && self.stamp == Some(rank) => {
+                self.stamp = None;
+                self.send(request, from, cx);
+            }
             Msg::Reply { value, note, .. } => {
                 let write = matches!(request.op, Op::Write(_));
                 let ret = if write { Ret::Written } else { Ret::Value(value) };
@@ -153,6 +167,7 @@ impl Client<MultiLeader> for Session {
             Msg::Values { values, note, .. } => {
                 self.answered(from, request, Ret::Values(values), &note, cx);
             }
+            // Who redirects has not taken the write.
             Msg::Redirect(_) => self.send(request, self.home, cx),
             Msg::Refused(_) => self.finish(op, Outcome::Failed, cx),
             _ => {}
@@ -161,6 +176,7 @@ impl Client<MultiLeader> for Session {
 
     fn on_timer(&mut self, _timer: Timer, cx: &mut ClientCx<'_, MultiLeader>) {
         if let Some(request) = self.current {
+            self.fresh = false;
             self.attempt(request, cx);
         }
     }

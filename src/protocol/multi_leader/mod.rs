@@ -23,7 +23,9 @@
 //! **Stamps.** `clock`: that reading, made to increase within the session; a skewed clock then decides
 //! who wins. `hlc`: also above every stamp the session can have seen (Kulkarni et al., "Logical Physical
 //! Clocks", 2014; the counter is in the low end of the nanoseconds), so stamps never contradict
-//! causality, whatever the clocks do.
+//! causality, whatever the clocks do. A replica that shows a higher version of the key sends a write
+//! back for a higher stamp, if nobody else has been sent this one; so a write is lost only to what is
+//! still under way.
 //!
 //! **What may be promised.** A session's token is the vector of what it wrote and read; a replica that
 //! covers it holds, for each key, that version or a higher one. So read-your-writes and monotonic reads
@@ -47,24 +49,26 @@
 mod acks;
 mod client;
 mod links;
+mod message;
 mod reads;
 mod store;
 mod vector;
 
 pub use client::Session;
 pub use links::Standing;
+pub use message::{Ask, Msg, Need, Note, Record, Wish};
 pub use store::{Entry, State, Version};
 pub use vector::{REPLICAS_MAX, Vector};
 
 use super::parts::table::VALUE_BYTES;
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpId, OpKind, Value};
+use crate::op::{Key, Level, NodeId, OpKind, Value};
 use crate::time::{Duration, LocalTime};
 use acks::Acks;
 use links::Links;
 use reads::Waiting;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use store::Store;
 
 /// The protocol.
@@ -153,132 +157,6 @@ pub enum OnLag {
     Wait,
     /// It is sent to the replica that answered the session last, and waits there if it must.
     Redirect,
-}
-
-/// What a request needs before it is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Need {
-    /// At least these writes; the empty vector is satisfied by anything.
-    Past {
-        /// What the session's past contains.
-        past: Vector,
-        /// Whether to wait for them rather than send the client away.
-        wait: bool,
-    },
-    /// Reads: everything acknowledged longer ago than this. Writes: an acknowledgement only when the
-    /// stamp is past.
-    Within(Duration),
-}
-
-/// What a client wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Wish {
-    /// The key's value.
-    Read,
-    /// The values of this many keys.
-    Scan(u16),
-    /// Store this.
-    Write(Version),
-}
-
-/// A request on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ask {
-    /// The client's operation.
-    pub op: OpId,
-    /// The client's clock when it was sent.
-    pub sent: LocalTime,
-    /// The key, or the first.
-    pub key: Key,
-    /// What it needs.
-    pub need: Need,
-    /// What is wanted.
-    pub wish: Wish,
-}
-
-/// What every answer tells a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Note {
-    /// Of a read: what the replica had. Of a write: where it stands.
-    pub token: Vector,
-    /// The replica's clock when the request arrived, less the client's when it was sent (modulo 2^64).
-    pub ahead: u64,
-    /// The highest stamp the replica has.
-    pub newest: u64,
-}
-
-/// Everything that is said.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Msg {
-    /// Client to replica: what does your clock say?
-    Hello {
-        /// The client's operation.
-        op: OpId,
-        /// Its clock.
-        sent: LocalTime,
-    },
-    /// Replica to client: this.
-    Clock {
-        /// The client's operation.
-        op: OpId,
-        /// The answer.
-        note: Note,
-    },
-    /// Client to replica.
-    Ask(Ask),
-    /// Replica to client: done, with the value read or [`Value::INITIAL`] for a write.
-    Reply {
-        /// The client's operation.
-        op: OpId,
-        /// What was read.
-        value: Value,
-        /// What comes with it.
-        note: Note,
-    },
-    /// Replica to client: a scan's values.
-    Values {
-        /// The client's operation.
-        op: OpId,
-        /// In key order.
-        values: Box<[Value]>,
-        /// What comes with them.
-        note: Note,
-    },
-    /// Replica to client: the session knows more than this replica.
-    Redirect(OpId),
-    /// Replica to client: nobody can tell how old this would be.
-    Refused(OpId),
-    /// Replica to replica: one write.
-    Ship {
-        /// Whose log it is from.
-        origin: NodeId,
-        /// Its place there, from 1.
-        seq: u32,
-        /// The write.
-        entry: Entry,
-    },
-    /// Replica to those it ships to: what it has.
-    Beat(Standing),
-    /// Replica to replica: I have this; send what you have above it.
-    Lack(Vector),
-    /// Replica to replica: all at once, for one that lacks what is kept no more.
-    Install(Box<State>),
-}
-
-/// What survives a crash.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Record {
-    /// One write.
-    Entry {
-        /// Whose log it is from.
-        origin: NodeId,
-        /// Its place there.
-        seq: u32,
-        /// The write.
-        entry: Entry,
-    },
-    /// All of these.
-    State(Box<State>),
 }
 
 /// Timers.
@@ -394,31 +272,7 @@ impl Protocol for MultiLeader {
     }
 
     fn wire_size(msg: &Msg) -> u32 {
-        /// TCP and IP without options.
-        const FRAME: u32 = 40;
-        let note = |note: &Note| 16 + note.token.wire_size();
-        FRAME
-            + match msg {
-                Msg::Hello { .. } => 12,
-                Msg::Clock { note: with, .. } => 4 + note(with),
-                Msg::Ask(ask) => {
-                    let need = match &ask.need {
-                        Need::Past { past, .. } => past.wire_size(),
-                        Need::Within(_) => 8,
-                    };
-                    let write = matches!(ask.wish, Wish::Write(_));
-                    20 + need + if write { 12 + VALUE_BYTES } else { 0 }
-                }
-                Msg::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
-                Msg::Values { values, note: with, .. } => {
-                    4 + VALUE_BYTES * values.len() as u32 + note(with)
-                }
-                Msg::Redirect(_) | Msg::Refused(_) => 4,
-                Msg::Ship { entry, .. } => 24 + VALUE_BYTES + entry.deps.wire_size(),
-                Msg::Beat(standing) => 3 * standing.has.wire_size(),
-                Msg::Lack(has) => has.wire_size(),
-                Msg::Install(state) => state.wire_size(),
-            }
+        msg.wire_size()
     }
 }
 
@@ -485,6 +339,7 @@ impl Replica<MultiLeader> for Server {
             }
             // What only clients are told.
             Msg::Clock { .. }
+            | Msg::Low { .. }
             | Msg::Reply { .. }
             | Msg::Values { .. }
             | Msg::Redirect(_)

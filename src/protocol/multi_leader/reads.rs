@@ -1,8 +1,10 @@
 //! Serving clients: now, when the session's past has arrived, elsewhere, or not at all.
 
 use super::acks::Ack;
-use super::{Ask, Entry, Msg, Need, Note, Server, ServerCx, Vector, Wish, ahead};
-use crate::op::NodeId;
+use super::{
+    Ask, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Version, Wish, ahead,
+};
+use crate::op::{Key, NodeId};
 use crate::time::LocalTime;
 
 /// A request that waits for its session's past.
@@ -39,7 +41,7 @@ impl Server {
                     cx.send(client, Msg::Redirect(ask.op));
                 }
             }
-            Need::Within(age) if !matches!(ask.wish, Wish::Write(_)) => {
+            Need::Within(age) if !matches!(ask.wish, Wish::Write { .. }) => {
                 let latest = cx.clock() + self.env.config.max_clock_error;
                 if self.links.age(&self.store, latest) > age {
                     cx.send(client, Msg::Refused(ask.op));
@@ -75,7 +77,11 @@ impl Server {
                 let note = self.note(*self.store.has(), ahead);
                 cx.send(client, Msg::Values { op, values: self.store.scan(ask.key, count), note });
             }
-            Wish::Write(version) => {
+            Wish::Write { version, fresh } if fresh && self.is_beaten(ask.key, version) => {
+                let note = self.note(Vector::default(), ahead);
+                cx.send(client, Msg::Low { op, rank: version.rank, note });
+            }
+            Wish::Write { version, .. } => {
                 let causal = self.env.config.causal;
                 let deps = if causal { *self.store.has() } else { Vector::default() };
                 let seq = self.store.accept(Entry { key: ask.key, version, deps }, cx);
@@ -88,6 +94,11 @@ impl Server {
                 self.acks.keep(Ack { seq, client, op, ahead, until });
             }
         }
+    }
+
+    /// Whether a hybrid clock here would have given the write a higher stamp.
+    fn is_beaten(&self, key: Key, version: Version) -> bool {
+        self.env.config.stamps == Stamps::Hlc && version < self.store.version(key)
     }
 
     pub(super) fn note(&self, token: Vector, ahead: u64) -> Note {

@@ -189,8 +189,12 @@ impl Store {
         (0..self.logs.len() as u32).map(NodeId)
     }
 
+    pub(super) fn version(&self, key: Key) -> Version {
+        self.state.version(key)
+    }
+
     pub(super) fn read(&self, key: Key) -> Value {
-        self.state.version(key).value
+        self.version(key).value
     }
 
     pub(super) fn scan(&self, first: Key, count: u16) -> Box<[Value]> {

@@ -2,7 +2,7 @@
 
 use super::links::next_hops;
 use super::*;
-use crate::op::{Op, Outcome, Rank, Request, Ret};
+use crate::op::{Op, OpId, Outcome, Rank, Request, Ret};
 use crate::protocol::{Client as _, ClientCx, Cx, Effect, Effects, Replica as _, ReplicaCx};
 use crate::rng::Rng;
 use std::collections::BTreeSet;
@@ -81,9 +81,7 @@ impl Node {
 
     /// Takes a write of key `key` with this stamp, syncs it, and returns what it ships.
     fn writes(&mut self, key: u32, value: u32, time: u64) -> Vec<(NodeId, Msg)> {
-        let rank = Rank { time, node: CLIENT.0 };
-        let wish = Wish::Write(Version { rank, value: Value(value) });
-        self.hears(CLIENT, ask(key, wish, Vector::default()));
+        self.hears(CLIENT, ask(key, write(value, time), Vector::default()));
         self.synced()
     }
 
@@ -95,6 +93,11 @@ impl Node {
 fn group(replicas: u32, settings: &str) -> Vec<Node> {
     let config = config(settings);
     (0..replicas).map(|me| Node::start(me, replicas, &config, Vec::new())).collect()
+}
+
+fn write(value: u32, time: u64) -> Wish {
+    let version = Version { rank: Rank { time, node: CLIENT.0 }, value: Value(value) };
+    Wish::Write { version, fresh: false }
 }
 
 fn ask(key: u32, wish: Wish, past: Vector) -> Msg {
@@ -154,7 +157,7 @@ fn the_higher_stamp_wins_whatever_came_first() {
 #[test]
 fn nothing_is_shown_shipped_or_acknowledged_before_it_is_on_disk() {
     let mut nodes = group(2, "");
-    let wish = Wish::Write(Version { rank: Rank { time: 5, node: 9 }, value: Value(1) });
+    let wish = write(1, 5);
     assert!(nodes[0].hears(CLIENT, ask(0, wish, Vector::default())).is_empty());
     assert_eq!(nodes[0].reads(0), 0);
     let sent = nodes[0].synced();
@@ -260,7 +263,7 @@ fn a_bounded_read_fails_unless_everybody_was_heard_of_lately() {
 #[test]
 fn a_bounded_write_is_acknowledged_when_its_stamp_is_past_by_every_clock() {
     let mut node = group(1, "max_clock_error = '1us'").remove(0);
-    let wish = Wish::Write(Version { rank: Rank { time: 2_000, node: 9 }, value: Value(1) });
+    let wish = write(1, 2_000);
     let need = Need::Within(Duration::secs(1));
     let (op, sent, key) = (OpId(1), LocalTime(0), Key(0));
     node.hears(CLIENT, Msg::Ask(Ask { op, sent, key, need, wish }));
@@ -321,7 +324,7 @@ impl Person {
 
 fn stamp(msg: &Msg) -> Rank {
     match msg {
-        Msg::Ask(Ask { wish: Wish::Write(version), .. }) => version.rank,
+        Msg::Ask(Ask { wish: Wish::Write { version, .. }, .. }) => version.rank,
         other => panic!("{other:?} is no write"),
     }
 }
@@ -364,6 +367,34 @@ fn a_hybrid_clock_goes_above_what_was_read_and_a_clock_does_not() {
         person.hears(0, Msg::Reply { op: OpId(1), value: Value(7), note: seen });
         let (_, write) = person.asks(2, Op::Write(Value(8)), Level::EventualNearest);
         assert_eq!(stamp(&write).time, time, "{settings}");
+    }
+}
+
+#[test]
+fn a_fresh_stamp_below_what_it_would_overwrite_is_chosen_again() {
+    for (settings, is_low) in [("stamps = 'hlc'", true), ("stamps = 'clock'", false)] {
+        let mut node = group(1, settings).remove(0);
+        node.writes(0, 1, 90_000);
+        let mut person = Person::new(settings);
+        person.asks(0, Op::Read, Level::EventualNearest);
+        let seen = note(Vector::default(), 10, 0);
+        person.hears(0, Msg::Reply { op: OpId(0), value: Value(0), note: seen });
+        let (_, low) = person.asks(1, Op::Write(Value(2)), Level::EventualNearest);
+        let answer = to(9, &node.hears(CLIENT, low.clone()));
+        assert_eq!(!answer.is_empty(), is_low, "{settings}: {answer:?}");
+        let Some(refusal) = answer.first() else { continue };
+        let (_, again) = person.hears(0, refusal.clone()).0.remove(0);
+        assert_eq!(stamp(&again).time, 90_001);
+        assert!(person.hears(0, refusal.clone()).0.is_empty(), "that was another stamp");
+        // Once a second replica has been asked the stamp stays, and is taken even if it loses.
+        let (_, second) = person.waits();
+        assert_eq!(stamp(&second), stamp(&again));
+        let (op, rank) = (OpId(1), stamp(&again));
+        let late = Msg::Low { op, rank, note: note(Vector::default(), 0, 99_000) };
+        assert!(person.hears(0, late).0.is_empty(), "the other one may have taken it");
+        node.writes(0, 3, 95_000);
+        assert!(node.hears(CLIENT, second).is_empty());
+        assert!(matches!(to(9, &node.synced())[..], [Msg::Reply { .. }]));
     }
 }
 
