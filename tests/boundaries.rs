@@ -5,8 +5,8 @@
 
 mod common;
 
-use common::{plan, simulate, triangle};
 use common::swarm::{cells, perturbed, promise};
+use common::{plan, simulate, triangle};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::guarantee::Guarantee;
 use pacelc::op::Level;

@@ -19,12 +19,14 @@ mod linearizable;
 mod lost;
 mod sequential;
 mod session;
+mod slot;
 mod staleness;
 mod summary;
 mod visibility;
 
 pub use latency::Times;
-pub use summary::{Context, OPS, PHASES, Slot, Summary, summarize};
+pub use slot::Slot;
+pub use summary::{Context, OPS, PHASES, Summary, summarize};
 pub use visibility::{Visibility, VisibilityPoint};
 
 use crate::guarantee::Guarantee;

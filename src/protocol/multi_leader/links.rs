@@ -1,6 +1,6 @@
 //! Between replicas: who is sent what, who lacks what, and how current everybody is.
 
-use super::{Env, Msg, MultiLeader, ServerCx, Store, Topology, Vector, REPLICAS_MAX};
+use super::{Env, Msg, MultiLeader, REPLICAS_MAX, ServerCx, Store, Topology, Vector};
 use crate::op::NodeId;
 use crate::time::{Duration, LocalTime};
 use serde::{Deserialize, Serialize};

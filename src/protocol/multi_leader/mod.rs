@@ -307,11 +307,7 @@ impl Server {
 }
 
 impl Replica<MultiLeader> for Server {
-    fn recover(
-        env: Env<MultiLeader>,
-        log: &[Record],
-        cx: &mut ReplicaCx<'_, MultiLeader>,
-    ) -> Self {
+    fn recover(env: Env<MultiLeader>, log: &[Record], cx: &mut ReplicaCx<'_, MultiLeader>) -> Self {
         let store = Store::recover(env.me, env.replicas, env.keys, log, cx);
         let links = Links::new(&env, &store);
         let (waiting, acks) = (Waiting::default(), Acks::default());

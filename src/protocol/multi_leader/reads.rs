@@ -1,9 +1,7 @@
 //! Serving clients: now, when the session's past has arrived, elsewhere, or not at all.
 
 use super::acks::Ack;
-use super::{
-    Ask, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Version, Wish, ahead,
-};
+use super::{Ask, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Version, Wish, ahead};
 use crate::op::{Key, NodeId};
 use crate::time::LocalTime;
 

@@ -16,9 +16,7 @@ const AHEAD: u32 = 1 << 12;
 
 /// A value and its stamp. Compared by stamp; equal stamps are one write, or two of a client that lost
 /// its memory and met the same nanosecond, and then the later one wins everywhere.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Version {
     /// Its place in the key's order.
     pub rank: Rank,
@@ -217,13 +215,7 @@ impl Store {
     }
 
     /// Takes an entry of another's log, in its place or early.
-    pub(super) fn receive(
-        &mut self,
-        origin: NodeId,
-        seq: u32,
-        entry: Entry,
-        cx: ServerCx<'_, '_>,
-    ) {
+    pub(super) fn receive(&mut self, origin: NodeId, seq: u32, entry: Entry, cx: ServerCx<'_, '_>) {
         let log = &mut self.logs[origin.index()];
         match seq.checked_sub(log.last() + 1) {
             Some(ahead) if ahead < AHEAD && origin != self.me => {

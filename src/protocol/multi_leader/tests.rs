@@ -348,7 +348,8 @@ fn a_write_keeps_its_stamp_from_replica_to_replica() {
     let (to, second) = person.waits();
     assert_eq!((to, stamp(&second)), (NodeId(1), stamp(&first)));
     let token = Vector::of(NodeId(1), 1);
-    let done = person.hears(1, Msg::Reply { op: OpId(1), value: Value(0), note: note(token, 0, 0) });
+    let done =
+        person.hears(1, Msg::Reply { op: OpId(1), value: Value(0), note: note(token, 0, 0) });
     assert_eq!(done.1, Some(Outcome::Done(Ret::Written)));
     // The session's next read needs that write, and its next stamp is higher.
     let (_, read) = person.asks(2, Op::Read, Level::ReadYourWrites);
@@ -415,7 +416,8 @@ fn a_redirected_session_goes_back_to_who_answered_it_last() {
 
 #[test]
 fn settings_that_make_no_sense_are_refused() {
-    let refused = |text: &str, replicas| MultiLeader::validate(&config(text), replicas).unwrap_err();
+    let refused =
+        |text: &str, replicas| MultiLeader::validate(&config(text), replicas).unwrap_err();
     assert!(refused("", 17).contains("at most 16 replicas, and there are 17"));
     assert!(refused("topology = 'star'\nhub = 3", 3).contains("numbered 0 to 2"));
     assert!(refused("hub = 1", 3).contains("only a star has a hub"));
@@ -427,6 +429,8 @@ fn settings_that_make_no_sense_are_refused() {
 fn causal_is_offered_only_where_nothing_contradicts_causality() {
     let offers = |text: &str, level| MultiLeader::offer(&config(text), level).is_some();
     assert!(offers("causal = true", Level::Causal));
-    assert!(!offers("causal = true\nstamps = 'clock'", Level::Causal) && !offers("", Level::Causal));
+    assert!(
+        !offers("causal = true\nstamps = 'clock'", Level::Causal) && !offers("", Level::Causal)
+    );
     assert!(offers("stamps = 'clock'", Level::Session) && !offers("", Level::Linearizable));
 }
