@@ -12,7 +12,7 @@ use super::lost::lost_writes;
 use super::slot::Slot;
 use super::staleness::observe;
 use super::visibility::{self, Visibility};
-use super::{Times, Verdict, judge};
+use super::{Verdict, judge};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status, Traffic};
 use crate::op::OpKind;
