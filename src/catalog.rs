@@ -4,6 +4,8 @@
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
 use crate::op::{Level, OpKind};
+use crate::protocol::chain::Chain;
+use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
@@ -88,6 +90,8 @@ impl Catalog {
             protocols: vec![
                 ProtocolEntry::of::<PrimaryBackup>(),
                 ProtocolEntry::of::<Raft>(),
+                ProtocolEntry::of::<Chain>(),
+                ProtocolEntry::of::<Leaderless>(),
                 ProtocolEntry::of::<MultiLeader>(),
             ],
         }

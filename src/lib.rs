@@ -14,6 +14,7 @@
 //! | [`time`], [`rng`], [`distribution`], [`op`], [`guarantee`] | the words everything is said in |
 //! | [`protocol`] | replication protocols as state machines without clock, socket or thread |
 //! | [`scenario`] | what shall happen: TOML and matrices of round-trip times, resolved to plans |
+//! | [`check`] | anybody's history, and which consistency conditions it meets |
 //! | [`history`] | what happened: every operation of one run |
 //! | [`world`] | makes a plan happen and records it |
 //! | [`analysis`] | what a history means: verdicts, staleness, latency |
@@ -59,7 +60,8 @@
 //! - To read results: [`results::Row`] has every column.
 //! - To add a protocol: implement [`protocol::Protocol`] and hand it to [`catalog::Catalog::with`];
 //!   `examples/own_protocol.rs` does so in under 150 lines and measures it beside a built-in one.
-//! - To judge a history of your own: read it with [`history::read`] and call [`analysis::judge`].
+//! - To judge a history of ours: read it with [`history::read`] and call [`analysis::judge`].
+//! - To judge a history of your own or of another tool: [`check::read`] and [`check::judge`].
 
 #![forbid(unsafe_code)]
 
@@ -76,6 +78,8 @@ pub mod guarantee;
 pub mod protocol;
 
 pub mod scenario;
+
+pub mod check;
 
 pub mod history;
 

@@ -42,6 +42,8 @@ pub struct Value(pub u32);
 impl Value {
     /// What every key holds before its first write.
     pub const INITIAL: Self = Self(0);
+    /// What a replica says of a key whose replicas are others; nobody can write it.
+    pub const NOT_HELD: Self = Self(u32::MAX);
 }
 
 /// Where a write stands in its key's version order, for stores that order versions by a stamp they
@@ -59,6 +61,20 @@ pub struct Rank {
 impl Rank {
     /// The rank of every write of a store that has one order: versions stand as they were decided.
     pub const AS_DECIDED: Self = Self { time: 0, node: 0 };
+}
+
+/// Which part of an operation a message is, in protocols whose coordinators talk to replicas: the four
+/// legs of Bailis et al., "Probabilistically Bounded Staleness" (VLDB 2012), W, A, R and S there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leg {
+    /// Coordinator to replica: a write.
+    Write,
+    /// Replica to coordinator: it is written.
+    WriteAck,
+    /// Coordinator to replica: a read.
+    Read,
+    /// Replica to coordinator: what it has.
+    ReadAck,
 }
 
 /// What kind of operation; the `op` column of results.
@@ -186,7 +202,8 @@ pub enum Level {
 }
 
 /// How many replicas must answer, in Cassandra's words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Acks {
     /// Any replica, or anybody who will hand the write on (a hint); writes only.
     Any,

@@ -21,10 +21,11 @@ use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
 use crate::op::OpKind;
 use crate::results::{
-    CellAccumulator, CellMeta, CellResult, Offered, Results, RunNote, SCHEMA, ScenarioNote, Theory,
+    CellAccumulator, CellMeta, CellResult, News, Offered, Results, RunNote, SCHEMA, ScenarioNote,
+    Theory,
 };
 use crate::scenario::Scenario;
-use crate::scenario::plan::{Arrivals, Load, Plan};
+use crate::scenario::plan::{Arrivals, CellName, Load, Plan};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -43,6 +44,8 @@ pub struct Options {
     pub command: String,
     /// What a cell's replay command carries beside its name: ` --regions azure`.
     pub replay_options: String,
+    /// By scenario, the file it was read from; none for the built-in ones.
+    pub files: BTreeMap<String, String>,
 }
 
 impl Default for Options {
@@ -50,7 +53,8 @@ impl Default for Options {
     fn default() -> Self {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (command, replay_options) = (String::new(), String::new());
-        Self { seeds: 20, first_seed: 1, threads: cores, command, replay_options }
+        let files = BTreeMap::new();
+        Self { seeds: 20, first_seed: 1, threads: cores, command, replay_options, files }
     }
 }
 
@@ -255,6 +259,13 @@ impl Suite {
         accumulator.add(index, summary);
         if accumulator.seeds() == self.options.seeds as usize {
             let mut cell = accumulator.finish();
+            if cell.rows.is_empty() {
+                let warm_up = plan.warm_up;
+                return Err(failed(format!(
+                    "nothing was measured: no operation began after the warm-up of {warm_up}; \
+                     shorten the warm-up or lengthen the run"
+                )));
+            }
             if plan.load == Load::Mix {
                 // Only probes read at chosen times; of other loads the curve over all regions is kept.
                 cell.curves.retain(|point| point.client_region == "all");
@@ -274,7 +285,6 @@ impl Suite {
         let offer = entry.and_then(|entry| entry.offer(&plan.config, plan.name.level));
         let config: Vec<String> =
             plan.config.iter().map(|(name, value)| format!("{name} = {value}")).collect();
-        let name = plan.name.to_string();
         CellMeta {
             name: plan.name.clone(),
             axis: plan.axis.clone(),
@@ -287,10 +297,19 @@ impl Suite {
             world: "sim".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_seed: self.options.first_seed,
-            replay: format!("pacelc explain '{name}'{}", self.options.replay_options),
+            replay: self.replay(&plan.name),
             theory: theory(plan, entry),
             offered: offered(plan),
         }
+    }
+
+    /// The command that explains a cell.
+    fn replay(&self, cell: &CellName) -> String {
+        let mut command = format!("pacelc explain {}", quoted(&cell.to_string()));
+        if let Some(file) = self.options.files.get(&cell.scenario) {
+            command.push_str(&format!(" --file {}", quoted(file)));
+        }
+        command + &self.options.replay_options
     }
 
     fn results(&self, cells: Vec<CellResult>) -> Results {
@@ -313,6 +332,15 @@ impl Suite {
         }
         results
     }
+}
+
+/// A word for a POSIX shell.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// The clients' regions, each once, in the order of the groups.
@@ -387,7 +415,26 @@ fn note_of(scenario: &Scenario) -> ScenarioNote {
         replicas: scenario.replica_places.clone(),
         clients: scenario.client_places.clone(),
         cells: scenario.plans.len() as u32,
+        news: news(scenario),
     }
+}
+
+/// The least time between each two client regions, over all variants; none if one says none.
+fn news(scenario: &Scenario) -> Vec<News> {
+    let mut found: Vec<News> = Vec::new();
+    for plan in &scenario.plans {
+        let fastest = plan.fastest_news();
+        if fastest.is_empty() {
+            return Vec::new();
+        }
+        for (from, to, time) in fastest {
+            match found.iter_mut().find(|known| known.from == from && known.to == to) {
+                Some(known) => known.ms = known.ms.min(time.as_ms()),
+                None => found.push(News { from: from.into(), to: to.into(), ms: time.as_ms() }),
+            }
+        }
+    }
+    found
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

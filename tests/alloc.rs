@@ -91,6 +91,17 @@ fn raft() {
 }
 
 #[test]
+fn leaderless() {
+    // Anti-entropy allocates for each comparison, whatever the number of operations.
+    let calm = "anti_entropy = '0ms', trusts_network = true";
+    let with = |more: &str| format!("{calm}, {more}");
+    twice_the_work_allocates_no_more("leaderless", calm, &["quorum", "one", "all"]);
+    let levels = ["local-quorum", "quorum"];
+    twice_the_work_allocates_no_more("leaderless", &with("coordinator = 'client'"), &levels);
+    twice_the_work_allocates_no_more("leaderless", &with("write_back = true"), &["quorum"]);
+}
+
+#[test]
 fn multi_leader() {
     let levels = ["causal", "bounded(500ms)", "eventual-any"];
     twice_the_work_allocates_no_more("multi-leader", "causal = true", &levels);

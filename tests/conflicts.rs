@@ -147,7 +147,7 @@ fn contended(stamps: &str, skew_ms: f64) -> Plan {
         update = 1.0
         keys = "uniform"
         records = 20
-        arrivals = {{ poisson = {{ rate = 5 }} }}
+        arrivals = {{ poisson = {{ rate = 20 }} }}
 
         [[modes]]
         protocol = "multi-leader"

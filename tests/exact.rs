@@ -4,6 +4,7 @@
 mod common;
 
 use common::{measured, only_latency, plan, simulate, triangle};
+use pacelc::catalog::Catalog;
 use pacelc::op::OpKind;
 use pacelc::time::Duration;
 
@@ -34,6 +35,23 @@ fn each_mode_costs_what_theory_says_between_three_continents() {
     // A client in Europe pays its way to the leader on top.
     assert_eq!(costs(AWS, "b", "raft", "{}", "linearizable"), (139.2, 139.2));
     assert_eq!(costs(AWS, "b", "raft", "{}", "eventual-nearest"), (139.2, 0.0));
+}
+
+#[test]
+fn a_chain_costs_the_sum_of_its_links() {
+    // From the client to the head, along the chain, and from the tail back: half of each round trip,
+    // (69.6 + 182.2 + 218.9) / 2 from Virginia.
+    let write = |near: &str, order: &str| {
+        let config = format!("{{ order = {order} }}");
+        costs(AWS, near, "chain", &config, "linearizable")
+    };
+    assert_eq!(write("a", "[0, 1, 2]"), (235.35, 218.9));
+    assert_eq!(write("a", "[2, 1, 0]"), (235.35, 0.0));
+    assert_eq!(write("b", "[0, 1, 2]"), (251.8, 182.2));
+    // CRAQ answers near by while nothing of the key is under way.
+    let craq = costs(AWS, "a", "chain", "{ apportioned = true }", "linearizable");
+    assert_eq!(craq, (235.35, 0.0));
+    assert_eq!(costs(AWS, "b", "chain", "{}", "eventual-nearest").1, 0.0);
 }
 
 #[test]
@@ -71,6 +89,105 @@ fn disks_add_their_syncs_and_only_to_writes() {
     // syncs before it ships. Raft does both at once.
     assert_eq!(disk("primary-backup", "{ acknowledge = \"all\" }"), (58.0, 0.0));
     assert_eq!(disk("raft", "{}"), (54.0, 50.0));
+}
+
+#[test]
+fn a_leaderless_write_waits_for_a_sync_of_the_last_it_counts() {
+    let disk = |config: &str, level: &str| {
+        let text = triangle([50.0, 50.0, 50.0], "a", "leaderless", config, level);
+        let text = text.replace("[[clients]]", "[replica]\ndisk_ms = 4.0\n\n[[clients]]");
+        let run = simulate(&plan(&text), 7);
+        let ms = |kind| only_latency(&run.history, kind).as_ms();
+        (ms(OpKind::Write), ms(OpKind::Read))
+    };
+    assert_eq!(disk("{}", "one"), (4.0, 0.0));
+    assert_eq!(disk("{}", "quorum"), (54.0, 50.0));
+    // What a read writes back is on disk already.
+    assert_eq!(disk("{ write_back = true }", "quorum"), (104.0, 100.0));
+}
+
+/// What a leaderless store costs in `a`, `b` and `c`, so far apart as AWS regions and their zones 1.2
+/// ms, with a client in `near`; theory must say the same.
+fn leaderless(replicas: &str, near: &str, config: &str, level: &str) -> (f64, f64) {
+    let text = triangle(AWS, near, "leaderless", config, level)
+        .replace(r#"["a", "b", "c"]"#, replicas)
+        .replace("cross_az_rtt_ms = 0.0", "cross_az_rtt_ms = 1.2")
+        .replace("rate = 2 ", "rate = 1 ");
+    let plan = plan(&text);
+    let run = simulate(&plan, 7);
+    let catalog = Catalog::builtin();
+    let theory = |kind| catalog.find("leaderless").and_then(|entry| entry.theory(&plan, kind, 0));
+    let ms = |kind| {
+        let took = only_latency(&run.history, kind);
+        assert_eq!(Some(took), theory(kind), "{config} {level} {kind}");
+        took.as_ms()
+    };
+    (ms(OpKind::Write), ms(OpKind::Read))
+}
+
+#[test]
+fn levels_that_count_replicas_cost_the_way_to_the_last_they_count() {
+    let one_each = |level| leaderless(r#"["a", "b", "c"]"#, "b", "{}", level);
+    for (level, write, read) in [
+        ("one", 0.0, 0.0),
+        ("two", 69.6, 69.6),
+        ("three", 182.2, 182.2),
+        ("quorum", 69.6, 69.6),
+        ("all", 182.2, 182.2),
+        ("local-one", 0.0, 0.0),
+        ("local-quorum", 0.0, 0.0),
+        ("each-quorum", 182.2, 182.2),
+        ("R=one,W=all", 182.2, 0.0),
+        ("R=quorum,W=one", 0.0, 69.6),
+        ("R=one,W=any", 0.0, 0.0),
+    ] {
+        assert_eq!(one_each(level), (write, read), "{level}");
+        let needed = leaderless(r#"["a", "b", "c"]"#, "b", "{ send_to = \"needed\" }", level);
+        assert_eq!(needed, (write, read), "{level}: whom it asks beyond them changes nothing");
+    }
+    let three_each = |level| leaderless(r#"["a", "a", "a", "b", "b", "b", "c"]"#, "b", "{}", level);
+    for (level, both) in [
+        ("one", 0.0),
+        ("three", 1.2),
+        ("quorum", 69.6),
+        ("all", 182.2),
+        ("local-quorum", 1.2),
+        ("each-quorum", 182.2),
+    ] {
+        assert_eq!(three_each(level), (both, both), "{level}");
+    }
+}
+
+#[test]
+fn each_leg_of_an_operation_may_have_a_jitter_of_its_own() {
+    let legs =
+        "[link]\njitter_ms = 1\nlegs = { write = 3, write_ack = 5, read = 7 }\n\n[[clients]]";
+    let config = "{ coordinator = \"client\" }";
+    let text = triangle(AWS, "b", "leaderless", config, "quorum").replace("[[clients]]", legs);
+    let run = simulate(&plan(&text), 7);
+    assert_eq!(only_latency(&run.history, OpKind::Write).as_ms(), 69.6 + 3.0 + 5.0);
+    assert_eq!(only_latency(&run.history, OpKind::Read).as_ms(), 69.6 + 7.0 + 1.0);
+}
+
+#[test]
+fn a_client_far_from_all_replicas_pays_its_coordinator_or_is_it() {
+    let far = |config, level| leaderless(r#"["a", "a", "a", "b", "b", "b"]"#, "c", config, level);
+    let library = "{ coordinator = \"client\" }";
+    for (level, by_replica, by_client) in [
+        ("one", 182.2, 182.2),
+        ("local-quorum", 183.4, 182.2),
+        ("quorum", 251.8, 218.9),
+        ("each-quorum", 251.8, 218.9),
+        ("all", 251.8, 218.9),
+    ] {
+        assert_eq!(far("{}", level), (by_replica, by_replica), "{level}");
+        assert_eq!(far(library, level), (by_client, by_client), "{level}");
+    }
+    // The atomic register: two rounds for a read, and for a write also twice the way.
+    let abd = "{ write_back = true }";
+    assert_eq!(far(abd, "quorum"), (503.6, 321.4));
+    assert_eq!(far("{ write_back = true, coordinator = \"client\" }", "quorum"), (437.8, 437.8));
+    assert_eq!(leaderless(r#"["a", "b", "c"]"#, "b", abd, "quorum"), (139.2, 139.2));
 }
 
 #[test]

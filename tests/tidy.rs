@@ -15,6 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("guarantee", &["time", "op"]),
     ("protocol", &BASE),
     ("scenario", &BASE),
+    ("check", &BASE),
     ("history", &BASE),
     (
         "world",

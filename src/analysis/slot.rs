@@ -14,6 +14,8 @@ pub struct Slot {
     pub unknown: u64,
     /// Took effect, and were begun in the phase in which they were intended.
     pub in_time: u64,
+    /// Planned writes whose read did not succeed.
+    pub never_begun: u64,
     /// From the intended start.
     pub response: Times,
     /// From the actual start.
@@ -53,6 +55,7 @@ impl Slot {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.in_time += other.in_time;
+        self.never_begun += other.never_begun;
         self.response.merge(&other.response);
         self.service.merge(&other.service);
         self.fresh_or_stale += other.fresh_or_stale;

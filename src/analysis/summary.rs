@@ -179,10 +179,14 @@ fn measure_times(history: &History, timeout: Duration, region_of: &[usize], summ
         let region = region_of[usize::from(op.group)];
         let first_half =
             std::mem::replace(&mut before[op.session as usize], (op.intended, op.invoked));
-        if op.rmw && first_half.0 >= history.warm_up {
-            let (intended, invoked) = first_half;
+        // The whole ends with its write, or with a read that did not succeed: then none is begun.
+        let unread = op.kind == OpKind::Read && op.status == Status::Failed;
+        let (intended, invoked) = if unread { (op.intended, op.invoked) } else { first_half };
+        if op.rmw && (unread || op.kind == OpKind::Write) && intended >= history.warm_up {
             let whole = Operation { kind: OpKind::Rmw, intended, invoked, ..*op };
             record(history, &whole, timeout, region, summary);
+            let write = summary.slot_mut(history.phase(intended), region, OpKind::Write);
+            write.never_begun += u64::from(unread);
         }
         if op.intended >= history.warm_up {
             record(history, op, timeout, region, summary);

@@ -1,5 +1,6 @@
 //! The arguments of every verb.
 
+use crate::check::Condition;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -28,14 +29,16 @@ pub(super) enum Verb {
     Cmp(CmpArgs),
     /// Replay one cell under one seed and show its operations message by message.
     Explain(ExplainArgs),
+    /// Judge anybody's history: is it linearizable, sequential, causal, ...?
+    Check(CheckArgs),
     /// Print a completion script for a shell.
     Completions(CompletionArgs),
     /// Print the manual page.
     Man,
 }
 
-/// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case flags
-/// include, upper-case flags exclude, and the last one that matches decides.
+/// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case
+/// flags include, upper-case flags exclude, and the last one that matches decides.
 #[derive(Debug, Args)]
 pub(super) struct FilterArgs {
     /// Keep cells whose scenario matches
@@ -61,13 +64,14 @@ pub(super) struct FilterArgs {
 /// Which scenarios, and what is changed in them.
 #[derive(Debug, Args)]
 pub(super) struct ScenarioArgs {
-    /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without any, all curated
+    /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without
+    /// any, all curated
     #[arg(value_name = "SCENARIO")]
     pub(super) scenarios: Vec<String>,
     #[command(flatten)]
     pub(super) filters: FilterArgs,
-    /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file), region
-    /// names joined by commas, or MATRIX:NAMES
+    /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file),
+    /// region names joined by commas, or MATRIX:NAMES
     #[arg(long, value_name = "REGIONS")]
     pub(super) regions: Option<String>,
 }
@@ -165,7 +169,53 @@ pub(super) struct ExplainArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "Formats: JSON Lines with one operation a line, Jepsen and Knossos EDN, \
+    Porcupine's key-value and etcd logs.\nGuarantees: linearizable, sequential, causal-memory, \
+    causal-convergence, causal, session, read-your-writes, monotonic-reads, monotonic-writes, \
+    writes-follow-reads, monotonic-writes-across-keys, writes-follow-reads-across-keys, k-atomic=K, \
+    delta-atomic=TICKS, bounded-staleness=TICKS.\nExit status: 0 all hold, 1 one is violated, 2 bad \
+    input, 3 one is unknown.")]
+pub(super) struct CheckArgs {
+    /// Files that hold histories; `-` or none is standard input
+    #[arg(value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// What to compare them with; may be repeated [default: linearizable]
+    #[arg(short, long = "guarantee", value_name = "NAME")]
+    pub(super) guarantees: Vec<Condition>,
+    /// The value of every key before the first operation, as JSON
+    #[arg(long, value_name = "JSON", default_value = "null", value_parser = json)]
+    pub(super) initial: serde_json::Value,
+    /// The order of each key's versions, oldest first, as a JSON file {"key": [values]}; session
+    /// guarantees are then judged by it instead of by any order
+    #[arg(long, value_name = "FILE")]
+    pub(super) versions: Option<PathBuf>,
+    /// How the files are written [default: by their content]
+    #[arg(long, value_name = "FORMAT", value_parser = ["jsonl", "edn", "etcd"])]
+    pub(super) format: Option<String>,
+    /// Steps a search may take; verdicts do not depend on the machine
+    #[arg(long, value_name = "STEPS", default_value_t = 50_000_000)]
+    pub(super) budget: u64,
+    /// MiB of states that a search may remember
+    #[arg(long, value_name = "MIB", default_value_t = 1024)]
+    pub(super) memory: u32,
+    /// Give up on a verdict after so many seconds; then it depends on the machine
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) seconds: Option<u32>,
+    /// Print a JSON object per file and guarantee instead of paragraphs
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Draw the first counterexample as a space-time diagram
+    #[arg(long, value_name = "FILE.svg")]
+    pub(super) diagram: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct CompletionArgs {
     /// The shell
     pub(super) shell: clap_complete::Shell,
+}
+
+/// A value as JSON; without this, clap would take the text for a string.
+fn json(text: &str) -> Result<serde_json::Value, String> {
+    serde_json::from_str(text).map_err(|e| format!("{e}; a text needs quotes, as in '\"\"'"))
 }

@@ -4,6 +4,7 @@
 //! it; the second run, equal to the first, keeps their messages.
 
 use super::args::ExplainArgs;
+use super::unless_closed;
 use super::{select, style, style_end, terminal_width};
 use crate::analysis::{Verdict, judge, stalest_read};
 use crate::catalog::Catalog;
@@ -50,7 +51,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     for (why, op) in chosen {
         show(&mut text, &plan, &history, why, op, &trace);
     }
-    anstream::stdout().write_all(text.as_bytes())?;
+    unless_closed(anstream::stdout().write_all(text.as_bytes()).map_err(Into::into))?;
     if let Some(path) = &args.history {
         let mut bytes = Vec::new();
         history::write(&history, &mut bytes)?;
@@ -98,7 +99,12 @@ fn chosen(
 ) -> anyhow::Result<Vec<(&'static str, u32)>> {
     let count = history.operations.len();
     if let Some(missing) = args.op.iter().find(|op| **op as usize >= count) {
-        bail!("operation {missing} does not exist; this run has operations 0 to {}", count - 1);
+        match count.checked_sub(1) {
+            Some(last) => {
+                bail!("operation {missing} does not exist; this run has operations 0 to {last}")
+            }
+            None => bail!("operation {missing} does not exist; this run has no operations"),
+        }
     }
     if !args.op.is_empty() {
         return Ok(args.op.iter().map(|op| ("the operation asked for", *op)).collect());

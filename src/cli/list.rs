@@ -33,7 +33,9 @@ fn overview(scenarios: &[Scenario]) -> String {
         let _ = writeln!(text, "{name:widest$}  {cells:>4} cells  {}", scenario.question);
     }
     let total: usize = scenarios.iter().map(|scenario| scenario.plans.len()).sum();
-    let _ = writeln!(text, "{} scenarios, {total} cells", scenarios.len());
+    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let all = (count(scenarios.len(), "scenario"), count(total, "cell"));
+    let _ = writeln!(text, "{}, {}", all.0, all.1);
     text
 }
 
@@ -57,10 +59,11 @@ fn protocols(catalog: &Catalog) -> String {
         let _ = writeln!(text, "{}\n  {}", entry.name, entry.about);
         // Settings decide how a level is served; these are the smallest that parse.
         let mut config = toml::Table::new();
-        if entry.offer(&config, Level::EventualAny).is_none() {
+        let levels = || Level::NAMES.iter().filter_map(|name| name.parse::<Level>().ok());
+        if levels().all(|level| entry.offer(&config, level).is_none()) {
             config.insert("acknowledge".into(), "any 1".into());
         }
-        for level in Level::NAMES.iter().filter_map(|name| name.parse::<Level>().ok()) {
+        for level in levels() {
             let offer = entry.offer(&config, level);
             let (promise, path) = offer.map_or(("not offered".to_owned(), ""), |offer| {
                 (format!("promises {}", offer.promise), offer.read_path)

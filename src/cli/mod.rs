@@ -4,6 +4,7 @@
 //! 3 a verdict is unknown, 130 interrupted.
 
 mod args;
+mod check;
 mod cmp;
 mod explain;
 mod extras;
@@ -39,6 +40,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Report(ref args) => report::run(args),
         Verb::Cmp(ref args) => cmp::run(args, &matches),
         Verb::Explain(ref args) => explain::run(args),
+        Verb::Check(ref args) => check::run(args),
         Verb::Completions(ref args) => extras::completions(args),
         Verb::Man => extras::man(),
     });
@@ -64,8 +66,19 @@ fn style_end(style: anstyle::Style) -> impl std::fmt::Display {
 
 /// `pacelc list | head` closes our output early; that is not a failure.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
-    let broken = |e: &std::io::Error| e.kind() == std::io::ErrorKind::BrokenPipe;
-    error.downcast_ref::<std::io::Error>().is_some_and(broken)
+    error.chain().any(|cause| {
+        let direct = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let written = cause.downcast_ref::<serde_json::Error>().and_then(|e| e.io_error_kind());
+        direct.or(written) == Some(std::io::ErrorKind::BrokenPipe)
+    })
+}
+
+/// What was found stands, whoever stops listening to it.
+fn unless_closed(shown: anyhow::Result<()>) -> anyhow::Result<()> {
+    match shown {
+        Err(error) if is_closed_pipe(&error) => Ok(()),
+        other => other,
+    }
 }
 
 /// The worst verdict of the rows, as an exit status.

@@ -16,6 +16,16 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         None if args.rows.is_dir() => &args.rows,
         None => args.rows.parent().unwrap_or(Path::new(".")),
     };
+    if let Some(file) = &args.plane {
+        let same = |other: &Path| {
+            file.canonicalize().ok().is_some_and(|f| other.canonicalize().is_ok_and(|o| o == f))
+        };
+        let taken =
+            ["rows.jsonl", "curves.jsonl", "run.json", "index.html"].map(|name| folder.join(name));
+        if same(&args.rows) || taken.iter().any(|name| same(name)) {
+            bail!("--plane {} would overwrite the results; choose another file", file.display());
+        }
+    }
     let html = page(&results.note, &results.rows, &results.curves);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;

@@ -1,13 +1,14 @@
 //! `pacelc run`: simulate, judge, and leave rows and a report.
 
 use super::args::RunArgs;
-use super::{exit_status, progress, select, width};
+use super::{exit_status, progress, select, unless_closed, width};
 use crate::catalog::Catalog;
 use crate::report::{page, summary};
-use crate::results::{Journal, Results, VerdictWord, replace};
-use crate::suite::{Options, Progress, Suite, SuiteError};
+use crate::results::{JOURNAL, Journal, Results, VerdictWord, replace};
+use crate::suite::{Options, Progress, Suite, SuiteError, quoted};
 use anyhow::bail;
 use clap::ArgMatches;
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
@@ -17,6 +18,9 @@ use std::sync::Arc;
 const INTERRUPTED: u8 = 130;
 
 pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    if args.first_seed.checked_add(u64::from(args.seeds)).is_none() {
+        bail!("--first-seed {} leaves no room for {} seeds", args.first_seed, args.seeds);
+    }
     let catalog = Catalog::builtin();
     let mut scenarios = select::scenarios(&args.select, matches, &catalog)?;
     let mut options = Options {
@@ -24,6 +28,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         first_seed: args.first_seed,
         command: command(args, matches),
         replay_options: replay_options(args),
+        files: files(args),
         ..Options::default()
     };
     options.threads = args.threads.map_or(options.threads, usize::from);
@@ -43,7 +48,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     };
     keep(&results, &args.output)?;
     journal.remove()?;
-    show(args, &results)?;
+    unless_closed(show(args, &results))?;
     Ok(exit_status(&results.rows))
 }
 
@@ -51,6 +56,13 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
 fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
     let fingerprint = suite.fingerprint();
     if !args.resume {
+        let journal = args.output.join(JOURNAL);
+        if journal.is_file() {
+            anstream::eprintln!(
+                "{} of an interrupted run is discarded; with --resume it would have gone on",
+                journal.display()
+            );
+        }
         return Ok(Journal::create(&args.output, &fingerprint)?);
     }
     let (journal, finished) = Journal::resume(&args.output, &fingerprint)?;
@@ -67,6 +79,8 @@ fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results
     // A second handler cannot be set; then an interrupt simply ends the program, and the journal
     // has what was finished all the same.
     drop(ctrlc::set_handler(move || handle.interrupt()));
+    // A run that breaks an assertion ends with a message of its own.
+    std::panic::set_hook(Box::new(|_| {}));
     let mut unwritten = None;
     let results = suite.run(&mut |step| match step {
         Progress::Run(plan) => {
@@ -80,6 +94,7 @@ fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results
             }
         }
     });
+    drop(std::panic::take_hook());
     bar.finish_and_clear();
     if let Some(error) = unwritten {
         bail!(error);
@@ -163,14 +178,16 @@ fn command(args: &RunArgs, matches: &ArgMatches) -> String {
     words.join(" ")
 }
 
-/// What a cell's replay needs besides its name.
+/// The files among the arguments, by the name of their scenario.
+fn files(args: &RunArgs) -> BTreeMap<String, String> {
+    let name = |file: &String| Some(Path::new(file).file_stem()?.to_str()?.to_owned());
+    let files = args.select.scenarios.iter().filter(|name| name.ends_with(".toml"));
+    files.filter_map(|file| Some((name(file)?, file.clone()))).collect()
+}
+
+/// What a cell's replay needs besides its name and file.
 fn replay_options(args: &RunArgs) -> String {
     let mut options = String::new();
-    let files = args.select.scenarios.iter().filter(|name| name.ends_with(".toml"));
-    // With several files a reader must pick the one that holds the cell.
-    for file in files {
-        options.push_str(&format!(" --file {}", quoted(file)));
-    }
     if let Some(regions) = &args.select.regions {
         options.push_str(&format!(" --regions {}", quoted(regions)));
     }
@@ -178,13 +195,4 @@ fn replay_options(args: &RunArgs) -> String {
         options.push_str(" --smoke");
     }
     options
-}
-
-/// For a POSIX shell.
-fn quoted(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:,=@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
 }

@@ -11,7 +11,7 @@ use clap::ArgMatches;
 use std::path::Path;
 
 /// Built-in groups, which may be named like scenarios.
-const GROUPS: [&str; 4] = ["curated", "smoke", "canaries", "regression"];
+const GROUPS: [&str; 3] = ["curated", "smoke", "canaries"];
 
 /// The scenarios that are meant, each with the cells that are meant.
 pub(super) fn scenarios(
@@ -32,6 +32,23 @@ pub(super) fn scenarios(
         scenario.plans.retain(|plan| filters.keeps(&plan.name, &plan.protocol));
         if !scenario.plans.is_empty() {
             kept.push(scenario);
+        }
+    }
+    let twice = |(i, scenario): (usize, &Scenario)| {
+        kept[..i].iter().any(|other: &Scenario| other.name == scenario.name)
+    };
+    if let Some(i) = (0..kept.len()).find(|i| twice((*i, &kept[*i]))) {
+        let name = &kept[i].name;
+        bail!(
+            "two scenarios are called {name}; cells are known by their names, so rename one file"
+        );
+    }
+    if let Some(regions) = &args.regions {
+        for scenario in kept.iter().filter(|scenario| scenario.has_own_map) {
+            let name = &scenario.name;
+            anstream::eprintln!(
+                "{name} has a map of its own; --regions {regions} leaves it as it is"
+            );
         }
     }
     if kept.is_empty() {
@@ -86,6 +103,9 @@ fn sources(arguments: &[String], named: &mut Vec<String>) -> anyhow::Result<Vec<
             found
         } else {
             let scenario = argument.split('/').next().unwrap_or(argument);
+            if path.exists() && find(scenario).is_err() {
+                bail!("{argument} is no scenario: a scenario's file ends in .toml");
+            }
             named.push(argument.clone());
             vec![find(scenario).map_err(|e| anyhow!("{e} (or a file that ends in .toml)"))?]
         };

@@ -279,7 +279,7 @@ mod tests {
             invoked: Instant(at),
         };
         let read = |value| Outcome::Done(Ret::Value(Value(value)));
-        let (id, _) = r.begin(op(one, OpKind::Read, false, 1));
+        let (id, _) = r.begin(op(one, OpKind::Read, true, 1));
         r.end(id, &read(0), Instant(2));
         let (id, value) = r.begin(op(one, OpKind::Write, true, 3));
         r.commit(Instant(4), Key(2), value, crate::op::Rank { time: 7, node: 1 });
@@ -330,7 +330,11 @@ mod tests {
             ("\"completed\":2}", "\"complete\":2}", "h.jsonl:2: unknown field `complete`"),
             ("\"value\":1,\"status\"", "\"value\":3,\"status\"", "must be 1"),
             ("\"values\":[1,0]", "\"values\":[1]", "h.jsonl:4: a scan needs"),
-            ("\"rmw\":true,\"key\":2", "\"rmw\":true,\"key\":1", "h.jsonl:3: `rmw` marks"),
+            (
+                "\"write\",\"rmw\":true,\"key\":2",
+                "\"write\",\"rmw\":true,\"key\":1",
+                "h.jsonl:3: `rmw` marks",
+            ),
             (
                 "{\"at\":4,\"key\":2",
                 "{\"at\":4,\"key\":1",

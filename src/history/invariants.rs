@@ -135,9 +135,10 @@ impl Reader {
             }
             _ => {}
         }
-        let pairs = previous.is_some_and(|first| first.kind == OpKind::Read && first.key == op.key);
-        if op.rmw && !(pairs && op.kind == OpKind::Write) {
-            return Err("`rmw` marks a write that follows its session's read of the key".into());
+        let pairs = previous
+            .is_some_and(|first| first.kind == OpKind::Read && first.rmw && first.key == op.key);
+        if op.rmw && op.kind != OpKind::Read && !(pairs && op.kind == OpKind::Write) {
+            return Err("`rmw` marks a read and the write of the key that follows it".into());
         }
         Ok(())
     }

@@ -38,8 +38,8 @@ pub struct Operation {
     pub kind: OpKind,
     /// How it ended.
     pub status: Status,
-    /// This write is the second half of a read-modify-write; the session's previous operation is the
-    /// first half.
+    /// It is half of a read-modify-write: the read, or the write that follows it in the session. A read
+    /// that does not succeed has no write.
     pub rmw: bool,
     /// The key, or a scan's first key.
     pub key: Key,

@@ -118,10 +118,10 @@ impl Recorder {
         if let Some(previous) = self.history.operations.get(state.previous as usize) {
             assert!(previous.completed <= invoked, "session {session} overlaps itself");
         }
-        if rmw {
+        if rmw && kind == OpKind::Write {
             let first = self.history.operations.get(state.previous as usize);
-            let pairs = first.is_some_and(|op| op.kind == OpKind::Read && op.key == key);
-            assert!(pairs && kind == OpKind::Write, "operation {id} has no read to follow");
+            let pairs = first.is_some_and(|op| op.kind == OpKind::Read && op.rmw && op.key == key);
+            assert!(pairs, "operation {id} has no read to follow");
         }
         state.open = id;
         self.open += 1;

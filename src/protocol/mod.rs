@@ -17,7 +17,9 @@
 //! 4. A timer is named by its value: setting it again re-arms it. A crash cancels all.
 //! 5. The clock read through the context may be off and may drift. True time cannot be seen.
 
+pub mod chain;
 mod effects;
+pub mod leaderless;
 pub mod multi_leader;
 pub mod parts;
 pub mod primary_backup;
@@ -26,7 +28,7 @@ pub mod raft;
 pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpKind, Request, Value};
+use crate::op::{Key, Leg, Level, NodeId, OpKind, Request, Value};
 use crate::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -73,6 +75,11 @@ pub trait Protocol: Sized + 'static {
 
     /// Bytes on the wire, for links with a bandwidth and for the bytes-per-operation column.
     fn wire_size(msg: &Self::Msg) -> u32;
+
+    /// Which leg of an operation a message travels, for links whose jitter differs by leg.
+    fn leg(_msg: &Self::Msg) -> Option<Leg> {
+        None
+    }
 }
 
 /// How a level is served and what is claimed for it.
@@ -143,7 +150,8 @@ pub trait Replica<P: Protocol>: Sized {
     fn on_timer(&mut self, timer: P::Timer, cx: &mut ReplicaCx<'_, P>);
     /// Every record up to and including this one is on disk.
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, P>);
-    /// What a purely local read of `key` would return now. Only auditors ask, after the run.
+    /// What a purely local read of `key` would return now, or [`Value::NOT_HELD`] of a replica that
+    /// need not have the key. Only auditors ask, after the run.
     fn inspect(&self, key: Key) -> Value;
 }
 
@@ -176,11 +184,16 @@ pub struct Geometry {
 }
 
 impl Geometry {
+    /// One way.
+    #[must_use]
+    pub fn way(&self, from: NodeId, to: NodeId) -> Duration {
+        self.one_way[from.index() * self.processes + to.index()]
+    }
+
     /// There and back.
     #[must_use]
     pub fn rtt(&self, a: NodeId, b: NodeId) -> Duration {
-        self.one_way[a.index() * self.processes + b.index()]
-            + self.one_way[b.index() * self.processes + a.index()]
+        self.way(a, b) + self.way(b, a)
     }
 
     /// The round trips from `from` to the replicas in `to`, shortest first.

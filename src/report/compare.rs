@@ -115,7 +115,7 @@ pub fn differences(found: &[Difference]) -> String {
             }
         };
     }
-    let _ = writeln!(text, "{} differences", found.len());
+    let _ = writeln!(text, "{}", number::plural(found.len(), "difference"));
     text
 }
 

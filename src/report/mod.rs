@@ -26,6 +26,7 @@ mod table;
 mod theme;
 mod view;
 
+pub use chart::space_time::{Bar, SpaceTime};
 pub use compare::{comparison, differences};
 pub use table::{markdown, summary};
 

@@ -20,6 +20,17 @@ pub(super) fn ms(x: f64) -> String {
     }
 }
 
+/// The same in six letters, for boxes that stand close: `1.7 ms`, `70 ms`, `135 ms`.
+pub(super) fn brief_ms(x: f64) -> String {
+    let (value, unit) = match x {
+        x if !x.is_finite() || x < 0.009_95 => return ms(x),
+        x if x < 0.999_5 => (x * 1e3, "us"),
+        x if x < 999.5 => (x, "ms"),
+        x => (x / 1e3, "s"),
+    };
+    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+}
+
 /// The same for a tick: no digits that say nothing.
 pub(super) fn tick_ms(x: f64) -> String {
     let (value, unit) = match x {
@@ -151,6 +162,19 @@ mod tests {
             (tick_ms(0.5), tick_ms(200.0), tick_ms(2e3)),
             ("500 us".into(), "200 ms".into(), "2 s".into())
         );
+    }
+
+    #[test]
+    fn brief_times_have_six_letters_at_most() {
+        for (x, text) in [
+            (0.429, "429 us"),
+            (1.68, "1.7 ms"),
+            (69.7, "70 ms"),
+            (134.6, "135 ms"),
+            (1560.0, "1.6 s"),
+        ] {
+            assert_eq!(brief_ms(x), text);
+        }
     }
 
     #[test]

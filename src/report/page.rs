@@ -27,7 +27,10 @@ const text=r.textContent.toLowerCase();r.hidden=!words.every(w=>text.includes(w)
 pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> String {
     let all = scenarios(Some(note), rows, curves);
     let cells: Vec<Cell<'_>> = all.iter().flat_map(Scenario::cells).collect();
-    let mut out = String::with_capacity(1 << 20);
+    let headline = headline(&all).map(|h| h.name);
+    let parts = parts(all, headline);
+    let sources = Sources::new(&parts);
+    let mut out = String::with_capacity(1 << 22);
     let _ = writeln!(
         out,
         "<!doctype html>\n<html lang=en><head><meta charset=utf-8>\
@@ -36,20 +39,72 @@ pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> Strin
          </style></head>\n<body><main>\n<h1>What consistency costs in latency</h1>",
         page_css()
     );
-    lead(&mut out, note, all.len(), &cells);
-    let headline = headline(&all);
-    if let Some(scenario) = headline {
+    let scenarios = || parts.iter().flat_map(|part| &part.1);
+    lead(&mut out, note, scenarios().count(), &cells);
+    if let Some(scenario) = scenarios().find(|s| headline == Some(s.name)) {
         hero(&mut out, scenario);
     }
-    alarm(&mut out, &all);
-    contents(&mut out, &all);
-    for scenario in &all {
-        let above = headline.is_some_and(|h| h.name == scenario.name);
-        section(&mut out, scenario, above);
+    alarm(&mut out, scenarios());
+    contents(&mut out, &parts);
+    for (title, scenarios) in &parts {
+        for scenario in scenarios {
+            section(&mut out, scenario, title, headline == Some(scenario.name), &sources);
+        }
     }
-    footer(&mut out, note);
+    footer(&mut out, note, &sources);
     let _ = writeln!(out, "</main><script>{SCRIPT}</script></body></html>");
     out
+}
+
+/// A heading and its scenarios.
+type Part<'a> = (&'static str, Vec<Scenario<'a>>);
+
+/// Scenarios by what they ask, the headline first among its like.
+fn parts<'a>(all: Vec<Scenario<'a>>, headline: Option<&str>) -> Vec<Part<'a>> {
+    let mut parts: Vec<Part<'a>> = vec![
+        ("Else: what consistency costs while nothing is broken", Vec::new()),
+        ("What the price depends on", Vec::new()),
+        ("Partition: when something breaks", Vec::new()),
+    ];
+    for scenario in all {
+        let part = match scenario.phases().len() {
+            0 | 1 => usize::from(scenario.variants.len() > 1),
+            _ => 2,
+        };
+        parts[part].1.push(scenario);
+    }
+    for part in &mut parts {
+        part.1.sort_by_key(|s| headline != Some(s.name));
+    }
+    parts.retain(|part| !part.1.is_empty());
+    parts
+}
+
+/// Where round trips come from, each text once at the foot of the page.
+#[derive(Default)]
+pub(super) struct Sources<'a>(Vec<&'a str>);
+
+impl<'a> Sources<'a> {
+    fn new(parts: &[Part<'a>]) -> Self {
+        let mut texts: Vec<&'a str> = Vec::new();
+        for note in parts.iter().flat_map(|p| &p.1).filter_map(|s| s.note) {
+            if note.provenance.contains(". ") && !texts.contains(&note.provenance.as_str()) {
+                texts.push(&note.provenance);
+            }
+        }
+        Self(texts)
+    }
+
+    /// The first sentence, and where the rest is.
+    pub(super) fn cite(&self, text: &str) -> String {
+        match self.0.iter().position(|t| *t == text) {
+            Some(i) => {
+                let first = text.split_once(". ").map_or(text, |t| t.0);
+                format!("{}. <a href=\"#source-{}\">Source</a>", escape(first), i + 1)
+            }
+            None => escape(text),
+        }
+    }
 }
 
 /// The scenario whose plane tells most: several modes at several levels in one place, in peace.
@@ -80,7 +135,7 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
     let _ = writeln!(
         out,
         "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
-         history checked. <span class=\"v holds\">✓ {} promises hold</span> \
+         history checked. <span class=\"v holds\">✓ {}</span> \
          <span class=\"v broken\">✗ {} broken</span> \
          <span class=\"v unknown\">? {} undecided</span></p>\
          <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is \
@@ -89,7 +144,10 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
         number::plural(scenarios, "scenario"),
         number::roughly(note.operations),
         number::seconds(note.virtual_seconds),
-        count(VerdictWord::Holds),
+        match count(VerdictWord::Holds) {
+            1 => "1 promise holds".to_owned(),
+            n => format!("{n} promises hold"),
+        },
         count(VerdictWord::Violated),
         count(VerdictWord::Unknown)
     );
@@ -97,12 +155,12 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
 
 /// The first picture.
 fn hero(out: &mut String, scenario: &Scenario<'_>) {
-    let Some((wide, narrow)) = hero::hero(scenario) else { return };
+    let Some((wide, remark, narrow)) = hero::hero(scenario) else { return };
     let question = scenario.note.map_or(scenario.name, |n| &n.question);
     let _ = write!(
         out,
-        "<section class=hero><h2>Latency against stale reads</h2><p class=reading>{} \
-         <a href=\"#{}\">{}</a> Left is fast, down is fresh; in the band at the bottom no stale \
+        "<section class=hero id=plane><h2>Latency against stale reads</h2><p class=reading>{} \
+         (<a href=\"#{}\">{}</a>) Left is fast, down is fresh; in the band at the bottom no stale \
          read was seen. The stepped line joins the cells that no other beats on both counts.</p>",
         escape(question),
         anchor(scenario.name),
@@ -110,13 +168,17 @@ fn hero(out: &mut String, scenario: &Scenario<'_>) {
     );
     out.push_str("<div class=if-wide>");
     legend(out, &narrow.keys);
-    let _ = write!(out, "<figure class=full>{wide}</figure></div><div class=if-narrow>");
+    let _ = write!(out, "<figure class=full>{wide}</figure>");
+    if !remark.is_empty() {
+        let _ = write!(out, "<p class=note>{}</p>", escape(&remark));
+    }
+    out.push_str("</div><div class=if-narrow>");
     show(out, &narrow);
     out.push_str("</div></section>\n");
 }
 
 /// Names what is broken, before any contents.
-fn alarm(out: &mut String, all: &[Scenario<'_>]) {
+fn alarm<'s, 'a: 's>(out: &mut String, all: impl Iterator<Item = &'s Scenario<'a>>) {
     let mut list = String::new();
     for scenario in all {
         for cell in scenario.cells().iter().filter(|c| c.head.verdict == VerdictWord::Violated) {
@@ -139,26 +201,30 @@ fn alarm(out: &mut String, all: &[Scenario<'_>]) {
     }
 }
 
-fn contents(out: &mut String, all: &[Scenario<'_>]) {
-    out.push_str("<nav><h2>Scenarios</h2><ol class=contents>");
-    for scenario in all {
-        let question = scenario.note.map_or(scenario.name, |n| &n.question);
-        let _ = write!(
-            out,
-            "<li><a href=\"#{}\">{}</a><span class=tag><code>{}</code> {}</span>",
-            anchor(scenario.name),
-            escape(question),
-            escape(scenario.name),
-            tally(&scenario.cells())
-        );
+fn contents(out: &mut String, parts: &[Part<'_>]) {
+    out.push_str("<nav><h2>Scenarios</h2>");
+    for (title, scenarios) in parts {
+        let _ = write!(out, "<h3>{title}</h3><ul class=contents>");
+        for scenario in scenarios {
+            let question = scenario.note.map_or(scenario.name, |n| &n.question);
+            let _ = write!(
+                out,
+                "<li><a href=\"#{}\">{}</a><span class=tag><code>{}</code> {}</span>",
+                anchor(scenario.name),
+                escape(question),
+                escape(scenario.name),
+                tally(&scenario.cells())
+            );
+        }
+        out.push_str("</ul>");
     }
     out.push_str(
-        "</ol></nav><p id=filter hidden><label>Show only table lines with <input type=search \
+        "</nav><p id=filter hidden><label>Show only table lines with <input type=search \
          placeholder=\"raft lease\"></label></p>\n",
     );
 }
 
-fn footer(out: &mut String, note: &RunNote) {
+fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
     let last = note.first_seed.saturating_add(u64::from(note.seeds.max(1)) - 1);
     let _ = write!(
         out,
@@ -187,7 +253,15 @@ fn footer(out: &mut String, note: &RunNote) {
     ] {
         let _ = write!(out, "<li>{caveat}");
     }
-    out.push_str("</ul></footer>\n");
+    out.push_str("</ul>");
+    if !sources.0.is_empty() {
+        out.push_str("<h3>Round-trip times</h3><ol class=caveats>");
+        for (i, text) in sources.0.iter().enumerate() {
+            let _ = write!(out, "<li id=source-{}>{}", i + 1, escape(text));
+        }
+        out.push_str("</ol>");
+    }
+    out.push_str("</footer>\n");
 }
 
 #[cfg(test)]

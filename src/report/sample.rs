@@ -1,7 +1,7 @@
 //! A run made up for the tests: every kind of scenario, a broken promise, hostile names.
 
 use super::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};
-use crate::results::SCHEMA;
+use crate::results::{News, SCHEMA};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-1"];
 /// Round trip from each region to the leader in us-east-1.
@@ -274,6 +274,18 @@ fn curves() -> Vec<CurvePoint> {
     points
 }
 
+/// One way between the regions: half of a round trip.
+fn news() -> Vec<News> {
+    let mut found = Vec::new();
+    for (from, to, rtt) in [(0, 1, 69.6), (0, 2, 218.9), (1, 2, 160.0)] {
+        for (from, to) in [(from, to), (to, from)] {
+            let (from, to) = (REGIONS[from].to_owned(), REGIONS[to].to_owned());
+            found.push(News { from, to, ms: rtt / 2.0 });
+        }
+    }
+    found
+}
+
 fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
     let questions = [
         ("aws-three-regions", "What does each consistency level cost across three continents?"),
@@ -302,6 +314,7 @@ fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
             replicas: REGIONS.map(|r| format!("{r}/a")).to_vec(),
             clients: REGIONS.map(|r| format!("{r}/b")).to_vec(),
             cells: cells.len() as u32,
+            news: news(),
         }
     };
     questions.into_iter().map(note).collect()

@@ -1,46 +1,65 @@
 //! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
 
-use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel};
+use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
 use super::number;
+use super::page::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
-use super::{Row, VerdictWord};
+use super::{Row, ScenarioNote, VerdictWord};
 use std::fmt::Write;
 
-/// The section; `drawn_above` says that its plane opens the page already.
-pub(super) fn section(out: &mut String, scenario: &Scenario<'_>, drawn_above: bool) {
+/// The section, in the part of the page called `part`; `drawn_above` says that its plane opens the
+/// page already.
+pub(super) fn section(
+    out: &mut String,
+    scenario: &Scenario<'_>,
+    part: &str,
+    drawn_above: bool,
+    sources: &Sources<'_>,
+) {
     let cells = scenario.cells();
     let question = scenario.note.map_or(scenario.name, |n| &n.question);
     let _ = writeln!(
         out,
-        "<section class=scenario id=\"{}\"><h2>{}</h2><p class=tag><code>{}</code> {}</p>",
+        "<section class=scenario id=\"{}\"><p class=part>{part}</p><h2>{}</h2>\
+         <p class=tag><code>{}</code> {}</p>",
         anchor(scenario.name),
         escape(question),
         escape(scenario.name),
         tally(&cells)
     );
     if let Some(note) = scenario.note {
-        out.push_str(&prose(&note.analysis));
-        facts(out, scenario);
+        let _ = write!(out, "<div class=intro><div>{}</div>", prose(&note.analysis));
+        facts(out, note, sources);
+        out.push_str("</div>");
     }
     broken(out, &cells);
+    out.push_str("<div class=charts>");
     for chart in CHARTS {
         if chart.name == "plane" && drawn_above {
             out.push_str(
-                "<p class=note>Its PACELC plane is the picture at the top of this page.</p>",
+                "<p class=note>Its PACELC plane is <a href=\"#plane\">the picture at the top</a>.</p>",
             );
         } else if let Some(drawing) = (chart.draw)(scenario) {
+            let wide = drawing.panels.iter().any(|p| p.width > svg::WIDTH);
+            let columns = match drawing.panels.len() {
+                _ if wide => 3,
+                4 => 2,
+                n => n.min(3),
+            };
+            let title = if drawing.title.is_empty() { chart.title } else { &drawing.title };
             let _ = write!(
                 out,
-                "<div class=chart><h3>{}</h3><p class=reading>{}</p>",
-                chart.title,
-                escape(chart.reading).replace("`rtt`", "<code>rtt</code>")
+                "<div class=\"chart c{columns}\"><h3>{}</h3><p class=reading>{}</p>",
+                escape(title),
+                escape(chart.reading)
             );
             show(out, &drawing);
             out.push_str("</div>\n");
         }
     }
+    out.push_str("</div>");
     tables(out, scenario, &cells);
     replays(out, &cells);
     out.push_str("</section>\n");
@@ -60,8 +79,7 @@ pub(super) fn tally(cells: &[Cell<'_>]) -> String {
     text
 }
 
-fn facts(out: &mut String, scenario: &Scenario<'_>) {
-    let Some(note) = scenario.note else { return };
+fn facts(out: &mut String, note: &ScenarioNote, sources: &Sources<'_>) {
     let list = |places: &[String]| {
         let mut words = Vec::new();
         let mut at = 0;
@@ -75,7 +93,7 @@ fn facts(out: &mut String, scenario: &Scenario<'_>) {
     };
     out.push_str("<dl class=facts>");
     for (name, value) in [
-        ("Round trips", escape(&note.provenance)),
+        ("Round trips", sources.cite(&note.provenance)),
         ("Replicas", list(&note.replicas)),
         ("Clients", list(&note.clients)),
     ] {
@@ -145,12 +163,16 @@ pub(super) fn show(out: &mut String, drawing: &Drawing) {
 }
 
 fn panels(out: &mut String, panels: &[Panel]) {
-    out.push_str("<div class=panels>");
+    let loose = if panels.iter().any(|p| p.width > svg::WIDTH) { " loose" } else { "" };
+    let _ = write!(out, "<div class=\"panels{loose}\">");
     for panel in panels {
         // A picture wider than a telephone keeps its size and scrolls inside its figure.
         let (class, style) = match panel.width {
-            0..=780 => ("", String::new()),
-            wide => (" class=wide", format!(" style=\"min-width:{}px\"", wide / 2)),
+            0..=svg::WIDTH => ("", String::new()),
+            wide => {
+                let (least, most) = (wide / 2, wide * 27 / 50);
+                (" class=wide", format!(" style=\"min-width:{least}px;width:{most}px\""))
+            }
         };
         let _ = write!(
             out,
@@ -217,10 +239,11 @@ fn table(
     by_region: bool,
 ) {
     let variants = scenario.variants.iter().any(|v| !v.is_empty());
-    let phases = scenario.phases().len() > 1;
+    let (levels, phases) = (scenario.levels.len() > 1, scenario.phases().len() > 1);
     out.push_str("<div class=scroll><table><thead><tr><th>mode");
     out.push_str(if variants { "<th>variant" } else { "" });
-    out.push_str("<th>level<th>path<th>promise<th>verdict");
+    out.push_str(if levels { "<th>level" } else { "" });
+    out.push_str("<th>path<th>promise<th>verdict");
     out.push_str(if phases { "<th>phase" } else { "" });
     out.push_str(if by_region { "<th>clients" } else { "" });
     out.push_str(
@@ -235,10 +258,12 @@ fn table(
             if variants {
                 let _ = write!(out, "<td>{}", escape(&row.variant));
             }
+            if levels {
+                let _ = write!(out, "<td>{}", escape(&row.level));
+            }
             let _ = write!(
                 out,
-                "<td>{}<td>{}<td>{}<td class={class}>{sign} {word}",
-                escape(&row.level),
+                "<td class=p>{}<td>{}<td class={class}>{sign} {word}",
                 escape(&row.path),
                 escape(&row.promise)
             );
@@ -339,7 +364,7 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let mut html = String::new();
-        section(&mut html, &all[0], false);
+        section(&mut html, &all[0], "", false, &Sources::default());
         let evidence = html.find("evidence broken").expect("one promise is broken");
         assert!(evidence < html.find("<figure").expect("drawn"));
         assert!(html.contains("is not linearizable") && html.contains("write 4211"));

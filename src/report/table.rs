@@ -1,7 +1,9 @@
 //! The run as a table: for a terminal of any width, and for Markdown.
 //!
 //! One line a cell, the medians and tails of its reads and writes, and always the verdict on the
-//! same line. A narrow terminal shortens words; it never drops the verdict.
+//! same line. Scans and read-modify-writes, and who was answered during and after a fault, follow in
+//! tables of their own where there are any. A narrow terminal shortens words; it never drops the
+//! verdict.
 
 use super::number;
 use super::theme::verdict;
@@ -10,9 +12,14 @@ use super::{Row, RunNote, VerdictWord};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
 
-/// The head of a table, shortest words that still tell.
-const HEAD: [&str; 9] =
-    ["mode", "level", "read p50", "p99", "write p50", "p99", "stale", "promise", "verdict"];
+/// What a table says of cells: a head, then a line a cell.
+struct Table<'c, 'a> {
+    head: Vec<String>,
+    lines: Vec<(&'c Cell<'a>, Vec<String>)>,
+}
+
+/// Builds a table, in long words or in short ones.
+type Maker<'c, 'a> = fn(&Scenario<'a>, &'c [Cell<'a>], bool) -> Table<'c, 'a>;
 
 /// One scenario after another for a terminal of `width` columns, with ANSI styles; print it through
 /// `anstream` so that they vanish where they are not wanted.
@@ -52,7 +59,14 @@ fn closing(note: &RunNote, rows: &[Row]) -> String {
         let _ = writeln!(out, "  {}", clean(&cell.head.replay));
     }
     let words = [
-        (VerdictWord::Holds, format!("{} promises hold", counts[0])),
+        (
+            VerdictWord::Holds,
+            if counts[0] == 1 {
+                "1 promise holds".to_owned()
+            } else {
+                format!("{} promises hold", counts[0])
+            },
+        ),
         (VerdictWord::Violated, format!("{} broken", counts[2])),
         (VerdictWord::Unknown, format!("{} undecided", counts[1])),
     ];
@@ -62,25 +76,48 @@ fn closing(note: &RunNote, rows: &[Row]) -> String {
     }
     let _ = writeln!(
         out,
-        " · {} cells, {} seeds each, {} operations, {} of virtual time",
-        note.cells,
-        note.seeds,
+        " · {}, {}, {} operations, {} of virtual time",
+        number::plural(note.cells as usize, "cell"),
+        seeds(note.seeds),
         number::roughly(note.operations),
         number::seconds(note.virtual_seconds)
     );
     out
 }
 
-/// The cells of one line, as text.
-fn columns(cell: &Cell<'_>, short: bool) -> [String; 9] {
-    let row = cell.head;
-    let tight = |ms: f64| if short { number::ms(ms).replace(' ', "") } else { number::ms(ms) };
-    let at = |op: &str, f: fn(&Row) -> f64| cell.healthy(op).map_or("-".into(), |r| tight(f(r)));
-    let stale = cell.healthy("read").map_or_else(
+/// `one seed`, `20 seeds each`.
+fn seeds(n: u32) -> String {
+    if n == 1 { "one seed".to_owned() } else { format!("{n} seeds each") }
+}
+
+fn time(ms: f64, short: bool) -> String {
+    if short { number::ms(ms).replace(' ', "") } else { number::ms(ms) }
+}
+
+fn stale(row: Option<&Row>, short: bool) -> String {
+    let text = row.map_or_else(
         || "-".to_owned(),
         |r| number::stale(r.stale, r.fresh_or_stale, r.stale_rate, r.stale_rate_high),
     );
-    let (word, sign, _) = verdict(row.verdict);
+    if short { text.replace(' ', "") } else { text }
+}
+
+fn signed(cell: &Cell<'_>, short: bool) -> String {
+    let (word, sign, _) = verdict(cell.head.verdict);
+    if short { sign.to_owned() } else { format!("{sign} {word}") }
+}
+
+/// Mode and level.
+fn name(cell: &Cell<'_>, short: bool) -> Vec<String> {
+    let level = if short { abbreviate(&cell.head.level) } else { &cell.head.level };
+    vec![clean(&cell.head.system), clean(level)]
+}
+
+/// The cells of one line, as text.
+fn columns(cell: &Cell<'_>, short: bool) -> [String; 9] {
+    let row = cell.head;
+    let at =
+        |op: &str, f: fn(&Row) -> f64| cell.healthy(op).map_or("-".into(), |r| time(f(r), short));
     [
         clean(&row.system),
         clean(if short { abbreviate(&row.level) } else { &row.level }),
@@ -88,9 +125,9 @@ fn columns(cell: &Cell<'_>, short: bool) -> [String; 9] {
         at("read", |r| r.p99_ms),
         at("write", |r| r.p50_ms),
         at("write", |r| r.p99_ms),
-        if short { stale.replace(' ', "") } else { stale },
+        stale(cell.healthy("read"), short),
         clean(if short { abbreviate(&row.promise) } else { &row.promise }),
-        if short { sign.to_owned() } else { format!("{sign} {word}") },
+        signed(cell, short),
     ]
 }
 
@@ -108,30 +145,50 @@ fn abbreviate(word: &str) -> &str {
 
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let mut cells = scenario.cells();
-    let several = scenario.variants.len() > 1;
     cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
-    let mut head = HEAD.map(str::to_owned);
-    let mut lines: Vec<[String; 9]> = cells.iter().map(|c| columns(c, false)).collect();
-    let mut widths = measure(&head, &lines);
-    if total(&widths) > width {
-        head = ["mode", "level", "rd p50", "p99", "wr p50", "p99", "stale", "promise", ""]
-            .map(str::to_owned);
-        lines = cells.iter().map(|c| columns(c, true)).collect();
-        widths = measure(&head, &lines);
+    let tables: [(&str, Maker<'_, '_>); 3] = [
+        ("", latencies),
+        ("other operations", others),
+        ("share of operations that took effect", answered),
+    ];
+    for (title, make) in tables {
+        let mut table = make(scenario, &cells, false);
+        if table.lines.is_empty() {
+            continue;
+        }
+        let mut widths = measure(&table);
+        if total(&widths) > width {
+            table = make(scenario, &cells, true);
+            widths = measure(&table);
+        }
+        // What is still too wide is taken from the names, first the longest.
+        let names = |i: &usize| table.head[*i] == "promise" || *i < 2;
+        while total(&widths) > width {
+            let long = (0..widths.len()).filter(|i| names(i) && widths[*i] > 6);
+            let Some(i) = long.max_by_key(|i| widths[*i]) else { break };
+            widths[i] -= 1;
+        }
+        let dim = Style::new().dimmed();
+        if !title.is_empty() {
+            let _ = writeln!(out, "{dim}{title}{dim:#}");
+        }
+        write_table(out, table, &widths, width, scenario.variants.len() > 1);
     }
-    // What is still too wide is taken from the names, first the longest.
-    while total(&widths) > width {
-        let Some(i) = [0, 1, 7].into_iter().filter(|i| widths[*i] > 6).max_by_key(|i| widths[*i])
-        else {
-            break;
-        };
-        widths[i] -= 1;
-    }
+}
+
+fn write_table(
+    out: &mut String,
+    table: Table<'_, '_>,
+    widths: &[usize],
+    width: usize,
+    several: bool,
+) {
     let dim = Style::new().dimmed();
-    let _ = writeln!(out, "{dim}{}{dim:#}", line(&head, &widths));
+    let left: Vec<bool> = table.head.iter().enumerate().map(|(i, h)| words(i, h)).collect();
+    let _ = writeln!(out, "{dim}{}{dim:#}", line(&table.head, widths, &left));
     let mut variant = None;
     let mut mode = None;
-    for (cell, mut columns) in cells.iter().zip(lines) {
+    for (cell, mut columns) in table.lines {
         if several && variant != Some(&cell.head.variant) {
             variant = Some(&cell.head.variant);
             mode = None;
@@ -141,30 +198,99 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
             columns[0].clear();
         }
         mode = Some(&cell.head.system);
-        let text = line(&columns, &widths);
+        let text = line(&columns, widths, &left);
         let sign = text.rfind(['✓', '✗', '?']).unwrap_or(text.len());
         let style = paint(cell.head.verdict);
         let _ = writeln!(out, "{}{style}{}{style:#}", &text[..sign], &text[sign..]);
     }
 }
 
-fn measure(head: &[String; 9], lines: &[[String; 9]]) -> [usize; 9] {
-    let long = |i: usize| lines.iter().chain([head]).map(|l| l[i].chars().count()).max();
-    std::array::from_fn(|i| long(i).unwrap_or(0))
+/// Whether a column holds words, which stand at the left, and not numbers.
+fn words(index: usize, head: &str) -> bool {
+    index < 2 || matches!(head, "promise" | "verdict" | "")
 }
 
-fn total(widths: &[usize; 9]) -> usize {
+fn verdict_head(short: bool) -> String {
+    if short { String::new() } else { "verdict".to_owned() }
+}
+
+fn latencies<'c, 'a>(_: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let (read, write) = if short { ("rd p50", "wr p50") } else { ("read p50", "write p50") };
+    let head = ["mode", "level", read, "p99", write, "p99", "stale", "promise"];
+    let mut head = head.map(str::to_owned).to_vec();
+    head.push(verdict_head(short));
+    Table { head, lines: cells.iter().map(|c| (c, columns(c, short).to_vec())).collect() }
+}
+
+/// Scans and read-modify-writes.
+fn others<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let asked = |op: &&str| scenario.rows.iter().any(|r| r.op == **op);
+    let ops: Vec<&str> = ["scan", "rmw"].into_iter().filter(|op| asked(op)).collect();
+    let mut head = vec!["mode".to_owned(), "level".to_owned()];
+    for op in &ops {
+        head.extend([format!("{op} p50"), "p99".to_owned()]);
+        head.extend((*op == "scan").then(|| "stale".to_owned()));
+    }
+    head.push(verdict_head(short));
+    let told = cells.iter().filter(|c| ops.iter().any(|op| c.healthy(op).is_some()));
+    let line = |cell: &'c Cell<'a>| {
+        let mut line = name(cell, short);
+        for op in &ops {
+            let row = cell.healthy(op);
+            let ms = |f: fn(&Row) -> f64| row.map_or("-".into(), |r| time(f(r), short));
+            line.extend([ms(|r| r.p50_ms), ms(|r| r.p99_ms)]);
+            line.extend((*op == "scan").then(|| stale(row, short)));
+        }
+        line.push(signed(cell, short));
+        (cell, line)
+    };
+    Table { head, lines: told.map(line).collect() }
+}
+
+/// Who was answered while something was broken, and afterwards.
+fn answered<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let phases = [("partitioned", "in the fault", "fault"), ("recovering", "after it", "after")];
+    let asked = |op: &&str| scenario.rows.iter().any(|r| r.op == **op);
+    let ops: Vec<&str> =
+        ["read", "write", "scan", "rmw"].into_iter().filter(|op| asked(op)).collect();
+    let mut head = vec!["mode".to_owned(), "level".to_owned()];
+    for (_, long, brief) in phases {
+        head.extend(ops.iter().map(|op| format!("{op} {}", if short { brief } else { long })));
+    }
+    head.push(verdict_head(short));
+    let told = cells.iter().filter(|c| c.rows.iter().any(|r| r.phase == "partitioned"));
+    let line = |cell: &'c Cell<'a>| {
+        let mut line = name(cell, short);
+        for (phase, ..) in phases {
+            for op in &ops {
+                let row = cell.row(phase, "all", op).filter(|r| r.n > 0);
+                let share = row.map(|r| number::percent(r.ok as f64 / r.n as f64));
+                line.push(share.unwrap_or_else(|| "-".to_owned()));
+            }
+        }
+        line.push(signed(cell, short));
+        (cell, line)
+    };
+    Table { head, lines: told.map(line).collect() }
+}
+
+fn measure(table: &Table<'_, '_>) -> Vec<usize> {
+    let lines = || table.lines.iter().map(|l| &l.1).chain([&table.head]);
+    let long = |i: usize| lines().map(|l| l[i].chars().count()).max();
+    (0..table.head.len()).map(|i| long(i).unwrap_or(0)).collect()
+}
+
+fn total(widths: &[usize]) -> usize {
     widths.iter().sum::<usize>() + widths.len() - 1
 }
 
 /// Words left, numbers right, one space between.
-fn line(columns: &[String; 9], widths: &[usize; 9]) -> String {
+fn line(columns: &[String], widths: &[usize], left: &[bool]) -> String {
     let mut out = String::new();
-    for (i, (text, width)) in columns.iter().zip(widths).enumerate() {
+    for ((text, width), left) in columns.iter().zip(widths).zip(left) {
         let text = clip(text, *width);
         let pad = " ".repeat(width.saturating_sub(text.chars().count()));
-        let numeric = (2..=6).contains(&i);
-        let _ = if numeric { write!(out, "{pad}{text} ") } else { write!(out, "{text}{pad} ") };
+        let _ = if *left { write!(out, "{text}{pad} ") } else { write!(out, "{pad}{text} ") };
     }
     out.trim_end().to_owned()
 }
@@ -247,6 +373,38 @@ mod tests {
             let cells = lines.iter().filter(|l| l.contains(['✓', '✗', '?']) && l.contains("ms"));
             assert!(cells.count() >= note.cells as usize, "{text}");
         }
+    }
+
+    #[test]
+    fn what_was_answered_under_a_fault_stands_below_and_fits_too() {
+        let (note, rows, _) = sample::run();
+        let text = bare(&summary(&note, &rows, 120));
+        assert!(text.contains("share of operations that took effect"));
+        let head = text.lines().find(|l| l.contains("read in the fault")).expect("a head");
+        assert!(head.contains("write after it") && head.ends_with("verdict"), "{head}");
+        assert!(text.lines().any(|l| l.starts_with("all ") && l.contains("2.00 %")), "{text}");
+        assert!(bare(&summary(&note, &rows, 80)).contains("write fault"));
+    }
+
+    #[test]
+    fn scans_have_a_table_where_there_are_any() {
+        let (note, mut rows, _) = sample::run();
+        assert!(!bare(&summary(&note, &rows, 120)).contains("other operations"));
+        let mut scan = rows[0].clone();
+        (scan.op, scan.phase, scan.client_region) = ("scan".into(), "healthy".into(), "all".into());
+        (scan.p50_ms, scan.p99_ms) = (12.34, 56.78);
+        rows.push(scan);
+        let text = bare(&summary(&note, &rows, 120));
+        assert!(text.contains("scan p50") && text.contains("12.3 ms 56.8 ms"), "{text}");
+    }
+
+    #[test]
+    fn one_of_a_thing_is_not_called_several() {
+        let (mut note, mut rows, _) = sample::run();
+        rows.truncate(1);
+        (note.cells, note.seeds) = (1, 1);
+        let text = bare(&summary(&note, &rows, 120));
+        assert!(text.contains("1 promise holds") && text.contains("1 cell, one seed, "), "{text}");
     }
 
     #[test]

@@ -188,10 +188,10 @@ pub(super) fn picture_css() -> String {
 
 /// How the style classes draw, for pages and pictures.
 pub(super) const MARK_CSS: &str = "\
-.s-grid{stroke-width:2}\
+polyline,path{fill:none}.s-grid,.s-axis{stroke-width:2}.c{text-anchor:middle}.e{text-anchor:end}\
 .dash{stroke-dasharray:14 9}.dot{stroke-dasharray:3 8;stroke-linecap:round}\
 .halo{paint-order:stroke;stroke-width:7;stroke-linejoin:round}\
-.tip{fill:#000;fill-opacity:0}";
+.tip{stroke:#000;stroke-opacity:0;stroke-width:28;stroke-linecap:round;pointer-events:stroke}";
 
 /// The form of a point: the promise it makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -278,7 +278,8 @@ impl CellAccumulator {
         let seconds = merged.measured[phase as usize] as f64 / 1e9;
         row.throughput = if seconds > 0.0 { round(slot.ok as f64 / seconds) } else { 0.0 };
         row.offered = self.offered(region, op).map(round);
-        row.sustained = row.offered.map(|_| slot.in_time * 100 >= slot.n() * 99);
+        row.sustained =
+            row.offered.map(|_| slot.in_time * 100 >= (slot.n() + slot.never_begun) * 99);
         row
     }
 

@@ -16,6 +16,6 @@ pub(crate) mod testing;
 
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
 pub use journal::{JOURNAL, Journal};
-pub use row::{CurvePoint, Row, RunNote, SCHEMA, ScenarioNote, VerdictWord};
+pub use row::{CurvePoint, News, Row, RunNote, SCHEMA, ScenarioNote, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, student, wilson};
 pub use store::{CURVES, NOTE, ROWS, Results, StoreError, read_rows, replace};

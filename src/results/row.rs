@@ -214,6 +214,21 @@ pub struct ScenarioNote {
     pub clients: Vec<String>,
     /// How many cells it has.
     pub cells: u32,
+    /// How fast news can be between its client regions.
+    #[serde(default)]
+    pub news: Vec<News>,
+}
+
+/// The least time in which one region can know of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct News {
+    /// Where something happens.
+    pub from: String,
+    /// Where it becomes known.
+    pub to: String,
+    /// One way, without jitter, over whatever sites make it least; the least of all variants.
+    pub ms: f64,
 }
 
 /// `run.json`: where the rows come from.

@@ -140,17 +140,26 @@ pub fn read_rows(path: &Path) -> Result<Vec<Row>, StoreError> {
     read_lines(path)
 }
 
-/// Replaces a file as a whole, or leaves it as it was.
+/// Replaces a file as a whole, or leaves it as it was. A link is followed; a device or a pipe is
+/// written to, never replaced.
 ///
 /// # Errors
 /// If the new content cannot be written.
 pub fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let is_special = std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir());
+    if is_special {
+        let write = || File::options().write(true).open(path)?.write_all(content);
+        return write().map_err(cannot("write", path));
+    }
     Staged::new(path, |to| to.write_all(content))?.keep()
 }
 
 /// A file written beside its place.
 struct Staged {
+    /// As it was named, for messages.
     path: PathBuf,
+    /// Where it is, links followed.
+    place: PathBuf,
     file: NamedTempFile,
 }
 
@@ -159,8 +168,9 @@ impl Staged {
         path: &Path,
         fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
     ) -> Result<Self, StoreError> {
+        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let write = || {
-            let folder = path.parent().filter(|folder| *folder != Path::new(""));
+            let folder = place.parent().filter(|folder| *folder != Path::new(""));
             let mut builder = tempfile::Builder::new();
             builder.prefix(".pacelc-");
             #[cfg(unix)]
@@ -177,11 +187,11 @@ impl Staged {
             Ok(file)
         };
         let file = write().map_err(cannot("write", path))?;
-        Ok(Self { path: path.to_owned(), file })
+        Ok(Self { path: path.to_owned(), place, file })
     }
 
     fn keep(self) -> Result<(), StoreError> {
-        let kept = self.file.persist(&self.path).map_err(|error| error.error);
+        let kept = self.file.persist(&self.place).map_err(|error| error.error);
         kept.map(drop).map_err(cannot("write", &self.path))
     }
 }

@@ -94,11 +94,22 @@ pub(super) struct ClientsEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkEntry {
     pub(super) jitter_ms: Option<Distribution>,
+    pub(super) legs: Option<LegsEntry>,
     pub(super) jitter_factor: Option<Distribution>,
     pub(super) loss: Option<Spanned<f64>>,
     pub(super) retransmit: Option<Retransmit>,
     pub(super) bandwidth: Option<Spanned<f64>>,
     pub(super) order: Option<Order>,
+}
+
+/// Jitter that only messages of one leg have.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LegsEntry {
+    pub(super) write: Option<Distribution>,
+    pub(super) write_ack: Option<Distribution>,
+    pub(super) read: Option<Distribution>,
+    pub(super) read_ack: Option<Distribution>,
 }
 
 /// The same for some links, with the length.
@@ -112,6 +123,7 @@ pub(super) struct LinkOverride {
     pub(super) rtt_ms: Option<Spanned<f64>>,
     pub(super) delay_ms: Option<Spanned<f64>>,
     jitter_ms: Option<Distribution>,
+    legs: Option<LegsEntry>,
     jitter_factor: Option<Distribution>,
     loss: Option<Spanned<f64>>,
     retransmit: Option<Retransmit>,
@@ -124,6 +136,7 @@ impl LinkOverride {
     pub(super) fn entry(&self) -> LinkEntry {
         LinkEntry {
             jitter_ms: self.jitter_ms.clone(),
+            legs: self.legs.clone(),
             jitter_factor: self.jitter_factor.clone(),
             loss: self.loss.clone(),
             retransmit: self.retransmit,

@@ -5,7 +5,7 @@
 //! says what all links are like otherwise, and each `[[links]]` entry, in order, changes some of
 //! them.
 
-use super::document::{Document, LinkEntry, LinkOverride};
+use super::document::{Document, LegsEntry, LinkEntry, LinkOverride};
 use super::plan::{Link, Order};
 use super::regions::{Matrix, RTT_MAX_MS};
 use super::source::Refusal;
@@ -89,6 +89,7 @@ fn still(base: Duration) -> Link {
     Link {
         base,
         jitter_ms: Distribution::ZERO,
+        legs: [None, None, None, None],
         jitter_factor: Distribution::Constant(1.0),
         loss: 0.0,
         retransmit: Some(RETRANSMIT),
@@ -109,6 +110,11 @@ fn length(ms: &Spanned<f64>, name: &str, share: f64) -> Result<Duration, Refusal
 fn change(link: &mut Link, entry: &LinkEntry) -> Result<(), Refusal> {
     if let Some(jitter) = &entry.jitter_ms {
         link.jitter_ms = jitter.clone();
+    }
+    if let Some(LegsEntry { write, write_ack, read, read_ack }) = &entry.legs {
+        for (leg, jitter) in link.legs.iter_mut().zip([write, write_ack, read, read_ack]) {
+            *leg = jitter.clone().or(leg.take());
+        }
     }
     if let Some(factor) = &entry.jitter_factor {
         link.jitter_factor = factor.clone();

@@ -33,6 +33,8 @@
 //!
 //! [link]                           # what all links are like
 //! jitter_ms     = { lognormal = { median = 0.5, sigma = 1.0 } }  # added to each message
+//! legs          = { write = 2 }    # what replaces jitter_ms on messages of one leg: write,
+//!                                  # write_ack, read, read_ack; leaderless protocols have them
 //! jitter_factor = 1.0              # multiplies the base delay
 //! loss          = 0.001            # probability per transmission, below 1
 //! retransmit    = "200ms"          # after a loss, doubling each time; or "never"
@@ -160,6 +162,8 @@ pub struct Scenario {
     pub replica_places: Vec<String>,
     /// Where client groups are, likewise.
     pub client_places: Vec<String>,
+    /// Whether its file has a map of its own, which [`Overrides::regions`] leaves alone.
+    pub has_own_map: bool,
     /// The cells: modes in order, within them variants, within them levels.
     pub plans: Vec<Plan>,
 }
@@ -225,6 +229,7 @@ fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scena
         provenance: first.provenance.clone(),
         replica_places: first.replica_places.clone(),
         client_places: first.client_places.clone(),
+        has_own_map: !matches!(document.regions.get_ref(), document::RegionsEntry::Named(_)),
         plans: Vec::new(),
     })
 }

@@ -95,6 +95,39 @@ impl Plan {
         &self.links[from * self.sites() + to]
     }
 
+    /// The least time news takes from one client region to another, over whatever sites make it
+    /// least: no message is faster. Empty where jitter may shorten a link.
+    #[must_use]
+    pub fn fastest_news(&self) -> Vec<(&str, &str, Duration)> {
+        let sites = self.sites();
+        if self.links.iter().any(|link| link.jitter_factor != Distribution::Constant(1.0)) {
+            return Vec::new();
+        }
+        let mut least: Vec<Duration> = self.links.iter().map(|link| link.base).collect();
+        for over in 0..sites {
+            for from in 0..sites {
+                for to in 0..sites {
+                    let detour = least[from * sites + over] + least[over * sites + to];
+                    least[from * sites + to] = least[from * sites + to].min(detour);
+                }
+            }
+        }
+        let mut found: Vec<(&str, &str, Duration)> = Vec::new();
+        for (i, from) in self.clients.iter().enumerate() {
+            for (j, to) in
+                self.clients.iter().enumerate().filter(|(_, to)| to.region != from.region)
+            {
+                let time = least[(self.replicas.len() + i) * sites + self.replicas.len() + j];
+                let places = (&*self.regions[from.region], &*self.regions[to.region]);
+                match found.iter_mut().find(|known| (known.0, known.1) == places) {
+                    Some(known) => known.2 = known.2.min(time),
+                    None => found.push((places.0, places.1, time)),
+                }
+            }
+        }
+        found
+    }
+
     /// Cuts the run down so that it takes milliseconds, for smoke runs that want verdicts and no
     /// figures. A plan with faults stays as it is: its phases are what it is about.
     pub fn shorten(&mut self) {
@@ -185,6 +218,8 @@ pub struct Link {
     pub base: Duration,
     /// Milliseconds added per message.
     pub jitter_ms: Distribution,
+    /// What replaces `jitter_ms` on each leg of an operation, by [`crate::op::Leg`], where it differs.
+    pub legs: [Option<Distribution>; 4],
     /// The base delay is multiplied by this, drawn per message.
     pub jitter_factor: Distribution,
     /// Probability that a transmission is lost.

@@ -148,10 +148,17 @@ struct Gathered {
     cross_az_rtt_ms: Option<f64>,
 }
 
+/// What results call all regions together.
+const TOTAL: &str = "all";
+
 impl Gathered {
     /// Fills in mirrored pairs and refuses gaps; `Err` is the first missing pair.
     fn complete(self, file: &str) -> Result<Matrix, (usize, usize, String)> {
         let n = self.regions.len();
+        if let Some(place) = self.regions.iter().position(|region| region == TOTAL) {
+            let message = format!("no region may be called {TOTAL}: results call all of them that");
+            return Err((place, place, message));
+        }
         let mut rtt_ms = vec![0.0; n * n];
         for from in 0..n {
             for to in (0..n).filter(|to| *to != from) {

@@ -6,7 +6,6 @@ use crate::distribution::Distribution;
 use crate::op::unknown;
 use crate::time::Duration;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
 
 mod refusals;
 
@@ -209,6 +208,24 @@ fn a_scenario_can_draw_its_own_map() {
 }
 
 #[test]
+fn news_takes_the_shortest_way_and_none_is_told_where_jitter_can_shorten_it() {
+    let map = "[regions]\nsymmetric = true\nintra_az_rtt_ms = 0\n[regions.rtt_ms.us-east-1]\n\
+               far = 100\nmiddle = 10\n[regions.rtt_ms.far]\nmiddle = 20\n\
+               [[clients]]\nregion = \"far\"\nsessions = 1\n";
+    let places = "[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]";
+    let text = SMALL
+        .replace("regions = \"aws\"\n", "")
+        .replace(places, "[\"us-east-1\", \"far\", \"middle\"]")
+        + map;
+    let scenario = read(&text).unwrap();
+    let time = Duration::millis(15);
+    let expected = [("us-east-1", "far", time), ("far", "us-east-1", time)];
+    assert_eq!(scenario.plans[0].fastest_news(), expected, "over the middle, not straight");
+    let shaky = read(&(text + "[link]\njitter_factor = 0.5\n")).unwrap();
+    assert!(shaky.plans[0].fastest_news().is_empty());
+}
+
+#[test]
 fn regions_can_be_replaced_from_the_command_line() {
     let first = |regions| read_at(SMALL, regions).map(|scenario| scenario.plans[0].regions.clone());
     assert_eq!(
@@ -281,59 +298,6 @@ fn the_documented_example_loads() {
     let scenario = read(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
     assert_eq!(scenario.plans.len(), 3 * 2, "three values of the axis, two levels");
     assert_eq!(scenario.plans[0].replicas[2].name, "far");
-}
-
-#[test]
-fn every_built_in_scenario_loads() {
-    let mut names = BTreeSet::new();
-    let mut curated = 0;
-    for source in builtin() {
-        let scenario =
-            load(&source, &Fake, &Overrides::default()).unwrap_or_else(|error| panic!("{error}"));
-        assert!(names.insert(scenario.name.clone()), "{} exists twice", scenario.name);
-        assert!(scenario.question.ends_with('?'), "{}: {}", source.file, scenario.question);
-        let cells: BTreeSet<String> =
-            scenario.plans.iter().map(|plan| plan.name.to_string()).collect();
-        assert_eq!(cells.len(), scenario.plans.len(), "{}: a cell exists twice", source.file);
-        if scenario.group == "curated" {
-            curated += cells.len();
-        }
-    }
-    assert!((200..=260).contains(&curated), "{curated} cells in the curated suite");
-}
-
-#[test]
-fn the_smoke_scenarios_cover_every_protocol_and_level() {
-    let mut seen = BTreeSet::new();
-    for source in builtin().into_iter().filter(|source| source.group == "smoke") {
-        let scenario = load(&source, &Fake, &Overrides::default()).unwrap();
-        seen.extend(scenario.plans.into_iter().map(|plan| (plan.protocol, plan.name.level)));
-    }
-    for protocol in Fake.names() {
-        for level in Level::NAMES.map(|name| name.parse::<Level>().unwrap()) {
-            let offered = Fake.levels_offered(protocol, &toml::Table::new(), level);
-            assert_eq!(seen.contains(&(protocol.to_owned(), level)), offered, "{protocol} {level}");
-        }
-    }
-}
-
-#[test]
-fn smoke_runs_are_short_and_leave_something_to_measure() {
-    for source in builtin() {
-        for mut plan in load(&source, &Fake, &Overrides::default()).unwrap().plans {
-            let before = plan.clone();
-            plan.shorten();
-            if !before.faults.is_empty() {
-                assert_eq!(plan, before, "a plan with faults stays as it is");
-                continue;
-            }
-            match (plan.length, &plan.load) {
-                (Length::Operations(n), Load::Mix) => assert!(n <= 300),
-                (Length::Operations(n), Load::Probe(_)) => assert!(n <= 20),
-                (Length::Time(time), _) => assert!(time > plan.warm_up, "{}", plan.name),
-            }
-        }
-    }
 }
 
 #[test]

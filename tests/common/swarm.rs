@@ -11,7 +11,7 @@ use pacelc::catalog::Catalog;
 use pacelc::distribution::Distribution;
 use pacelc::guarantee::Guarantee;
 use pacelc::rng::Rng;
-use pacelc::scenario::plan::{Fault, FaultKind, Length, Order, Plan};
+use pacelc::scenario::plan::{ClockError, Fault, FaultKind, Length, Order, Plan};
 use pacelc::time::Duration;
 
 /// How long operations keep coming.
@@ -61,6 +61,10 @@ pub(crate) fn perturbed(plan: &Plan, seed: u64) -> Plan {
         host.clock.drift_ppm = 200.0 * rng.unit() - 100.0;
     }
     plan.faults = faults(&plan, rng);
+    // What is regular by stamps is so only if clocks agree with real time.
+    if promise(&plan) == Guarantee::Regular {
+        plan.replicas.iter_mut().for_each(|host| host.clock = ClockError::default());
+    }
     plan
 }
 

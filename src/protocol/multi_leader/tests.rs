@@ -3,7 +3,7 @@
 use super::links::next_hops;
 use super::*;
 use crate::op::{Op, OpId, Outcome, Rank, Request, Ret};
-use crate::protocol::{Client as _, ClientCx, Cx, Effect, Effects, Replica as _, ReplicaCx};
+use crate::protocol::{Client as _, ClientCx, Cx, Effect, Effects, ReplicaCx};
 use crate::rng::Rng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -202,7 +202,8 @@ fn who_lacks_what_nobody_keeps_is_given_the_whole_state() {
         nodes[0].writes(n % 3, n, u64::from(n));
     }
     nodes[1].writes(3, 7_000, 70);
-    let sent = nodes[0].hears(NodeId(1), Msg::Lack(nodes[1].machine.store.received()));
+    let lack = Msg::Lack(nodes[1].machine.store.received());
+    let sent = nodes[0].hears(NodeId(1), lack);
     let [Msg::Install(state)] = &to(1, &sent)[..] else { panic!("{} messages", sent.len()) };
     nodes[1].hears(NodeId(0), Msg::Install(state.clone()));
     assert_eq!([0, 1, 2, 3].map(|key| nodes[1].reads(key)), [4_998, 4_999, 5_000, 7_000]);

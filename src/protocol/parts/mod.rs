@@ -2,4 +2,6 @@
 
 pub mod lease;
 pub mod quorum;
+pub mod resend;
+pub mod store;
 pub mod table;

@@ -4,16 +4,10 @@ use super::{Env, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store};
 use crate::op::NodeId;
 use crate::protocol::parts::table::Command;
 use crate::time::LocalTime;
-use std::collections::VecDeque;
-
-/// Entries that overtook earlier ones are held up to this far ahead; the rest is asked for again.
-const AHEAD: u64 = 1 << 12;
 
 /// What a backup knows besides its copy.
 #[derive(Debug, Default)]
 pub(super) struct Backup {
-    /// Entries after the log's end that arrived early, on links that reorder.
-    early: VecDeque<Option<Command>>,
     /// Everything acknowledged before this reading of the primary's clock is applied here.
     pub(super) current_as_of: LocalTime,
     /// A later reading for which that will hold once this index is applied.
@@ -28,30 +22,8 @@ impl Backup {
         (index, command): (u64, Command),
         cx: ServerCx<'_, '_>,
     ) {
-        match index.checked_sub(store.last() + 1) {
-            Some(0) => {
-                store.append(command, cx);
-                self.early.pop_front();
-                self.append_early(store, cx);
-            }
-            Some(ahead) if ahead < AHEAD => {
-                let ahead = ahead as usize;
-                if self.early.len() <= ahead {
-                    self.early.resize(ahead + 1, None);
-                }
-                self.early[ahead] = Some(command);
-            }
-            _ => {}
-        }
+        store.receive(index, command, cx);
         self.learn(store, standing);
-    }
-
-    /// Appends what arrived early and has no gap before it any more.
-    fn append_early(&mut self, store: &mut Store, cx: ServerCx<'_, '_>) {
-        while let Some(Some(command)) = self.early.front().copied() {
-            store.append(command, cx);
-            self.early.pop_front();
-        }
     }
 
     pub(super) fn on_beat(
@@ -74,7 +46,6 @@ impl Backup {
         cx: ServerCx<'_, '_>,
     ) {
         if snapshot.index > store.last() {
-            self.early.clear();
             // The primary's copy may be older than this one, until others have acknowledged its log.
             self.next = None;
             self.current_as_of = LocalTime::default();

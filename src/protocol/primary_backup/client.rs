@@ -54,7 +54,7 @@ impl Session {
         match level {
             Level::Linearizable | Level::Lease => Need::Latest,
             Level::Bounded(age) => Need::Within(age),
-            Level::Session => Need::Token(self.written.max(self.seen)),
+            Level::Session | Level::Sequential => Need::Token(self.written.max(self.seen)),
             Level::ReadYourWrites => Need::Token(self.written),
             Level::MonotonicReads => Need::Token(self.seen),
             _ => Need::Token(Token::default()),

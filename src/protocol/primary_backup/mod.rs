@@ -17,12 +17,13 @@ mod backup;
 mod client;
 mod primary;
 mod reads;
-mod store;
 
+pub use super::parts::store::{Record, Snapshot};
 pub use acknowledge::Acknowledge;
 pub use client::Session;
 
-use super::parts::table::{Command, Table, VALUE_BYTES};
+use super::parts::store::Store;
+use super::parts::table::{Command, VALUE_BYTES};
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, OpId, OpKind, Value};
@@ -31,7 +32,6 @@ use backup::Backup;
 use primary::Primary;
 use reads::Waiting;
 use serde::{Deserialize, Serialize};
-use store::Store;
 
 /// The protocol.
 #[derive(Debug)]
@@ -171,24 +171,6 @@ pub enum Msg {
     Install(Box<Snapshot>),
 }
 
-/// The state up to an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Snapshot {
-    /// Everything up to here is applied.
-    pub index: u64,
-    /// The result.
-    pub table: Table,
-}
-
-/// What survives a crash.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Record {
-    /// The entry after the previous one.
-    Entry(Command),
-    /// All that came before.
-    Snapshot(Box<Snapshot>),
-}
-
 /// Timers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Timer {
@@ -228,6 +210,10 @@ impl Protocol for PrimaryBackup {
             Level::Linearizable => ("primary", Guarantee::Linearizable),
             Level::Bounded(age) => {
                 ("nearest replica if young enough, else primary", Guarantee::BoundedStaleness(age))
+            }
+            // One order, and sessions that never go back in it.
+            Level::Sequential => {
+                ("nearest replica, waits for the session's token", Guarantee::Sequential)
             }
             Level::Session => {
                 ("nearest replica, waits for the session's token", Guarantee::Session)

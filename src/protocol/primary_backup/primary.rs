@@ -3,11 +3,14 @@
 use super::{Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Standing, Store, Timer, Token};
 use crate::op::{NodeId, Value};
 use crate::protocol::parts::quorum::kth_largest;
+use crate::protocol::parts::resend::Resend;
 use crate::protocol::parts::table::Command;
 use crate::time::LocalTime;
 
 /// Entries sent again at once to a backup that misses some; it asks again for the rest.
 const RESEND: u64 = 512;
+/// Heartbeats before the same is sent again.
+const RESEND_WAIT: u64 = 5;
 
 /// What the primary knows of its backups.
 #[derive(Debug)]
@@ -18,6 +21,8 @@ pub(super) struct Primary {
     heard: Vec<LocalTime>,
     /// Reads wait until this much is acknowledged anew: before a restart it may have been already.
     pub(super) barrier: u64,
+    /// By replica, what was sent to it again.
+    resent: Vec<Resend>,
     /// Shipped up to here; never beyond its own disk.
     shipped: u64,
     scratch: Vec<u64>,
@@ -32,6 +37,7 @@ impl Primary {
             acked: vec![0; replicas],
             heard: vec![cx.clock(); replicas],
             barrier: store.last(),
+            resent: vec![Resend::default(); replicas],
             shipped: store.last(),
             scratch: Vec::with_capacity(replicas),
         };
@@ -41,7 +47,7 @@ impl Primary {
 
     pub(super) fn on_write(store: &mut Store, command: Command, cx: ServerCx<'_, '_>) {
         if store.table().has_applied(command.client, command.op) {
-            return acknowledge(&command, store.token(), cx);
+            return acknowledge(&command, Token(store.applied()), cx);
         }
         store.append(command, cx);
     }
@@ -70,7 +76,8 @@ impl Primary {
         self.heard[from.index()] = cx.clock();
         let acked = &mut self.acked[from.index()];
         *acked = durable.max(*acked);
-        if missing > 0 {
+        let wait = env.config.heartbeat * RESEND_WAIT;
+        if missing > 0 && self.resent[from.index()].is_due(missing, cx.clock(), wait) {
             self.resend(store, from, missing, cx);
         }
         // An acknowledgement of what is committed already decides nothing.
@@ -86,7 +93,7 @@ impl Primary {
             if new {
                 cx.note_commit(command.key, command.value);
             }
-            acknowledge(&command, store.token(), cx);
+            acknowledge(&command, Token(store.applied()), cx);
         }
     }
 

@@ -1,6 +1,6 @@
 //! Serving reads at either role: now, later, elsewhere, or not at all.
 
-use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store};
+use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
 use crate::op::NodeId;
 use crate::protocol::ReplicaCx;
 
@@ -64,7 +64,7 @@ fn answer(
     read: &ReadRequest,
     cx: &mut ReplicaCx<'_, PrimaryBackup>,
 ) {
-    let (op, token) = (read.op, store.token());
+    let (op, token) = (read.op, Token(store.applied()));
     let reply = match read.count {
         0 => Msg::Reply { op, value: store.table().read(read.key), token },
         count => Msg::Values { op, values: store.table().scan(read.key, count), token },

@@ -64,7 +64,7 @@ impl Client {
 
     fn token(&self, level: Level) -> u64 {
         match level {
-            Level::Session => self.written.max(self.seen),
+            Level::Session | Level::Sequential => self.written.max(self.seen),
             Level::ReadYourWrites => self.written,
             Level::MonotonicReads => self.seen,
             _ => 0,

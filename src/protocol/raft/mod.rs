@@ -143,6 +143,10 @@ impl Protocol for Raft {
                 "nearest replica if fresh enough, else ReadIndex at the leader",
                 Guarantee::BoundedStaleness(age),
             ),
+            Level::Sequential => (
+                "nearest replica, once it has the session's reads and writes",
+                Guarantee::Sequential,
+            ),
             Level::Session => {
                 ("nearest replica, once it has the session's reads and writes", Guarantee::Session)
             }

@@ -111,9 +111,7 @@ impl Replica {
                     self.read_index(from, request, cx);
                 }
             }
-            (_, Level::Session | Level::ReadYourWrites | Level::MonotonicReads)
-                if token > self.commit =>
-            {
+            _ if token > self.commit => {
                 self.waiting.wait(from, Waiter { request, token });
             }
             _ => self.answer(from, &request, cx),

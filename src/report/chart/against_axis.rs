@@ -10,16 +10,17 @@ use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::axis::Axis;
 use super::labels::{Box, place};
-use super::svg::{Area, At, Drawn, Frame, Layout, WIDTH, inline, line, lines, mark, text, write};
-use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
+use super::svg::{
+    Area, At, Drawn, Frame, Layout, Spot, WIDTH, inline, line, lines, marks, text, write,
+};
+use super::{Chart, Drawing, Key, KeyMark, OPS, Panel, mode_keys};
 use plotters::style::text_anchor::{HPos, VPos};
 
 pub(super) const CHART: Chart = Chart {
     name: "axis",
     title: "Against the axis",
     reading: "Points are measured medians of the healthy phase, all client regions; a dotted line \
-              is the closed form without jitter or queueing. Against `rtt` the solid line is the \
-              least-squares fit and its slope is the number of round trips.",
+              is the closed form without jitter or queueing.",
     draw,
 };
 
@@ -59,15 +60,17 @@ impl Series<'_> {
 
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let (axis, unit) = scenario.axis()?;
-    let mut drawing = Drawing::default();
+    let mut drawing = Drawing { title: format!("Against {axis}"), ..Drawing::default() };
     let round_trips = axis == "rtt" && unit == "ms";
     let cells = scenario.cells();
     let mut fits: Vec<[String; 6]> = Vec::new();
-    for (op, level) in
-        scenario.levels.iter().map(|l| ("read", Some(*l))).chain(std::iter::once(("write", None)))
-    {
+    let reads = scenario.levels.iter().map(|l| ("read", Some(*l), format!("Reads, {l}")));
+    let others = OPS[1..].iter().map(|(op, title)| (*op, None, (*title).to_owned()));
+    for (op, level, title) in reads.chain(others) {
         let series = series(scenario, &cells, op, level);
-        let title = level.map_or_else(|| "Writes".to_owned(), |l| format!("Reads, {l}"));
+        if series.is_empty() {
+            continue;
+        }
         let about = format!("{title}: median latency against {axis} in {}", scenario.name);
         let Some(svg) = latency(&series, (axis, unit), round_trips, &about) else { continue };
         drawing.panels.push(Panel { title, svg, width: WIDTH });
@@ -88,6 +91,10 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         let head = ["mode", "operation", "promise", "round trips", "closed form", "at rtt 0"];
         fits.insert(0, head.map(str::to_owned));
         drawing.fits = fits;
+        drawing.remark =
+            "The solid line is the least-squares fit; its slope is the number of round \
+                          trips an operation waits for."
+                .to_owned();
     }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
@@ -158,8 +165,9 @@ fn latency(
     };
     let x = x_axis(xs(), fitted)?;
     let high = ys().fold(0.0, f64::max);
-    let y = if fitted {
-        Axis::linear([0.0, high * 1.25], number::tick_ms)?
+    let y = if unit == "ms" {
+        // Of two lengths of time the slope is what counts; a mark at 0 stands clear of the axis.
+        Axis::linear([high * -0.06, high * 1.25], number::tick_ms)?
     } else {
         Axis::log(ys(), number::tick_ms)?
     };
@@ -185,20 +193,25 @@ fn latency(
         };
         let paths: Vec<(Vec<At>, Ink)> = series.iter().map(|s| (path(s), s.ink)).collect();
         lines(area, &paths)?;
-        let mut marks: Vec<Box> = Vec::new();
+        let mut spots: Vec<Spot> = Vec::new();
         for s in series {
             for (x, row) in &s.rows {
                 let at = frame.at(*x, row.p50_ms);
-                mark(area, at, Shape::of(&row.promise), s.ink, row.verdict)?;
+                spots.push(Spot {
+                    at,
+                    shape: Shape::of(&row.promise),
+                    ink: s.ink,
+                    word: row.verdict,
+                });
                 tips.add(at, &tip(row, &number::ms(row.p50_ms)));
-                marks.push(Box::around(at, size::MARK));
             }
         }
+        marks(area, &spots)?;
         if fitted {
-            for (path, _) in &paths {
-                marks.extend(along(path));
-            }
-            slopes(area, &frame, series, &marks)?;
+            let around = |s: &Spot| Box::around(s.at, size::MARK);
+            let mut covered: Vec<Box> = spots.iter().map(around).collect();
+            covered.extend(paths.iter().flat_map(|(path, _)| along(path)));
+            slopes(area, &frame, series, &covered)?;
         }
         Ok(())
     })
@@ -252,7 +265,7 @@ fn x_axis(values: impl Iterator<Item = f64> + Clone, even: bool) -> Option<Axis>
         values.clone().fold(f64::NEG_INFINITY, f64::max),
     );
     let axis = if even {
-        Axis::linear([0.0, high * 1.03], number::plain)
+        Axis::linear([high * -0.03, high * 1.03], number::plain)
     } else if low > 0.0 && high / low > 30.0 {
         Axis::log(values, number::plain)
     } else {
@@ -285,6 +298,9 @@ fn staleness<'r>(
     }
     let xs: Vec<f64> = lines.iter().flat_map(|l| l.1.iter().map(|p| p.0)).collect();
     let high = lines.iter().flat_map(|l| l.1.iter().map(|p| p.1)).fold(0.0, f64::max);
+    if high <= 0.0 {
+        return None;
+    }
     let x = x_axis(xs.into_iter(), axis == "rtt")?;
     let y = Axis::linear([0.0, high * 1.08], number::tick_percent)?;
     let height = 430;
@@ -294,15 +310,21 @@ fn staleness<'r>(
         let outer = (0, 0, WIDTH, height);
         let layout = Layout { outer, x: Some(&x_title), y: "stale reads", left: 104 };
         let frame = Frame::new(area, x, y, layout)?;
+        let mut spots: Vec<Spot> = Vec::new();
         for (ink, points) in &lines {
             let path: Vec<At> = points.iter().map(|p| frame.at(p.0, p.1)).collect();
             line(area, &path, *ink, size::LINE)?;
             for ((_, rate, row), at) in points.iter().zip(path) {
-                mark(area, at, Shape::of(&row.promise), *ink, row.verdict)?;
+                spots.push(Spot {
+                    at,
+                    shape: Shape::of(&row.promise),
+                    ink: *ink,
+                    word: row.verdict,
+                });
                 tips.add(at, &tip(row, &format!("{} stale", number::percent(*rate))));
             }
         }
-        Ok(())
+        marks(area, &spots)
     })?;
     Some(Panel { title: "Stale reads, where any were seen".to_owned(), svg, width: WIDTH })
 }

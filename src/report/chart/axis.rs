@@ -70,7 +70,7 @@ impl Axis {
     ) -> Option<Self> {
         let axis = Self::log(values, label)?;
         let (low, high) = axis.ends;
-        Some(Self::log_between(low, high * libm::pow(high / low, 0.2), label))
+        Some(Self::log_between(low, high * libm::pow(high / low, 0.28), label))
     }
 
     /// Decades between two given ends.

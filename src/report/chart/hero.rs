@@ -3,9 +3,10 @@
 use super::super::VerdictWord;
 use super::super::theme::{Ink, Shape, Style};
 use super::super::view::Scenario;
+use super::labels::{self, Counted};
 use super::plane::{Picture, Point, draw, keys, points};
-use super::svg::{Area, At, Drawn, Tips, dot, inline, line, mark, picture, text, write};
-use super::{Drawing, Key, KeyMark, labels};
+use super::svg::{Area, At, Drawn, Spot, Tips, dot, inline, line, marks, picture, text, write};
+use super::{Drawing, Key, KeyMark};
 use plotters::style::text_anchor::{HPos, VPos};
 
 /// Reads beside writes, each this wide.
@@ -34,12 +35,12 @@ impl<'s> Pair<'s> {
         EACH * self.panels.len() as u32
     }
 
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips) -> Drawn {
+    fn draw(&self, area: &Area<'_>, tips: &mut Tips, counted: &mut Counted<'s>) -> Drawn {
         for (i, (picture, points)) in self.panels.iter().enumerate() {
             let at = ((EACH as usize * i) as i32, (self.height - picture.height) as i32);
             let first = points.first().map_or("", |p| p.row.variant.as_str());
-            let shown: Vec<&Point<'_>> = points.iter().filter(|p| p.row.variant == first).collect();
-            picture.draw(area, tips, at, &shown)?;
+            let shown: Vec<&Point<'s>> = points.iter().filter(|p| p.row.variant == first).collect();
+            picture.draw(area, tips, at, &shown, counted)?;
         }
         Ok(())
     }
@@ -49,12 +50,15 @@ fn about(scenario: &Scenario<'_>) -> String {
     format!("Latency against stale-read rate in {}, reads and writes", scenario.name)
 }
 
-/// The plane for the top of a page: one wide picture, and the panels one by one for narrow ones.
-pub(in super::super) fn hero(scenario: &Scenario<'_>) -> Option<(String, Drawing)> {
+/// The plane for the top of a page: one wide picture, what its labels count, and the panels one by
+/// one for narrow pages.
+pub(in super::super) fn hero(scenario: &Scenario<'_>) -> Option<(String, String, Drawing)> {
     let pair = Pair::new(scenario)?;
     let extent = (pair.width(), pair.height);
-    let wide = inline(extent, &about(scenario), |area, tips| pair.draw(area, tips))?;
-    Some((wide, draw(scenario)?))
+    let mut counted = Counted::default();
+    let draw_pair = |area: &Area<'_>, tips: &mut Tips| pair.draw(area, tips, &mut counted);
+    let wide = inline(extent, &about(scenario), draw_pair)?;
+    Some((wide, counted.words(), draw(scenario)?))
 }
 
 /// The plane as a picture of its own, legend below.
@@ -62,16 +66,19 @@ pub(in super::super) fn standalone(scenario: &Scenario<'_>) -> Option<String> {
     let pair = Pair::new(scenario)?;
     let keys = keys(scenario);
     let rows = legend_rows(&keys, pair.width() as i32);
-    let total = pair.height + 20 + 44 * rows.len() as u32;
-    picture((pair.width(), total), &about(scenario), |area, tips| {
-        pair.draw(area, tips)?;
+    let below = pair.height as i32 + 22 + 44 * rows.len() as i32;
+    let remark = if scenario.levels.len() > 2 { 36 } else { 0 };
+    picture((pair.width(), below as u32 + remark), &about(scenario), |area, tips| {
+        let mut counted = Counted::default();
+        pair.draw(area, tips, &mut counted)?;
         for (i, row) in rows.iter().enumerate() {
             let y = pair.height as i32 + 22 + 44 * i as i32;
             for (x, key) in row {
                 draw_key(area, (*x, y), key)?;
             }
         }
-        Ok(())
+        let style = text(Ink::SOFT, HPos::Left, VPos::Center);
+        write(area, (30, below), &counted.words(), style)
     })
 }
 
@@ -95,10 +102,11 @@ fn legend_rows(keys: &[Key], width: i32) -> Vec<Vec<(i32, &Key)>> {
 
 fn draw_key(area: &Area<'_>, (x, y): At, key: &Key) -> Drawn {
     let at = (x + 20, y);
+    let point = |shape, word| marks(area, &[Spot { at, shape, ink: key.ink, word }]);
     match key.mark {
-        KeyMark::Mark(shape) => mark(area, at, shape, key.ink, VerdictWord::Holds)?,
-        KeyMark::Broken => mark(area, at, Shape::Circle, key.ink, VerdictWord::Violated)?,
-        KeyMark::Pale => mark(area, at, Shape::Circle, key.ink, VerdictWord::Unknown)?,
+        KeyMark::Mark(shape) => point(shape, VerdictWord::Holds)?,
+        KeyMark::Broken => point(Shape::Circle, VerdictWord::Violated)?,
+        KeyMark::Pale => point(Shape::Circle, VerdictWord::Unknown)?,
         KeyMark::Swatch => dot(area, at, 11, key.ink)?,
         KeyMark::Line | KeyMark::Dots => {
             let style = if key.mark == KeyMark::Dots { Style::Dotted } else { Style::Plain };

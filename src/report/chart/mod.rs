@@ -6,6 +6,8 @@
 
 mod against_axis;
 mod axis;
+mod bound;
+mod grid;
 mod heat_map;
 pub(super) mod hero;
 mod labels;
@@ -13,7 +15,9 @@ mod partition;
 mod percentiles;
 mod phases;
 mod plane;
-mod svg;
+pub(super) mod space_time;
+pub(super) mod svg;
+mod variants;
 mod visibility;
 
 use super::theme::{Ink, Shape};
@@ -34,6 +38,8 @@ pub(super) struct Chart {
 /// What a chart has drawn.
 #[derive(Default)]
 pub(super) struct Drawing {
+    /// A heading that says more than the chart's; may be empty.
+    pub(super) title: String,
     /// Always shown.
     pub(super) panels: Vec<Panel>,
     /// Shown on request: the same for single regions or variants.
@@ -89,13 +95,19 @@ pub(super) enum KeyMark {
 /// Every chart, in the order of a scenario's section.
 pub(super) const CHARTS: &[Chart] = &[
     plane::CHART,
+    bound::CHART,
     partition::CHART,
+    variants::CHART,
+    against_axis::CHART,
     percentiles::CHART,
     heat_map::CHART,
-    against_axis::CHART,
     visibility::CHART,
     phases::CHART,
 ];
+
+/// Kinds of operation in the order of rows, and what a panel calls them.
+const OPS: [(&str, &str); 4] =
+    [("read", "Reads"), ("write", "Writes"), ("scan", "Scans"), ("rmw", "Read-modify-writes")];
 
 /// Legend entries for the modes a chart shows.
 fn mode_keys(scenario: &Scenario<'_>, shown: &[&str], mark: KeyMark) -> Vec<Key> {

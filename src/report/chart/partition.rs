@@ -2,15 +2,14 @@
 //! peace.
 
 use super::super::number;
-use super::super::theme::{Ink, Shape, Style, size, verdict};
+use super::super::theme::{Shape, size, verdict};
 use super::super::view::Scenario;
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::labels::{Box, place};
+use super::labels::{self, Box, Name, Wish, label};
 use super::plane::keys;
-use super::svg::{At, Frame, Layout, WIDTH, inline, mark, text, write};
-use super::{Chart, Drawing, KeyMark, Panel};
-use plotters::style::text_anchor::{HPos, VPos};
+use super::svg::{At, Frame, Layout, Spot, WIDTH, inline, marks};
+use super::{Chart, Drawing, KeyMark, OPS, Panel};
 
 pub(super) const CHART: Chart = Chart {
     name: "partition",
@@ -24,26 +23,39 @@ pub(super) const CHART: Chart = Chart {
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
     drawing.keys.retain(|k| k.mark != KeyMark::Dots);
-    for (op, title) in [("read", "Reads"), ("write", "Writes")] {
-        if let Some(svg) = panel(scenario, op) {
-            drawing.panels.push(Panel { title: title.to_owned(), svg, width: WIDTH });
+    let mut counted = labels::Counted::default();
+    for (op, title) in OPS {
+        for variant in &scenario.variants {
+            let pairs = pairs(scenario, op, variant);
+            let Some(svg) = panel(scenario, op, &pairs, &mut counted) else { continue };
+            let several = scenario.variants.len() > 1;
+            let title = if several { format!("{title}, {variant}") } else { title.to_owned() };
+            drawing.panels.push(Panel { title, svg, width: WIDTH });
         }
     }
+    drawing.remark = counted.words();
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
-fn panel(scenario: &Scenario<'_>, op: &str) -> Option<String> {
-    let pairs: Vec<(String, &Row, f64)> = scenario
-        .cells()
-        .into_iter()
-        .filter_map(|cell| {
-            let (healthy, cut) = (cell.healthy(op)?, cell.row("partitioned", "all", op)?);
-            let share = cut.ok as f64 / cut.n.max(1) as f64;
-            let fits = cut.n > 0 && healthy.p50_ms.is_finite() && healthy.p50_ms > 0.0;
-            fits.then(|| (cell.label(scenario), healthy, share))
-        })
-        .collect();
-    let x = Axis::roomy_log(pairs.iter().map(|p| p.1.p50_ms), number::tick_ms)?;
+/// The healthy row of each cell and the share answered under the partition.
+fn pairs<'a>(scenario: &Scenario<'a>, op: &str, variant: &str) -> Vec<(&'a Row, f64)> {
+    let pair = |cell: super::super::view::Cell<'a>| {
+        let (healthy, cut) = (cell.healthy(op)?, cell.row("partitioned", "all", op)?);
+        let share = cut.ok as f64 / cut.n.max(1) as f64;
+        let fits = cut.n > 0 && healthy.p50_ms.is_finite() && healthy.p50_ms > 0.0;
+        fits.then_some((healthy, share))
+    };
+    let here = scenario.cells().into_iter().filter(|c| c.head.variant == variant);
+    here.filter_map(pair).collect()
+}
+
+fn panel<'a>(
+    scenario: &Scenario<'a>,
+    op: &str,
+    pairs: &[(&'a Row, f64)],
+    counted: &mut labels::Counted<'a>,
+) -> Option<String> {
+    let x = Axis::roomy_log(pairs.iter().map(|p| p.0.p50_ms), number::tick_ms)?;
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0];
     let ticks = ticks.map(|t| (t, number::tick_percent(t))).to_vec();
     let y = Axis::with_ticks(-0.06, 1.08, ticks);
@@ -54,36 +66,40 @@ fn panel(scenario: &Scenario<'_>, op: &str) -> Option<String> {
         let outer = (0, 0, WIDTH, height);
         let layout = Layout { outer, x: Some(&x_title), y: "answered under partition", left: 100 };
         let frame = Frame::new(area, x, y, layout)?;
-        let spots: Vec<At> = pairs.iter().map(|p| frame.at(p.1.p50_ms, p.2)).collect();
-        for ((label, row, share), spot) in pairs.iter().zip(&spots) {
-            let ink = scenario.ink(&row.system);
-            mark(area, *spot, Shape::of(&row.promise), ink, row.verdict)?;
-            tips.add(
-                *spot,
-                &format!(
-                    "{label}\n{} of {op}s answered under partition\nhealthy p50 {}\npromise {}: {}",
-                    number::percent(*share),
-                    number::ms(row.p50_ms),
-                    row.promise,
-                    verdict(row.verdict).0
-                ),
-            );
+        let spot = |(row, share): &(&'a Row, f64)| {
+            let (shape, ink) = (Shape::of(&row.promise), scenario.ink(&row.system));
+            Spot { at: frame.at(row.p50_ms, *share), shape, ink, word: row.verdict }
+        };
+        let spots: Vec<Spot> = pairs.iter().map(spot).collect();
+        marks(area, &spots)?;
+        for ((row, share), spot) in pairs.iter().zip(&spots) {
+            tips.add(spot.at, &tip(row, op, *share));
         }
         let ((left, top), (right, bottom)) = frame.corners();
         let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
-        let marks: Vec<Box> = spots.iter().map(|s| Box::around(*s, size::MARK + 2)).collect();
-        let wishes: Vec<(At, &str)> =
-            spots.iter().zip(&pairs).map(|(s, p)| (*s, p.0.as_str())).collect();
-        for placed in place(&wishes, &marks, bounds) {
-            let (label, row, _) = &pairs[placed.index];
-            let [left, top, _, bottom] = placed.cover.edges;
-            let broken = row.verdict == VerdictWord::Violated;
-            let ink = if broken { Ink::BROKEN } else { Ink::TEXT };
-            let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
-            write(area, (left, (top + bottom) / 2), label, style)?;
-        }
-        Ok(())
+        let covered: Vec<Box> = spots.iter().map(|s| Box::around(s.at, size::MARK + 2)).collect();
+        let name = |((row, _), spot): (&(&'a Row, f64), &Spot)| name(scenario, row, spot.at);
+        let wishes = labels::wishes(pairs.iter().zip(&spots).map(name), WIDTH as i32 / 2);
+        counted.add(&wishes);
+        label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
     })
+}
+
+fn name<'a>(scenario: &Scenario<'_>, row: &'a Row, at: At) -> Name<'a> {
+    let level = if scenario.levels.len() > 1 { row.level.as_str() } else { "" };
+    let broken = row.verdict == VerdictWord::Violated;
+    Name { at, mode: &row.system, level, silent: false, broken }
+}
+
+fn tip(row: &Row, op: &str, share: f64) -> String {
+    format!(
+        "{}\n{} of {op}s answered under partition\nhealthy p50 {}\npromise {}: {}",
+        row.cell,
+        number::percent(share),
+        number::ms(row.p50_ms),
+        row.promise,
+        verdict(row.verdict).0
+    )
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
 use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines};
-use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
+use super::{Chart, Drawing, KeyMark, OPS, Panel, mode_keys};
 
 pub(super) const CHART: Chart = Chart {
     name: "percentiles",
@@ -41,12 +41,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let cells = scenario.cells();
     let all_rows = || scenario.rows.iter().filter(|r| r.phase == "healthy");
     let y = Axis::log(
-        all_rows()
-            .filter(|r| (r.op == "read" || r.op == "write") && variants.contains(&&*r.variant))
-            .flat_map(|r| [r.p10_ms, r.p999_ms]),
+        all_rows().filter(|r| variants.contains(&&*r.variant)).flat_map(|r| [r.p10_ms, r.p999_ms]),
         number::tick_ms,
     )?;
     let mut shown: Vec<&str> = Vec::new();
+    let panels_each = scenario.levels.len() + 1;
     for region in std::iter::once("all").chain(scenario.regions()) {
         for variant in &variants {
             let here: Vec<&Cell<'_>> =
@@ -61,7 +60,8 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
                 };
                 shown.extend(rows.iter().map(|r| r.system.as_str()));
                 let panel = Panel { title, svg, width: WIDTH };
-                if region == "all" && drawing.panels.len() < SHOWN {
+                let main = *variant == variants[0] || variants.len() * panels_each <= SHOWN;
+                if region == "all" && main {
                     drawing.panels.push(panel);
                 } else if drawing.more.len() < MORE {
                     drawing.more.push(panel);
@@ -76,7 +76,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
-/// Reads by level, then writes: what each panel shows.
+/// Reads by level, then writes, then whatever else is asked: what each panel shows.
 fn panels<'a>(
     scenario: &Scenario<'a>,
     cells: &[&Cell<'a>],
@@ -91,21 +91,23 @@ fn panels<'a>(
             .collect();
         panels.push((format!("Reads, {level}"), rows));
     }
-    // The writes of two levels of a mode are drawn apart only where they differ.
-    let mut writes: Vec<&Row> = Vec::new();
-    for row in cells.iter().filter_map(|c| c.row("healthy", region, "write")) {
-        let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * a.max(b) + 0.02;
-        let same = |other: &&Row| {
-            other.system == row.system
-                && other.verdict == row.verdict
-                && near(other.p50_ms, row.p50_ms)
-                && near(other.p99_ms, row.p99_ms)
-        };
-        if !writes.iter().any(same) {
-            writes.push(row);
+    for (op, title) in OPS.into_iter().skip(1) {
+        // Two levels of a mode are drawn apart only where they differ.
+        let mut rows: Vec<&Row> = Vec::new();
+        for row in cells.iter().filter_map(|c| c.row("healthy", region, op)) {
+            let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * a.max(b) + 0.02;
+            let same = |other: &&Row| {
+                other.system == row.system
+                    && other.verdict == row.verdict
+                    && near(other.p50_ms, row.p50_ms)
+                    && near(other.p99_ms, row.p99_ms)
+            };
+            if !rows.iter().any(same) {
+                rows.push(row);
+            }
         }
+        panels.push((title.to_owned(), rows));
     }
-    panels.push(("Writes".to_owned(), writes));
     panels.retain(|p| !p.1.is_empty());
     panels
 }
@@ -146,20 +148,24 @@ fn panel(
             if row.verdict == VerdictWord::Violated {
                 line(area, &points, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
             }
-            for ((q, ms), at) in curve(row).into_iter().zip(points) {
-                if tipped && [50.0, 99.0, 99.9].contains(&q) {
-                    dot(area, at, 6, ink)?;
-                    let text = format!(
-                        "{}\np{q} {}\npromise {}: {}\nn {}",
-                        row.cell,
-                        number::ms(ms),
-                        row.promise,
-                        verdict(row.verdict).0,
-                        number::count(row.n)
-                    );
-                    tips.add(at, &text);
-                }
+            if !tipped {
+                continue;
             }
+            let told = |q: f64| [50.0, 99.0, 99.9].contains(&q);
+            let ends = curve(row).into_iter().zip(points).filter(|((q, _), _)| told(*q));
+            let ends: Vec<At> = ends.map(|(_, at)| at).collect();
+            ends.iter().try_for_each(|at| dot(area, *at, 6, ink))?;
+            let text = format!(
+                "{}\np50 {}, p99 {}, p99.9 {}\npromise {}: {}\nn {}",
+                row.cell,
+                number::ms(row.p50_ms),
+                number::ms(row.p99_ms),
+                number::ms(row.p999_ms),
+                row.promise,
+                verdict(row.verdict).0,
+                number::count(row.n)
+            );
+            tips.add_all(&ends, &text);
         }
         Ok(())
     })

@@ -2,10 +2,10 @@
 
 use super::super::Row;
 use super::super::number;
-use super::super::theme::{Ink, verdict};
+use super::super::theme::verdict;
 use super::super::view::{Cell, Scenario};
-use super::heat_map::{Grid, Value};
-use super::{Chart, Drawing, Panel};
+use super::grid::{Grid, Line, Value, sign};
+use super::{Chart, Drawing, OPS, Panel};
 
 pub(super) const CHART: Chart = Chart {
     name: "phases",
@@ -23,7 +23,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     }
     let cells = scenario.cells();
     let mut drawing = Drawing::default();
-    for (op, title) in [("read", "Reads"), ("write", "Writes")] {
+    for (op, title) in OPS {
         let answered = grid(scenario, &cells, &phases, op, |row| {
             let share = row.ok as f64 / row.n.max(1) as f64;
             let lost = [0.0, 0.001, 0.01, 0.1, 0.25, 0.5];
@@ -42,13 +42,13 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
-fn grid(
-    scenario: &Scenario<'_>,
-    cells: &[Cell<'_>],
+fn grid<'a>(
+    scenario: &Scenario<'a>,
+    cells: &[Cell<'a>],
     phases: &[&str],
     op: &str,
     show: impl Fn(&Row) -> (String, usize),
-) -> Grid {
+) -> Grid<'a> {
     let value = |cell: &Cell<'_>, phase: &str| {
         let row = cell.row(phase, "all", op).filter(|r| r.n > 0)?;
         let (text, step) = show(row);
@@ -66,18 +66,19 @@ fn grid(
         );
         Some(Value { text, step, tip })
     };
-    let row = |cell: &Cell<'_>| -> (Ink, String, Vec<Option<Value>>) {
-        let sign = match verdict(cell.head.verdict) {
-            (_, _, "holds") => String::new(),
-            (_, sign, _) => format!(" {sign}"),
-        };
+    let line = |cell: &Cell<'a>| {
+        let mode = cell.head.system.as_str();
+        let variant = if scenario.variants.len() > 1 { cell.head.variant.as_str() } else { "" };
+        let level = if scenario.levels.len() > 1 { cell.head.level.as_str() } else { "" };
+        let words = [variant, level, sign(cell)].map(str::trim);
+        let words: Vec<&str> = words.into_iter().filter(|w| !w.is_empty()).collect();
         let values = phases.iter().map(|p| value(cell, p)).collect();
-        (scenario.ink(&cell.head.system), cell.label(scenario) + &sign, values)
+        Line { ink: scenario.ink(mode), mode, name: words.join(" "), values }
     };
     Grid {
         about: format!("{op}s by phase and mode in {}", scenario.name),
         columns: phases.iter().map(|p| (*p).to_owned()).collect(),
-        rows: cells.iter().map(row).filter(|r| r.2.iter().any(Option::is_some)).collect(),
+        rows: cells.iter().map(line).filter(|l| l.values.iter().any(Option::is_some)).collect(),
     }
 }
 

@@ -10,12 +10,11 @@ use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::heat_map::fit;
-use super::labels::{self, Box, place};
+use super::labels::{self, Box, Counted, Name, Wish, fit, label};
 use super::svg::{
-    Area, At, Drawn, Frame, Layout, Tips, WIDTH, block, inline, line, mark, text, write,
+    Area, At, Drawn, Frame, Layout, Spot, Tips, WIDTH, block, inline, line, marks, text, write,
 };
-use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
+use super::{Chart, Drawing, Key, KeyMark, OPS, Panel, mode_keys};
 use plotters::style::text_anchor::{HPos, VPos};
 
 pub(super) const CHART: Chart = Chart {
@@ -32,8 +31,8 @@ pub(super) const CHART: Chart = Chart {
 const LANE: i32 = 38;
 /// Between the axis and the band, for the band's title and the axis' lowest label.
 const GAP: i32 = 54;
-/// Room for the labels of the stale rate.
-const LEFT: u32 = 128;
+/// Most panels shown without asking; beyond, the first variant stands for the others.
+const SHOWN: usize = 6;
 
 /// One point of the plane.
 pub(super) struct Point<'a> {
@@ -43,9 +42,8 @@ pub(super) struct Point<'a> {
     high: f64,
     ink: Ink,
     mode: &'a str,
-    label: String,
-    /// The label without the mode, for a lane that has its name.
-    short: String,
+    /// Empty where there is only one.
+    level: &'a str,
     tip: String,
     pub(super) row: &'a Row,
     theory: Option<f64>,
@@ -58,26 +56,33 @@ pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     }
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
     drawing.more_title = "The other variants";
+    let mut counted = Counted::default();
     // Every variant has its own pictures, on the same axes, so that they can be compared.
-    for (op, title) in [("read", "Reads"), ("write", "Writes")] {
+    for (op, title) in OPS {
         let all = points(scenario, op);
-        let Some(picture) = Picture::new(&all, scenario, op, (WIDTH, 400)) else { continue };
+        // Without a stale read and at one promise there is nothing to weigh against latency.
+        let one = all.iter().all(|p| p.rate.is_none() && p.row.promise == all[0].row.promise);
+        let Some(picture) = Picture::new(&all, scenario, op, (WIDTH, 400)).filter(|_| !one) else {
+            continue;
+        };
         for variant in &scenario.variants {
             let shown: Vec<&Point<'_>> = all.iter().filter(|p| p.row.variant == *variant).collect();
-            if shown.is_empty() {
+            // One point alone compares nothing.
+            if shown.len() < 2 {
                 continue;
             }
             let several = scenario.variants.len() > 1;
             let title = if several { format!("{title}, {variant}") } else { title.to_owned() };
             let about = format!("{title}: median latency against stale reads in {}", scenario.name);
             let svg = inline((WIDTH, picture.height), &about, |area, tips| {
-                picture.draw(area, tips, (0, 0), &shown)
+                picture.draw(area, tips, (0, 0), &shown, &mut counted)
             })?;
-            let main = drawing.panels.len() < 8;
+            let main = *variant == scenario.variants[0] || scenario.variants.len() * 2 <= SHOWN;
             let panels = if main { &mut drawing.panels } else { &mut drawing.more };
             panels.push(Panel { title, svg, width: WIDTH });
         }
     }
+    drawing.remark = counted.words();
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
@@ -110,13 +115,11 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
 }
 
 pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
-    let level = |row: &Row| match scenario.levels.len() {
-        1 => String::new(),
-        _ => row.level.clone(),
-    };
     let point = |cell: Cell<'a>| {
         let row = cell.healthy(op)?;
-        let read = cell.healthy("read")?;
+        // A scan is a read, and the only one of some workloads.
+        let read = ["read", "scan"].into_iter().filter_map(|op| cell.healthy(op));
+        let read = read.into_iter().find(|r| r.stale_rate.is_some())?;
         let rate = read.stale_rate?;
         let high = read.stale_rate_high.filter(|h| h.is_finite() && *h > 0.0).unwrap_or(1.0);
         let seen = match read.stale {
@@ -141,8 +144,7 @@ pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
             high,
             ink: scenario.ink(&cell.head.system),
             mode: &row.system,
-            label: format!("{} {}", row.system, level(row)).trim_end().to_owned(),
-            short: level(row),
+            level: if scenario.levels.len() > 1 { &row.level } else { "" },
             tip,
             row,
             theory: row.theory_ms,
@@ -160,6 +162,8 @@ pub(super) struct Picture<'s> {
     lanes: Vec<&'s str>,
     size: (u32, u32),
     pub(super) height: u32,
+    /// Room for the names of the lanes and the labels of the stale rate.
+    left: u32,
     x_title: String,
     /// What 0 of n means here, in words.
     bound: String,
@@ -173,7 +177,6 @@ impl<'s> Picture<'s> {
         op: &str,
         size: (u32, u32),
     ) -> Option<Self> {
-        // One point alone compares nothing.
         if points.len() < 2 {
             return None;
         }
@@ -199,8 +202,10 @@ impl<'s> Picture<'s> {
         let band = if lanes.is_empty() { 0 } else { LANE as u32 * lanes.len() as u32 + 8 };
         let plot = if y.is_some() { size.1 } else { 0 };
         let x_title = format!("{op} latency, p50");
+        let left = lanes.iter().map(|m| labels::width(m)).max().unwrap_or(0).clamp(104, 210) + 24;
+        let left = left as u32;
         let height = plot + band + GAP as u32 + 76;
-        Some(Self { x, y, lanes, size, height, x_title, bound })
+        Some(Self { x, y, lanes, size, height, left, x_title, bound })
     }
 
     /// Draws some of them.
@@ -209,7 +214,8 @@ impl<'s> Picture<'s> {
         area: &Area<'_>,
         tips: &mut Tips,
         origin: At,
-        points: &[&Point<'_>],
+        points: &[&Point<'s>],
+        counted: &mut Counted<'s>,
     ) -> Drawn {
         let (left, top) = origin;
         let width = self.size.0;
@@ -218,7 +224,7 @@ impl<'s> Picture<'s> {
         let upper = match &self.y {
             Some(y) => {
                 let outer = (left, top, width, plot);
-                let layout = Layout { outer, x: None, y: "stale reads", left: LEFT };
+                let layout = Layout { outer, x: None, y: "stale reads", left: self.left };
                 Some(Frame::new(area, self.x.clone(), y.clone(), layout)?)
             }
             None => None,
@@ -228,26 +234,26 @@ impl<'s> Picture<'s> {
         let x = self.x.clone();
         let ticks = Axis::with_ticks(0.0, 1.0, Vec::new());
         bottom = band_top + LANE * lanes + 8 * i32::from(!self.lanes.is_empty());
-        let start = left + LEFT as i32;
+        let start = left + self.left as i32;
         block(area, (start, band_top), (left + width as i32 - 26, bottom), Ink::BAND)?;
         let tall = (bottom - band_top) as u32 + 76 + 2;
         let outer = (left, band_top - 2, width, tall);
-        let layout = Layout { outer, x: Some(&self.x_title), y: "", left: LEFT };
+        let layout = Layout { outer, x: Some(&self.x_title), y: "", left: self.left };
         let band = Frame::new(area, x, ticks, layout)?;
         if !self.lanes.is_empty() {
-            let style = text(Ink::SOFT, HPos::Left, VPos::Bottom);
+            let style = text(Ink::SOFT.styled(Style::Halo), HPos::Left, VPos::Bottom);
             write(area, (left + 8, band_top - 8), &self.bound, style)?;
         }
         for (i, mode) in self.lanes.iter().enumerate() {
             let middle = band_top + 4 + LANE * i as i32 + LANE / 2;
-            let name = fit(mode, LEFT as i32 - 20);
+            let name = fit(mode, self.left as i32 - 20);
             write(area, (start - 12, middle), &name, text(Ink::TEXT, HPos::Right, VPos::Center))?;
             if i > 0 {
                 let y = middle - LANE / 2;
                 line(area, &[(start + 1, y), (left + width as i32 - 26, y)], Ink::LANE, 2)?;
             }
         }
-        let from = if upper.is_some() { top + 46 } else { band_top };
+        let from = if upper.is_some() { top + 52 } else { band_top };
         self.theory(area, &band, points, (from, bottom))?;
         let at = |p: &Point<'_>| match (p.rate, &upper) {
             (Some(rate), Some(frame)) => frame.at(p.latency, rate),
@@ -258,14 +264,20 @@ impl<'s> Picture<'s> {
         };
         let spots: Vec<At> = points.iter().map(|p| at(p)).collect();
         self.front(area, points, &spots)?;
-        for (p, spot) in points.iter().zip(&spots) {
-            mark(area, *spot, Shape::of(&p.row.promise), p.ink, p.row.verdict)?;
-            tips.add(*spot, &p.tip);
-        }
+        let drawn: Vec<Spot> = points.iter().zip(&spots).map(|(p, at)| p.spot(*at)).collect();
+        marks(area, &drawn)?;
+        spots.iter().zip(points).for_each(|(at, p)| tips.add(*at, &p.tip));
         let right = left + width as i32 - 2;
-        let upper = Box { edges: [start + 4, top + 48, right, band_top - GAP] };
+        let upper = Box { edges: [start + 4, top + 54, right, band_top - GAP] };
         let lanes = Box { edges: [start + 4, band_top, right, bottom] };
-        self.labels(area, points, &spots, (upper, lanes))
+        let wishes = names(points, &spots, width as i32 * 2 / 5);
+        counted.add(&wishes);
+        let covered: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
+        for (silent, bounds) in [(true, lanes), (false, upper)] {
+            let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
+            label(area, &here, &covered, bounds)?;
+        }
+        Ok(())
     }
 
     /// Where the closed form puts the cheapest linearizable operation.
@@ -311,84 +323,24 @@ impl<'s> Picture<'s> {
         }
         line(area, &path, Ink::AXIS.styled(Style::Dashed), 2)
     }
+}
 
-    /// Labels of the axis' points above, those of the lanes within the band.
-    fn labels(
-        &self,
-        area: &Area<'_>,
-        points: &[&Point<'_>],
-        spots: &[At],
-        (upper, lanes): (Box, Box),
-    ) -> Drawn {
-        let marks: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
-        let wishes = wishes(points, spots, self.size.0 as i32 / 3);
-        for (silent, bounds) in [(true, lanes), (false, upper)] {
-            let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
-            let texts: Vec<(At, &str)> = here.iter().map(|w| (w.at, w.text.as_str())).collect();
-            for placed in place(&texts, &marks, bounds) {
-                let wish = here[placed.index];
-                let [left, top, right, bottom] = placed.cover.edges;
-                let middle = (top + bottom) / 2;
-                if placed.far {
-                    let end = if left > wish.at.0 { left - 2 } else { right.min(wish.at.0) };
-                    line(area, &[wish.at, (end, middle)], Ink::AXIS, 1)?;
-                }
-                let ink = if wish.broken { Ink::BROKEN } else { Ink::TEXT };
-                let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
-                write(area, (left, middle), &wish.text, style)?;
-            }
-        }
-        Ok(())
+impl Point<'_> {
+    fn spot(&self, at: At) -> Spot {
+        let shape = Shape::of(&self.row.promise);
+        Spot { at, shape, ink: self.ink, word: self.row.verdict }
     }
 }
 
-/// A label that wants a place beside a point.
-struct Wish<'a> {
-    at: At,
-    text: String,
-    broken: bool,
-    /// Whether its points stand in a lane.
-    silent: bool,
-    mode: &'a str,
-    /// What it would say of its points one by one.
-    parts: Vec<String>,
-}
-
-/// One label for points of a mode that lie on each other: `raft session, eventual-any`, or with a
-/// count instead of the names where that is wider than `room`.
-fn wishes<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
-    let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by_key(|i| (points[*i].rate.is_some(), spots[*i].1, spots[*i].0, *i));
-    let mut wishes: Vec<Wish<'a>> = Vec::new();
-    for i in order {
-        let (point, at) = (&points[i], spots[i]);
-        let silent = point.rate.is_none();
-        let broken = point.row.verdict == VerdictWord::Violated;
-        let near = |w: &&mut Wish<'_>| {
-            let (dx, dy) = ((w.at.0 - at.0).abs(), (w.at.1 - at.1).abs());
-            let alike = w.silent == silent && w.mode == point.mode && w.broken == broken;
-            alike && dx < 24 && dy < 10
-        };
-        match wishes.iter_mut().find(near).filter(|_| !point.short.is_empty()) {
-            Some(wish) => {
-                wish.parts.push(point.short.clone());
-                wish.at.0 = wish.at.0.max(at.0);
-            }
-            None => {
-                let text = if silent { point.short.clone() } else { point.label.clone() };
-                let (parts, mode) = (vec![text], point.mode);
-                wishes.push(Wish { at, text: String::new(), broken, silent, mode, parts });
-            }
-        }
-    }
-    for wish in &mut wishes {
-        wish.text = wish.parts.join(", ");
-        if wish.parts.len() > 1 && labels::width(&wish.text) > room {
-            wish.text = format!("{} +{}", wish.parts[0], wish.parts.len() - 1);
-        }
-    }
-    wishes.retain(|w| !w.text.is_empty());
-    wishes
+fn names<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
+    let name = |(p, at): (&&Point<'a>, &At)| Name {
+        at: *at,
+        mode: p.mode,
+        level: p.level,
+        silent: p.rate.is_none(),
+        broken: p.row.verdict == VerdictWord::Violated,
+    };
+    labels::wishes(points.iter().zip(spots).map(name), room)
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use plotters::style::{FontDesc, FontFamily, FontStyle, IntoTextStyle, RGBAColor,
 use std::fmt::Write;
 
 /// Units across a chart that fits a telephone: 380 CSS pixels.
-pub(super) const WIDTH: u32 = 760;
+pub(in super::super) const WIDTH: u32 = 760;
 
 /// Where one draws, in whole units from the top left.
 pub(super) type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
@@ -37,12 +37,16 @@ pub(super) struct Tips(String);
 impl Tips {
     /// Says `text` around `at`.
     pub(super) fn add(&mut self, at: At, text: &str) {
-        let (r, text) = (size::MARK + 5, escape(text));
-        let (x, y) = at;
-        let _ = write!(
-            self.0,
-            "<circle class=\"tip\" cx=\"{x}\" cy=\"{y}\" r=\"{r}\"><title>{text}</title></circle>"
-        );
+        self.add_all(&[at], text);
+    }
+
+    /// Says `text` around several places. They are the round ends of a stroke without length.
+    pub(super) fn add_all(&mut self, all: &[At], text: &str) {
+        self.0.push_str("<path class=\"tip\" d=\"");
+        for (x, y) in all {
+            let _ = write!(self.0, "M{x} {y}h0");
+        }
+        let _ = write!(self.0, "\"><title>{}</title></path>", escape(text));
     }
 }
 
@@ -96,46 +100,57 @@ fn render(
 /// Rewrites plotters' text line by line: it puts every tag and every text on a line of its own.
 fn repaint(raw: &str, head: &str, tips: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    let mut grid = String::new();
+    // Grid lines and ticks are many and alike: one path each holds them all.
+    let mut alike = [("s-grid", String::new()), ("s-axis", String::new())];
     for line in raw.lines() {
-        // Grid lines are many and alike: one path holds them all.
-        let mut tag = String::new();
-        if line.starts_with("<line ") {
-            rewrite_tag(&line[1..], &mut tag);
-        }
-        if let Some(step) = tag.strip_prefix("<line class=\"s-grid\"").and_then(path_step) {
-            grid.push_str(&step);
+        let Some(tag) = line.strip_prefix('<').filter(|t| !t.starts_with('/')) else {
+            if line == "</svg>" {
+                flush(&mut alike, &mut out);
+                out.push_str(tips);
+            }
+            out.push_str(line);
             continue;
-        }
-        if !grid.is_empty() {
-            let _ = write!(out, "<path class=\"s-grid\" d=\"{grid}\"/>");
-            grid.clear();
-        }
-        if line.starts_with("<svg ") {
+        };
+        let mut rewritten = String::new();
+        rewrite_tag(tag, &mut rewritten);
+        if let Some((class, step)) = step(&rewritten) {
+            alike.iter_mut().filter(|a| a.0 == class).for_each(|a| a.1.push_str(&step));
+        } else if tag.starts_with("svg ") {
             out.push_str(head);
-        } else if line == "</svg>" {
-            out.push_str(tips);
-            out.push_str(line);
-        } else if let Some(tag) = line.strip_prefix('<').filter(|t| !t.starts_with('/')) {
-            rewrite_tag(tag, &mut out);
         } else {
-            out.push_str(line);
+            if !tag.starts_with("text ") {
+                flush(&mut alike, &mut out);
+            }
+            out.push_str(&rewritten);
         }
     }
     out
 }
 
-/// ` x1="1" y1="2" x2="3" y2="2"/>` as `M1 2H3`; `None` for lines with other attributes.
-fn path_step(attributes: &str) -> Option<String> {
-    let mut numbers = Vec::new();
-    for (i, part) in attributes.trim_end_matches("/>").split_whitespace().enumerate() {
-        let name = ["x1", "y1", "x2", "y2"].get(i)?;
-        let value = part.strip_prefix(name)?.strip_prefix("=\"")?.strip_suffix('"')?;
-        numbers.push(value.parse::<i32>().ok()?);
+fn flush(alike: &mut [(&str, String)], out: &mut String) {
+    for (class, path) in alike.iter_mut().filter(|a| !a.1.is_empty()) {
+        let _ = write!(out, "<path class=\"{class}\" d=\"{path}\"/>");
+        path.clear();
     }
-    match numbers[..] {
-        [x, y, right, same] if y == same => Some(format!("M{x} {y}H{right}")),
-        [x, y, same, down] if x == same => Some(format!("M{x} {y}V{down}")),
+}
+
+/// A level or upright line of the grid or of an axis as its class and `M1 2H3`.
+fn step(tag: &str) -> Option<(&'static str, String)> {
+    let (class, rest) = if let Some(rest) = tag.strip_prefix("<line class=\"s-grid\" ") {
+        ("s-grid", rest)
+    } else {
+        ("s-axis", tag.strip_prefix("<polyline class=\"s-axis\" stroke-width=\"2\" points=")?)
+    };
+    let names = ["x1", "y1", "x2", "y2"];
+    let part = |p: &str| names.iter().find_map(|n| p.strip_prefix(n)).unwrap_or(p).to_owned();
+    let numbers: Option<Vec<i32>> = rest
+        .trim_end_matches("/>")
+        .split([' ', ','])
+        .map(|p| part(p).trim_matches(['=', '"']).parse::<i32>().ok())
+        .collect();
+    match numbers?[..] {
+        [x, y, right, same] if y == same => Some((class, format!("M{x} {y}H{right}"))),
+        [x, y, same, down] if x == same => Some((class, format!("M{x} {y}V{down}"))),
         _ => None,
     }
 }
@@ -148,7 +163,7 @@ fn rewrite_tag(tag: &str, out: &mut String) {
     };
     let (name, mut rest) = body.split_once(' ').unwrap_or((body, ""));
     let mut classes = String::new();
-    let mut kept = String::new();
+    let (mut kept, mut height) = (String::new(), 0);
     while let Some((key, (value, after))) =
         rest.split_once("=\"").and_then(|(k, r)| Some((k.trim(), r.split_once('"')?)))
     {
@@ -157,6 +172,15 @@ fn rewrite_tag(tag: &str, out: &mut String) {
             "fill" | "stroke" if value.starts_with('#') => paint(key, value, &mut classes),
             "opacity" | "stroke-width" if value == "1" => {}
             "stroke" if value == "none" => {}
+            "fill" if value == "none" && name == "polyline" => {}
+            // Where fonts differ, whole units serve as well as parts of a letter.
+            "y" if name == "text" => height += value.parse::<i32>().unwrap_or(0),
+            "dy" => height += below(value),
+            "text-anchor" => match value {
+                "middle" => classes.push_str("c "),
+                "end" => classes.push_str("e "),
+                _ => {}
+            },
             "font-family" => {}
             "font-size" => {
                 let points = value.parse::<f64>().map_or(size::TEXT, |v| libm::round(v) as i32);
@@ -169,11 +193,23 @@ fn rewrite_tag(tag: &str, out: &mut String) {
             }
         }
     }
+    if name == "text" {
+        let _ = write!(kept, " y=\"{height}\"");
+    }
     let _ = write!(out, "<{name}");
     if !classes.is_empty() {
         let _ = write!(out, " class=\"{}\"", classes.trim_end());
     }
     let _ = write!(out, "{kept}{end}");
+}
+
+/// How far below its anchor a text stands, for plotters' three alignments.
+fn below(dy: &str) -> i32 {
+    match dy {
+        "0.76em" => 18,
+        "0.5ex" => 8,
+        _ => -6,
+    }
 }
 
 /// `#01SSNN` to `f-name style`.
@@ -232,9 +268,40 @@ pub(super) fn dot(area: &Area<'_>, at: At, radius: i32, ink: Ink) -> Drawn {
     area.draw(&Circle::new(at, radius, ink.fill()))
 }
 
+/// A point of a chart: where, what it promises, whose it is, whether it was kept.
+#[derive(Clone, Copy)]
+pub(super) struct Spot {
+    /// Its place.
+    pub(super) at: At,
+    /// Its promise.
+    pub(super) shape: Shape,
+    /// Its mode.
+    pub(super) ink: Ink,
+    /// Its verdict.
+    pub(super) word: VerdictWord,
+}
+
+/// Several points, each wider by what lies on top of it, so that points of different modes that
+/// coincide show as rings.
+pub(super) fn marks(area: &Area<'_>, spots: &[Spot]) -> Drawn {
+    for (i, spot) in spots.iter().enumerate() {
+        let near = |s: &&Spot| {
+            (s.at.0 - spot.at.0).abs() < size::MARK && (s.at.1 - spot.at.1).abs() < size::MARK
+        };
+        let mut above: Vec<&str> =
+            spots[i + 1..].iter().filter(near).map(|s| s.ink.name()).collect();
+        above.retain(|name| *name != spot.ink.name());
+        above.sort_unstable();
+        above.dedup();
+        mark(area, spot, size::MARK + 4 * above.len().min(3) as i32)?;
+    }
+    Ok(())
+}
+
 /// A point: form = promise, colour = mode; pale = undecided, hollow with a red cross = broken.
-pub(super) fn mark(area: &Area<'_>, at: At, shape: Shape, ink: Ink, word: VerdictWord) -> Drawn {
-    let ink = ink.styled(Style::Plain);
+pub(super) fn mark(area: &Area<'_>, spot: &Spot, radius: i32) -> Drawn {
+    let Spot { at, shape, word, .. } = *spot;
+    let ink = spot.ink.styled(Style::Plain);
     let outline = |r: i32| {
         let corners = shape.corners(r)?;
         Some(corners.into_iter().map(|(x, y)| (at.0 + x, at.1 + y)).collect::<Vec<At>>())
@@ -243,22 +310,22 @@ pub(super) fn mark(area: &Area<'_>, at: At, shape: Shape, ink: Ink, word: Verdic
         Some(corners) => area.draw(&Polygon::new(corners, paint.wash(alpha))),
         None => area.draw(&Circle::new(at, r, paint.wash(alpha))),
     };
-    fill(size::MARK + 3, Ink::PAPER, 1.0)?;
+    fill(radius + 2, Ink::PAPER, 1.0)?;
     if word == VerdictWord::Holds {
-        return fill(size::MARK, ink, 1.0);
+        return fill(radius, ink, 1.0);
     }
     if word == VerdictWord::Unknown {
-        fill(size::MARK, ink, 0.3)?;
+        fill(radius, ink, 0.3)?;
     }
-    match outline(size::MARK) {
+    match outline(radius) {
         Some(mut corners) => {
             corners.extend_from_within(..2);
             area.draw(&PathElement::new(corners, ink.stroke(3)))?;
         }
-        None => area.draw(&Circle::new(at, size::MARK, ink.stroke(3)))?,
+        None => area.draw(&Circle::new(at, radius, ink.stroke(3)))?,
     }
     if word == VerdictWord::Violated {
-        let (x, y, r) = (at.0, at.1, size::MARK + 4);
+        let (x, y, r) = (at.0, at.1, radius + 4);
         line(area, &[(x - r, y - r), (x + r, y + r)], Ink::BROKEN, 4)?;
         line(area, &[(x - r, y + r), (x + r, y - r)], Ink::BROKEN, 4)?;
     }
@@ -288,7 +355,7 @@ impl<'a> Frame<'a> {
     pub(super) fn new(area: &Area<'a>, x: Axis, y: Axis, layout: Layout<'_>) -> Drawn<Self> {
         let (left, top, width, height) = layout.outer;
         let (below, tick_room) = if layout.x.is_some() { (34, 42) } else { (2, 0) };
-        let above = if layout.y.is_empty() { 2 } else { 46 };
+        let above = if layout.y.is_empty() { 2 } else { 52 };
         let inner = area.clone().shrink((left, top), (width, height));
         let mut chart = ChartBuilder::on(&inner)
             .margin_right(26)
@@ -346,7 +413,7 @@ mod tests {
             Ok(())
         })
         .expect("drawn");
-        assert!(svg.contains("<polyline class=\"s-m2 dash\" fill=\"none\" stroke-width=\"4\""));
+        assert!(svg.contains("<polyline class=\"s-m2 dash\" stroke-width=\"4\""));
         assert!(svg.contains("aria-label=\"a &quot;label&quot;\""), "{svg}");
         assert!(svg.contains("&lt;b&gt;&amp;&lt;/b&gt;</text>") && svg.contains("&lt;i&gt;"));
         assert!(!svg.contains("font-family") && !svg.contains('#'), "{svg}");
@@ -355,8 +422,8 @@ mod tests {
     #[test]
     fn a_broken_promise_is_hollow_and_crossed() {
         let draw = |word| {
-            inline((50, 50), "", |area, _| mark(area, (25, 25), Shape::Square, Ink::mode(0), word))
-                .expect("drawn")
+            let spot = Spot { at: (25, 25), shape: Shape::Square, ink: Ink::mode(0), word };
+            inline((50, 50), "", |area, _| marks(area, &[spot])).expect("drawn")
         };
         assert!(draw(VerdictWord::Violated).matches("s-broken").count() == 2);
         assert!(!draw(VerdictWord::Holds).contains("s-broken"));

@@ -17,9 +17,13 @@ pub(super) const CHART: Chart = Chart {
     title: "How soon a write is seen",
     reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
               the time t between that acknowledgement and the start of the read. The shade is \
-              the 95 % interval.",
+              the 95 % interval; points of fewer than a hundred reads are not drawn, nor levels \
+              at which every read was fresh.",
     draw,
 };
+
+/// Fewest reads a point is drawn from; with less, its interval says nothing.
+const FEWEST: u64 = 100;
 
 /// Points of one mode at one level and variant.
 type Series<'a> = BTreeMap<(usize, &'a str), Vec<&'a CurvePoint>>;
@@ -27,11 +31,11 @@ type Series<'a> = BTreeMap<(usize, &'a str), Vec<&'a CurvePoint>>;
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "Each client region", ..Drawing::default() };
     let x = Axis::from_zero(
-        &scenario.curves.iter().map(|p| p.t_ms).filter(|t| t.is_finite()).collect::<Vec<_>>(),
+        &told(scenario).map(|p| p.t_ms).filter(|t| t.is_finite()).collect::<Vec<_>>(),
         number::tick_ms,
     )?
-    .thinned(8);
-    let lowest = scenario.curves.iter().map(|p| p.fresh_rate_low.min(p.fresh_rate));
+    .thinned(6);
+    let lowest = told(scenario).map(|p| p.fresh_rate_low.min(p.fresh_rate));
     let lowest = lowest.filter(|r| r.is_finite()).fold(1.0, f64::min);
     let floor = [0.9, 0.5].into_iter().find(|f| lowest >= *f).unwrap_or(0.0);
     let y = Axis::linear([floor, 1.0 + (1.0 - floor) * 0.02], number::tick_percent)?;
@@ -75,11 +79,16 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
+/// Points with enough reads, of cells that saw a stale one.
+fn told<'s, 'a>(scenario: &'s Scenario<'a>) -> impl Iterator<Item = &'a CurvePoint> + 's {
+    scenario.curves.iter().copied().filter(|p| p.n >= FEWEST)
+}
+
 fn series<'a>(scenario: &Scenario<'a>, region: &str, level: &str, variant: &str) -> Series<'a> {
     let mut series = Series::new();
     for point in scenario.curves.iter().copied() {
         let here = point.client_region == region && point.level == level;
-        if here && point.variant == variant && point.n > 0 && point.t_ms.is_finite() {
+        if here && point.variant == variant && point.n >= FEWEST && point.t_ms.is_finite() {
             let order = scenario.modes.iter().position(|m| m.0 == point.system).unwrap_or(99);
             series.entry((order, &point.system)).or_default().push(point);
         }
@@ -97,7 +106,7 @@ fn panel(
     title: &str,
     tipped: bool,
 ) -> Option<String> {
-    if series.is_empty() {
+    if series.values().flatten().all(|p| p.fresh >= p.n) {
         return None;
     }
     let height = 430;

@@ -16,6 +16,9 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// That of all clients.
+    pub(super) const EXACT: Self = Self { offset_ns: 0, drift_ppb: 0 };
+
     /// The clock of a node with this error.
     pub(super) fn new(error: ClockError) -> Self {
         Self {

@@ -34,6 +34,8 @@ use timers::{Due, Timers};
 /// How long replicas are given to converge before they are compared: after the last operation, the last
 /// fault and the last delayed message, over links that neither jitter nor lose any more.
 const SETTLE: Duration = Duration::secs(10);
+/// How many times that, where they differ still: a slow disk works off its backlog.
+const PATIENCE: u32 = 60;
 /// No operation.
 const NOBODY: u32 = u32::MAX;
 
@@ -101,6 +103,8 @@ struct Sim<'a, P: Protocol> {
     active: usize,
     /// When the run ends; known once all clients are done.
     stop: Instant,
+    /// How often it may still be put off.
+    patience: u32,
     events: u64,
 }
 
@@ -140,6 +144,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             now: Instant::ZERO,
             cause: NOBODY,
             stop: Instant::NEVER,
+            patience: PATIENCE,
             events: 0,
         }
     }
@@ -159,7 +164,11 @@ impl<'a, P: Protocol> Sim<'a, P> {
     fn run(&mut self) {
         while let Some((at, event)) = self.queue.pop() {
             if at > self.stop {
-                break;
+                self.patience -= 1;
+                if self.patience == 0 || self.is_settled() {
+                    break;
+                }
+                self.stop = at + SETTLE;
             }
             self.now = at;
             self.events += 1;
@@ -256,7 +265,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             session: host.session,
             group: self.load.group(client),
             kind: task.kind,
-            rmw: task.rmw && task.kind == OpKind::Write,
+            rmw: task.rmw,
             key: task.key,
             count: task.count,
             intended: task.intended,
@@ -351,8 +360,21 @@ impl<'a, P: Protocol> Sim<'a, P> {
         }
     }
 
+    fn keys(&self) -> u32 {
+        self.load.keys().max(self.plan.records)
+    }
+
+    /// Whether all replicas that are up would answer alike.
+    fn is_settled(&self) -> bool {
+        let mut up = self.replicas.iter().filter_map(|host| host.machine.as_ref());
+        let Some(first) = up.next() else { return true };
+        up.all(|other| {
+            (0..self.keys()).all(|key| first.inspect(Key(key)) == other.inspect(Key(key)))
+        })
+    }
+
     fn finish(self) -> Run {
-        let keys = self.load.keys().max(self.plan.records);
+        let keys = self.keys();
         let audit = |host: &ReplicaHost<P>| FinalState {
             values: match &host.machine {
                 Some(machine) => (0..keys).map(|key| machine.inspect(Key(key))).collect(),

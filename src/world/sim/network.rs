@@ -6,7 +6,7 @@
 //! and its latency changes, so reordering is an option with a name.
 
 use crate::distribution::{Distribution, Sampler};
-use crate::op::NodeId;
+use crate::op::{Leg, NodeId};
 use crate::rng::Rng;
 use crate::scenario::plan::{Link, Order, Plan};
 use crate::time::{Duration, Instant};
@@ -19,6 +19,8 @@ struct Wire {
     base: Duration,
     /// Indexes [`Network::samplers`]; `None` for none and one, so that nothing is drawn for them.
     jitter: Option<u32>,
+    /// The same by leg.
+    legs: [Option<u32>; 4],
     factor: Option<u32>,
     /// The delay that never varies, if neither of the two does.
     constant: Option<Duration>,
@@ -65,12 +67,19 @@ impl Network {
                     (samplers.len() - 1) as u32
                 }
             };
-        let indexes: Vec<(u32, u32)> = (plan.links.iter())
-            .map(|link| (compiled(&link.jitter_ms), compiled(&link.jitter_factor)))
+        let indexes: Vec<(u32, [u32; 4], u32)> = (plan.links.iter())
+            .map(|link| {
+                let jitter = compiled(&link.jitter_ms);
+                let mut legs = [jitter; 4];
+                for (leg, its) in legs.iter_mut().zip(&link.legs) {
+                    *leg = its.as_ref().map_or(jitter, &mut compiled);
+                }
+                (jitter, legs, compiled(&link.jitter_factor))
+            })
             .collect();
-        let wires = (plan.links.iter().zip(&indexes))
-            .map(|(link, (jitter, factor))| Wire::new(link, *jitter, *factor, &samplers))
-            .collect();
+        let wires =
+            plan.links.iter().zip(indexes).map(|(link, index)| Wire::new(link, index, &samplers));
+        let wires = wires.collect();
         let replicas = plan.replicas.len();
         let connections = site_of.len() * replicas;
         Self {
@@ -116,6 +125,7 @@ impl Network {
         from: NodeId,
         to: NodeId,
         size: u32,
+        leg: Option<Leg>,
     ) -> Option<Instant> {
         if self.is_cut(from, to) {
             return None;
@@ -137,7 +147,7 @@ impl Network {
                 if let Some(factor) = wire.factor {
                     delay = delay.scale(self.samplers[factor as usize].sample(&mut self.rng));
                 }
-                if let Some(jitter) = wire.jitter {
+                if let Some(jitter) = leg.map_or(wire.jitter, |leg| wire.legs[leg as usize]) {
                     let ms = self.samplers[jitter as usize].sample(&mut self.rng);
                     delay = delay + Duration::from_ms(ms);
                 }
@@ -181,18 +191,23 @@ impl Network {
 }
 
 impl Wire {
-    fn new(link: &Link, jitter: u32, factor: u32, samplers: &[Sampler]) -> Self {
+    fn new(
+        link: &Link,
+        (jitter, legs, factor): (u32, [u32; 4], u32),
+        samplers: &[Sampler],
+    ) -> Self {
         let constants =
             (samplers[factor as usize].constant(), samplers[jitter as usize].constant());
         let constant = match constants {
-            (Some(factor), Some(jitter)) => {
-                Some(link.base.scale(factor) + Duration::from_ms(jitter))
+            (Some(factor), Some(added)) if legs == [jitter; 4] => {
+                Some(link.base.scale(factor) + Duration::from_ms(added))
             }
             _ => None,
         };
         Self {
             base: link.base,
             jitter: (constants.1 != Some(0.0)).then_some(jitter),
+            legs: legs.map(|leg| (samplers[leg as usize].constant() != Some(0.0)).then_some(leg)),
             factor: (constants.0 != Some(1.0)).then_some(factor),
             constant,
             loss: link.loss,

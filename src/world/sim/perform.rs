@@ -2,10 +2,11 @@
 //!
 //! One call, then all its effects in order; nothing here calls a machine again.
 
+use super::clock::Clock;
 use super::{Event, Parcel, Sim};
 use crate::op::NodeId;
 use crate::protocol::{ClientCx, Cx, Effect, Protocol, Replica as _, ReplicaCx};
-use crate::time::{Duration, Instant, LocalTime};
+use crate::time::{Duration, Instant};
 use crate::world::Step;
 
 impl<P: Protocol> Sim<'_, P> {
@@ -56,8 +57,8 @@ impl<P: Protocol> Sim<'_, P> {
         call: impl FnOnce(&mut P::Client, &mut ClientCx<'_, P>),
     ) {
         let host = &mut self.clients[who.index() - self.replicas.len()];
-        // Clients' clocks are exact: a client never compares its clock with anybody's.
-        let mut cx = ClientCx(Cx::new(&mut self.effects, &mut host.rng, LocalTime(self.now.0)));
+        let clock = Clock::EXACT.read(self.now);
+        let mut cx = ClientCx(Cx::new(&mut self.effects, &mut host.rng, clock));
         call(&mut host.machine, &mut cx);
         self.perform(who);
     }
@@ -122,7 +123,7 @@ impl<P: Protocol> Sim<'_, P> {
         if self.active > 0 {
             self.recorder.sent(self.now, size);
         }
-        let arrives = self.network.send(self.now, from, to, size);
+        let arrives = self.network.send(self.now, from, to, size, P::leg(&msg));
         if self.trace.is_some() {
             self.note_sent(from, to, arrives, &msg);
         }

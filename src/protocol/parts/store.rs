@@ -1,16 +1,37 @@
-//! A replica's copy: the log, what of it is durable and applied, and the table it makes.
+//! A replica's copy of what one orderer orders: the log, what of it is durable and applied, and the
+//! table it makes. Primary-backup and chain replication hold their data in it.
 
-use super::{Record, ServerCx, Snapshot, Token};
-use crate::protocol::WriteId;
-use crate::protocol::parts::table::{Command, Table};
+use super::table::{Command, Table};
+use crate::protocol::{Protocol, ReplicaCx, WriteId};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
+/// Entries that overtook earlier ones are held up to this far ahead; the rest is asked for again.
+const AHEAD: u64 = 1 << 12;
 /// Entries kept in memory for backups that fall behind; who misses more gets a snapshot.
 const RETAIN: usize = 1 << 14;
 
-/// Log and state. Indexes count the writes the primary has ordered, from 1.
+/// The state up to an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Everything up to here is applied.
+    pub index: u64,
+    /// The result.
+    pub table: Table,
+}
+
+/// What survives a crash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// The entry after the previous one.
+    Entry(Command),
+    /// All that came before.
+    Snapshot(Box<Snapshot>),
+}
+
+/// Log and state. Indexes count the writes that were ordered, from 1.
 #[derive(Debug)]
-pub(super) struct Store {
+pub struct Store {
     /// Entries `base + 1 ..`.
     log: VecDeque<Command>,
     base: u64,
@@ -23,11 +44,14 @@ pub(super) struct Store {
     table: Table,
     /// The index of the latest snapshot on disk or on its way, and its position while on its way.
     snapshot: (u64, Option<WriteId>),
+    /// Entries after the log's end that arrived early, on links that reorder.
+    early: VecDeque<Option<Command>>,
 }
 
 impl Store {
     /// Rebuilds the copy from the durable log; entries after the snapshot are not applied yet.
-    pub(super) fn recover(keys: u32, records: &[Record]) -> Self {
+    #[must_use]
+    pub fn recover(keys: u32, records: &[Record]) -> Self {
         let mut store = Self {
             log: VecDeque::new(),
             base: 0,
@@ -36,6 +60,7 @@ impl Store {
             applied: 0,
             table: Table::new(keys),
             snapshot: (0, None),
+            early: VecDeque::new(),
         };
         for record in records {
             match record {
@@ -55,43 +80,82 @@ impl Store {
         self.log.clear();
     }
 
-    pub(super) fn table(&self) -> &Table {
+    /// The values, as of what is applied.
+    #[must_use]
+    pub fn table(&self) -> &Table {
         &self.table
     }
 
     /// The latest index in the log.
-    pub(super) fn last(&self) -> u64 {
+    #[must_use]
+    pub fn last(&self) -> u64 {
         self.base + self.log.len() as u64
     }
 
-    pub(super) fn durable(&self) -> u64 {
+    /// On disk up to here.
+    #[must_use]
+    pub fn durable(&self) -> u64 {
         self.durable
     }
 
-    pub(super) fn applied(&self) -> u64 {
+    /// In the table up to here.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
         self.applied
     }
 
-    /// Where this copy stands.
-    pub(super) fn token(&self) -> Token {
-        Token(self.applied)
-    }
-
     /// The entry at an index, if it is still in memory.
-    pub(super) fn entry(&self, index: u64) -> Option<Command> {
+    #[must_use]
+    pub fn entry(&self, index: u64) -> Option<Command> {
         self.log.get(index.checked_sub(self.base + 1)? as usize).copied()
     }
 
     /// Appends an entry and sends it to the disk.
-    pub(super) fn append(&mut self, command: Command, cx: ServerCx<'_, '_>) {
+    pub fn append<P: Protocol<Record = Record>>(
+        &mut self,
+        command: Command,
+        cx: &mut ReplicaCx<'_, P>,
+    ) {
         self.log.push_back(command);
         let id = cx.persist(Record::Entry(command));
         self.syncing.push_back((id, self.last()));
     }
 
-    /// Replaces the copy by the primary's.
-    pub(super) fn install(&mut self, snapshot: Snapshot, cx: ServerCx<'_, '_>) {
+    /// Takes an entry from whoever is before this copy, in its turn or somewhat early.
+    pub fn receive<P: Protocol<Record = Record>>(
+        &mut self,
+        index: u64,
+        command: Command,
+        cx: &mut ReplicaCx<'_, P>,
+    ) {
+        match index.checked_sub(self.last() + 1) {
+            Some(0) => {
+                self.append(command, cx);
+                self.early.pop_front();
+                while let Some(Some(command)) = self.early.front().copied() {
+                    self.append(command, cx);
+                    self.early.pop_front();
+                }
+            }
+            Some(ahead) if ahead < AHEAD => {
+                let ahead = ahead as usize;
+                if self.early.len() <= ahead {
+                    self.early.resize(ahead + 1, None);
+                }
+                self.early[ahead] = Some(command);
+            }
+            _ => {}
+        }
+    }
+
+    /// Replaces the copy by another's.
+    pub fn install<P: Protocol<Record = Record>>(
+        &mut self,
+        snapshot: Snapshot,
+        cx: &mut ReplicaCx<'_, P>,
+    ) {
         let index = snapshot.index;
+        self.early.clear();
         self.reset(snapshot.clone());
         self.durable = 0;
         self.syncing.clear();
@@ -101,7 +165,11 @@ impl Store {
     }
 
     /// The disk has reached a position.
-    pub(super) fn on_durable(&mut self, upto: WriteId, cx: ServerCx<'_, '_>) {
+    pub fn on_durable<P: Protocol<Record = Record>>(
+        &mut self,
+        upto: WriteId,
+        cx: &mut ReplicaCx<'_, P>,
+    ) {
         while let Some((id, index)) = self.syncing.front().copied() {
             if id > upto {
                 break;
@@ -118,7 +186,7 @@ impl Store {
     }
 
     /// Applies the next entry, if it is at or below `upto`; says which it was and whether it was new.
-    pub(super) fn apply_next(&mut self, upto: u64) -> Option<(Command, bool)> {
+    pub fn apply_next(&mut self, upto: u64) -> Option<(Command, bool)> {
         if self.applied >= upto {
             return None;
         }
@@ -128,12 +196,12 @@ impl Store {
     }
 
     /// Applies everything up to an index.
-    pub(super) fn apply_all(&mut self, upto: u64) {
+    pub fn apply_all(&mut self, upto: u64) {
         while self.apply_next(upto).is_some() {}
     }
 
     /// Forgets applied entries that every backup has, and those too old to keep for the others.
-    pub(super) fn trim(&mut self, everyone_has: u64) {
+    pub fn trim(&mut self, everyone_has: u64) {
         while !self.log.is_empty()
             && self.base < self.applied
             && (self.base < everyone_has || self.log.len() > RETAIN)
@@ -144,13 +212,14 @@ impl Store {
     }
 
     /// The state as of now, to send or to keep.
-    pub(super) fn snapshot(&self) -> Snapshot {
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
         Snapshot { index: self.applied, table: self.table.clone() }
     }
 
     /// Writes a snapshot if the log on disk has grown by `every` applied entries, and what is not
     /// applied yet once more behind it; the log before it is dropped when it is safe.
-    pub(super) fn compact(&mut self, every: u64, cx: ServerCx<'_, '_>) {
+    pub fn compact<P: Protocol<Record = Record>>(&mut self, every: u64, cx: &mut ReplicaCx<'_, P>) {
         if self.snapshot.1.is_some() || self.applied < self.snapshot.0 + every {
             return;
         }

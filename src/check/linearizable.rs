@@ -1,0 +1,242 @@
+//! Linearizability of a whole history (M. Herlihy and J. Wing, "Linearizability", 1990).
+//!
+//! It is local: a history is linearizable iff each key's part is. Keys that are registers with
+//! unique writes are decided together by zones; every other key is searched. The searches take
+//! turns with a budget that grows, so that one hard key does not hide an easy one that is illegal.
+
+use super::history::{History, NEVER, Operation, Outcome};
+use super::search::{Found, search};
+use super::shrink::shrink;
+use super::spec::Register;
+use super::verdict::{Counterexample, Limits, Verdict, Witness};
+use super::words::{describe, short};
+use super::zones::{self, Clusters, Fault};
+
+/// Steps of a key's first search; each further one has eight times as many.
+const FIRST_STEPS: u64 = 4_096;
+/// How often shrinking a counterexample may search.
+const TRIES: u32 = 600;
+/// Steps of one search while shrinking, and of all of them.
+const SHRINK_STEPS: u64 = 100_000;
+const ALL_SHRINK_STEPS: u64 = 1_000_000;
+
+pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
+    match decide(history, history.operations(), limits) {
+        Decided::Order(order) if limits.witness => Verdict::Holds(Witness::Order(order)),
+        Decided::Order(_) => Verdict::because("every key has an order that agrees with real time"),
+        Decided::Exhausted(reason) => Verdict::Unknown(reason),
+        Decided::Fault(operations, fault) => Verdict::Violated(explain(history, operations, fault)),
+        Decided::Illegal(kept) => Verdict::Violated(illegal(history, kept)),
+    }
+}
+
+/// An answer before it is put into words; operations are indices into what was judged.
+pub(super) enum Decided {
+    /// It is linearizable; the order is empty unless it was asked for.
+    Order(Vec<u32>),
+    /// Zones are at fault, as these operations show.
+    Fault(Vec<u32>, Fault),
+    /// These operations of one key have no order.
+    Illegal(Vec<u32>),
+    /// The budget ended.
+    Exhausted(String),
+}
+
+/// Whether these operations of the history are linearizable.
+pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) -> Decided {
+    let mut clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    if let Some(fault) = zones::find(ops, &mut clusters) {
+        return Decided::Fault(zones::evidence(ops, &clusters, fault), fault);
+    }
+    let mut orders = if limits.witness { zones::order(ops, &clusters) } else { Vec::new() };
+    let mut keys = partition(ops, &clusters.complex);
+    let mut meter = limits.meter();
+    let (mut steps, mut given_up) = (FIRST_STEPS, false);
+    while !keys.is_empty() {
+        let mut hard = Vec::new();
+        for members in keys {
+            let few: Vec<Operation> = members.iter().map(|i| ops[*i as usize]).collect();
+            let mut part = limits.at_most(steps.min(meter.left())).meter();
+            let found = search(&mut Register::new(history), &few, &mut part);
+            meter.spend(&part, steps);
+            match found {
+                Found::Nothing => return Decided::Illegal(members),
+                Found::Order(order) if limits.witness => {
+                    orders.extend(order.iter().map(|i| members[*i as usize]));
+                }
+                Found::Order(_) => {}
+                Found::Exhausted if meter.is_empty() => {
+                    return Decided::Exhausted(limits.exhausted());
+                }
+                // More steps do not help it; but another key may be illegal.
+                Found::Exhausted if part.is_full() => given_up = true,
+                Found::Exhausted => hard.push(members),
+            }
+        }
+        keys = hard;
+        steps *= 8;
+    }
+    if given_up {
+        return Decided::Exhausted(limits.exhausted());
+    }
+    if limits.witness {
+        merge(ops, &mut orders);
+    }
+    Decided::Order(orders)
+}
+
+/// The operations of each key that is complex, in order.
+fn partition(ops: &[Operation], complex: &[bool]) -> Vec<Vec<u32>> {
+    let mut keys: Vec<Vec<u32>> = vec![Vec::new(); complex.len()];
+    for (i, op) in ops.iter().enumerate().filter(|(_, op)| complex[op.key as usize]) {
+        if op.counts() {
+            keys[op.key as usize].push(i as u32);
+        }
+    }
+    keys.retain(|members| !members.is_empty());
+    keys
+}
+
+/// Makes one order of all keys' orders: an operation takes effect as early as it can, which is at
+/// the latest invocation of its key so far.
+fn merge(ops: &[Operation], orders: &mut [u32]) {
+    let mut points = Vec::with_capacity(orders.len());
+    let mut last: Option<(u32, u64)> = None;
+    for (place, i) in orders.iter().enumerate() {
+        let op = &ops[*i as usize];
+        let point = match last {
+            Some((key, point)) if key == op.key => point.max(op.invoked),
+            _ => op.invoked,
+        };
+        last = Some((op.key, point));
+        points.push((point, place, *i));
+    }
+    points.sort_unstable();
+    for (slot, (_, _, i)) in orders.iter_mut().zip(points) {
+        *slot = i;
+    }
+}
+
+/// Whether `order` agrees with real time and, if `processes` is set, with the order in each
+/// process, and every read in it returns what the object holds. Used to prove witnesses.
+#[must_use]
+pub fn proves(history: &History, order: &[u32], real_time: bool, processes: bool) -> bool {
+    use super::spec::Spec as _;
+    let ops = history.operations();
+    let mut register = Register::new(history);
+    let mut states = vec![super::history::INITIAL; history.keys.len()];
+    let mut latest = vec![None; history.processes.len()];
+    let (mut passed, mut taken) = (0, vec![false; ops.len()]);
+    for &i in order {
+        let Some(op) = ops.get(i as usize).filter(|op| op.counts()) else { return false };
+        if std::mem::replace(&mut taken[i as usize], true) || real_time && op.completed < passed {
+            return false;
+        }
+        passed = passed.max(op.invoked);
+        let before = &mut latest[op.process as usize];
+        if processes && before.is_some_and(|before| before > i) {
+            return false;
+        }
+        *before = Some(i);
+        let state = &mut states[op.key as usize];
+        match register.apply(*state, op) {
+            Some(next) => *state = next,
+            None => return false,
+        }
+    }
+    // Everything that is known to have happened is in it.
+    ops.iter().zip(taken).all(|(op, taken)| taken || op.outcome != Outcome::Ok)
+}
+
+/// A fault of zones in words.
+fn explain(history: &History, mut operations: Vec<u32>, fault: Fault) -> Counterexample {
+    let ops = history.operations();
+    let did = |i: u32| describe(history, &ops[i as usize]);
+    let quiet = Limits::default();
+    if !matches!(fault, Fault::ThinAir(_)) {
+        operations = shrink(ops, operations, TRIES, |few| {
+            !matches!(decide(history, few, &quiet), Decided::Order(_))
+        });
+    }
+    let message = match fault {
+        Fault::ThinAir(read) => {
+            let failed = operations.iter().find(|i| **i != read as u32);
+            let why = match failed.map(|i| &ops[*i as usize]) {
+                None => "which nobody wrote".to_owned(),
+                Some(op) if op.key != ops[read].key => {
+                    format!("which was written to {} alone", short(history.key(op.key)))
+                }
+                Some(_) => "whose write had failed without effect".to_owned(),
+            };
+            format!("{}, {why}", did(read as u32))
+        }
+        Fault::FromTheFuture(write) => {
+            let read = operations.iter().find(|i| **i != write as u32);
+            let read = read.map_or_else(String::new, |i| did(*i));
+            format!("{read}, before {}", did(write as u32))
+        }
+        Fault::Clash { .. } => clash(history, &operations),
+    };
+    Counterexample { pattern: None, message, operations }
+}
+
+/// The read that is most obviously stale, and the write it should have seen; the gap between them.
+fn clash(history: &History, operations: &[u32]) -> String {
+    let ops = operations.iter().map(|i| &history.operations()[*i as usize]);
+    let stale = ops.clone().filter(|op| op.observes()).max_by_key(|op| op.invoked);
+    let Some(stale) = stale else { return "these writes have no order".to_owned() };
+    let newer = ops.filter(|op| op.value != stale.value && op.completed < stale.invoked);
+    match newer.min_by_key(|op| op.completed) {
+        None => format!("no order of these lets {}", describe(history, stale)),
+        Some(newer) => format!(
+            "{}, but {} before it began, something newer had ended: {}",
+            describe(history, stale),
+            stale.invoked - newer.completed,
+            describe(history, newer)
+        ),
+    }
+}
+
+/// What a search could not order, shrunk: first to the shortest beginning that has no order, then
+/// to the operations in it that matter.
+fn illegal(history: &History, members: Vec<u32>) -> Counterexample {
+    let ops = history.operations();
+    let limits = Limits { steps: ALL_SHRINK_STEPS, ..Limits::default() };
+    let mut meter = limits.meter();
+    let mut violated = |few: &[Operation]| {
+        let steps = SHRINK_STEPS.min(meter.left());
+        let mut part = limits.at_most(steps).meter();
+        let found = search(&mut Register::new(history), few, &mut part);
+        meter.spend(&part, steps);
+        found == Found::Nothing
+    };
+    let mut ends: Vec<u64> = members.iter().map(|i| ops[*i as usize].completed).collect();
+    ends.sort_unstable();
+    let at = ends.partition_point(|end| {
+        let few: Vec<Operation> =
+            members.iter().filter_map(|i| until(&ops[*i as usize], *end)).collect();
+        !violated(&few)
+    });
+    let end = ends.get(at).copied().unwrap_or(NEVER);
+    let kept: Vec<u32> =
+        members.into_iter().filter(|i| until(&ops[*i as usize], end).is_some()).collect();
+    let cut: Vec<Operation> = ops.iter().map(|op| until(op, end).unwrap_or(*op)).collect();
+    let operations = shrink(&cut, kept, TRIES, violated);
+    let key = operations.first().map_or("", |i| history.key(ops[*i as usize].key));
+    let message = format!(
+        "no order of these operations on {} agrees with real time and explains every answer",
+        short(key)
+    );
+    Counterexample { pattern: None, message, operations }
+}
+
+/// What was known of an operation at an instant: nothing if it had not begun, or is a read that had
+/// not ended; an update under way is unknown.
+fn until(op: &Operation, end: u64) -> Option<Operation> {
+    match op {
+        op if op.invoked > end => None,
+        op if op.completed <= end => Some(*op),
+        op if op.observes() => None,
+        op => Some(Operation { outcome: Outcome::Unknown, completed: NEVER, ..*op }),
+    }
+}

@@ -1,0 +1,150 @@
+//! Verdicts with their evidence, and the budget of those that must be searched for.
+
+/// What shows that a history does not meet a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counterexample {
+    /// The pattern found, where the condition is defined by patterns; several are joined by commas.
+    pub pattern: Option<String>,
+    /// One sentence: what these operations contradict.
+    pub message: String,
+    /// Operations that contradict the condition by themselves, in the order of their invocations;
+    /// indices into [`History::operations`](super::History::operations).
+    pub operations: Vec<u32>,
+}
+
+/// What shows that a history meets a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Witness {
+    /// One order of the operations that took effect, which explains every answer; indices into
+    /// [`History::operations`](super::History::operations).
+    Order(Vec<u32>),
+    /// What was established, in words.
+    Reason(String),
+}
+
+/// How a history compares with a condition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It meets it.
+    Holds(Witness),
+    /// It does not.
+    Violated(Counterexample),
+    /// It was not decided: the budget ended, or the condition cannot be judged from this history.
+    Unknown(String),
+}
+
+impl Verdict {
+    /// Whether the condition is met.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        matches!(self, Self::Holds(_))
+    }
+
+    /// Whether it is not.
+    #[must_use]
+    pub fn is_violated(&self) -> bool {
+        matches!(self, Self::Violated(_))
+    }
+
+    /// `Some(true)` if it holds, `Some(false)` if it is violated.
+    #[must_use]
+    pub fn decided(&self) -> Option<bool> {
+        match self {
+            Self::Holds(_) => Some(true),
+            Self::Violated(_) => Some(false),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    pub(super) fn because(reason: impl Into<String>) -> Self {
+        Self::Holds(Witness::Reason(reason.into()))
+    }
+}
+
+/// What a judgement may cost.
+#[derive(Clone, Copy)]
+pub struct Limits<'a> {
+    /// Operations tried in searches.
+    pub steps: u64,
+    /// Bytes for the states a search remembers.
+    pub bytes: u64,
+    /// Whether verdicts that hold carry an order where there is one.
+    pub witness: bool,
+    /// Asked now and then; once it says yes, what is undecided stays so. Verdicts depend on the
+    /// clock if this does.
+    pub stop: Option<&'a dyn Fn() -> bool>,
+}
+
+impl Default for Limits<'_> {
+    fn default() -> Self {
+        Self { steps: 50_000_000, bytes: 1 << 30, witness: false, stop: None }
+    }
+}
+
+impl<'a> Limits<'a> {
+    pub(super) fn meter(&self) -> Meter<'a> {
+        Meter { limits: *self, steps: self.steps, bytes: 0, stopped: false }
+    }
+
+    /// The same limits with at most this many steps.
+    pub(super) fn at_most(&self, steps: u64) -> Self {
+        Self { steps: self.steps.min(steps), ..*self }
+    }
+
+    /// Why a search ended without an answer.
+    pub(super) fn exhausted(&self) -> String {
+        format!(
+            "the budget of {} steps and {} MiB ended before the search did",
+            self.steps,
+            self.bytes >> 20
+        )
+    }
+}
+
+/// What is left of a budget.
+pub(super) struct Meter<'a> {
+    limits: Limits<'a>,
+    steps: u64,
+    bytes: u64,
+    stopped: bool,
+}
+
+impl Meter<'_> {
+    pub(super) fn step(&mut self) {
+        self.steps = self.steps.saturating_sub(1);
+        if self.steps & 0xffff == 0 {
+            self.stopped |= self.limits.stop.is_some_and(|stop| stop());
+        }
+    }
+
+    /// Counts as many steps at once.
+    pub(super) fn spend_steps(&mut self, steps: u64) {
+        self.steps = self.steps.saturating_sub(steps);
+        self.stopped |= self.limits.stop.is_some_and(|stop| stop());
+    }
+
+    /// The search holds this many bytes now.
+    pub(super) fn hold(&mut self, bytes: u64) {
+        self.bytes = bytes;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.steps == 0 || self.stopped || self.bytes > self.limits.bytes
+    }
+
+    /// Whether it was not the number of steps that ended it.
+    pub(super) fn is_full(&self) -> bool {
+        self.stopped || self.bytes > self.limits.bytes
+    }
+
+    /// Takes off what a part of it used of the steps it was given.
+    pub(super) fn spend(&mut self, part: &Self, given: u64) {
+        let given = given.min(self.steps);
+        self.steps -= given - part.steps.min(given);
+        self.stopped |= part.stopped;
+    }
+
+    pub(super) fn left(&self) -> u64 {
+        self.steps
+    }
+}

@@ -1,0 +1,240 @@
+//! The session's side: thin, asking the nearest replica to coordinate, or a coordinator itself.
+//!
+//! A write must have its place in the order before it is acknowledged, and none after that, or it
+//! could come back to life over later ones. So a thin client names the time at which it will turn to
+//! another coordinator, and from then on neither will a coordinator stamp the old request nor the
+//! client listen to its answer. A request may then have been stamped twice, each time before it was
+//! acknowledged: its value takes two places, both while the write was under way, and every replica
+//! ends with the later. A library stamps once and repeats the same version; so does, under
+//! `write_back`, every client.
+
+use super::config::{Config, Coordinator};
+use super::message::{Ask, Copies, Job, Msg, Ticket, Timer, Version};
+use super::places::{Places, members};
+use super::round::{Round, Span, Step};
+use super::{Env, Leaderless};
+use crate::op::{Acks, Level, NodeId, Op, Outcome, Request, Ret};
+use crate::protocol::{Client, ClientCx};
+use crate::time::LocalTime;
+
+/// A client's session.
+#[derive(Debug)]
+pub struct Session {
+    env: Env<Leaderless>,
+    current: Option<Current>,
+    /// What a library knows and does; a thin client has none.
+    library: Option<Library>,
+}
+
+/// The operation in flight.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    request: Request,
+    read: Acks,
+    write: Acks,
+    /// Tries so far, over both halves of a write under `write_back`.
+    attempts: u32,
+    /// How many coordinators were silent; the next is asked then.
+    silent: u32,
+    /// The first try of this half; answers to earlier ones come too late.
+    half: u32,
+    /// The stamp that a write under `write_back` has got.
+    stamped: Option<Version>,
+}
+
+/// A client that coordinates.
+#[derive(Debug)]
+struct Library {
+    places: Places,
+    /// The latest round; it may go on repairing after it has answered.
+    round: Option<(Ticket, Round)>,
+    /// The latest stamp it gave.
+    stamp: u64,
+}
+
+type Cx<'a, 'b> = &'a mut ClientCx<'b, Leaderless>;
+
+impl Current {
+    /// What is to be done now.
+    fn job(&self, config: &Config) -> Job {
+        match (self.request.op, self.stamped) {
+            (Op::Read, _) => Job::Read(0),
+            (Op::Scan(count), _) => Job::Read(count),
+            (Op::Write(_), Some(version)) => Job::Put(version),
+            (Op::Write(_), None) if config.write_back => Job::Rank,
+            (Op::Write(value), None) => Job::Write(value),
+        }
+    }
+}
+
+impl Session {
+    /// Begins the operation, or its second half, or tries again.
+    fn attempt(&mut self, cx: Cx<'_, '_>) {
+        let Some(current) = &mut self.current else { return };
+        let (attempt, job) = (current.attempts, current.job(&self.env.config));
+        current.attempts += 1;
+        if self.library.is_some() {
+            return self.coordinate(job, cx);
+        }
+        let Current { request, read, write, silent, .. } = *current;
+        let deadline = cx.clock() + self.env.attempt_timeout;
+        let ask = Ask { op: request.id, attempt, key: request.key, job, read, write, deadline };
+        let to = self.env.nearest[silent as usize % self.env.nearest.len()];
+        cx.send(to, Msg::Ask(ask));
+        cx.set_timer(Timer::Attempt, self.env.attempt_timeout);
+    }
+
+    /// A half of the operation is done.
+    fn on_done(&mut self, copies: &Copies, cx: Cx<'_, '_>) {
+        let Some(current) = &mut self.current else { return };
+        let newest = copies.versions().first().copied().unwrap_or_default();
+        let ret = match (current.request.op, current.job(&self.env.config)) {
+            (Op::Write(value), Job::Rank) => {
+                current.stamped =
+                    Some(Version { time: newest.time + 1, node: self.env.me.0, value });
+                current.half = current.attempts;
+                return self.attempt(cx);
+            }
+            (Op::Write(_), _) => Ret::Written,
+            (Op::Read, _) => Ret::Value(newest.value),
+            (Op::Scan(_), _) => Ret::Values(copies.versions().iter().map(|v| v.value).collect()),
+        };
+        let op = current.request.id;
+        self.current = None;
+        cx.cancel_timer(Timer::Attempt);
+        cx.cancel_timer(Timer::Patience);
+        cx.complete(op, Outcome::Done(ret));
+    }
+
+    /// An answer of a coordinating replica.
+    fn on_reply(&mut self, attempt: u32, copies: &Copies, cx: Cx<'_, '_>) {
+        let Some(current) = &self.current else { return };
+        // What a coordinator stamps counts only from the try that is still going on.
+        let stamped_there = matches!(current.job(&self.env.config), Job::Write(_));
+        let last = current.attempts.saturating_sub(1);
+        if attempt >= current.half && (attempt == last || !stamped_there) {
+            self.on_done(copies, cx);
+        }
+    }
+
+    /// Begins a round of the library's own.
+    fn coordinate(&mut self, job: Job, cx: Cx<'_, '_>) {
+        let (Some(current), Some(library)) = (&mut self.current, &mut self.library) else { return };
+        let config = &*self.env.config;
+        let (places, levels) = (&library.places, (current.read, current.write));
+        let span = Span { first: current.request.key, count: 0 };
+        let (round, step) = match job {
+            Job::Read(count) => {
+                let span = Span { count, ..span };
+                Round::read(config, places, span, levels, config.write_back, cx.rng())
+            }
+            Job::Rank => Round::rank(config, places, span, levels, cx.rng()),
+            Job::Put(version) => {
+                Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
+            }
+            Job::Write(value) => {
+                let LocalTime(now) = cx.clock();
+                library.stamp = now.max(library.stamp + 1);
+                let version = Version { time: library.stamp, node: self.env.me.0, value };
+                Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
+            }
+        };
+        let half = u32::from(current.stamped.is_some());
+        let ticket = Ticket { slot: half, serial: u64::from(current.request.id.0) };
+        library.round = Some((ticket, round));
+        self.perform(step, cx);
+        self.be_patient(cx);
+    }
+
+    fn be_patient(&self, cx: Cx<'_, '_>) {
+        let patience = self.env.config.patience;
+        cx.set_timer(Timer::Patience, patience.unwrap_or(self.env.attempt_timeout.scale(0.25)));
+    }
+
+    /// Does what the library's round asks for.
+    fn perform(&mut self, step: Step, cx: Cx<'_, '_>) {
+        let Some((ticket, round)) = self.library.as_ref().and_then(|l| l.round.as_ref()) else {
+            return;
+        };
+        let (ticket, Span { first: key, count }) = (*ticket, round.span);
+        for to in members(step.fetch) {
+            cx.send(to, Msg::Fetch { ticket, key, count });
+        }
+        let for_store = if round.is_open() || round.is_write { ticket } else { Ticket::NOBODY };
+        for to in members(step.store) {
+            let copies = round.best.clone();
+            cx.send(to, Msg::Store { ticket: for_store, key, copies, stand_in_for: None });
+        }
+        if step.answer {
+            let copies = round.best.clone();
+            self.on_done(&copies, cx);
+        }
+    }
+
+    /// Those asked at first are slow: others are asked too, and stand-ins where there are any.
+    fn on_patience(&mut self, cx: Cx<'_, '_>) {
+        let Some(library) = &mut self.library else { return };
+        let Some((ticket, round)) = &mut library.round else { return };
+        let (ticket, places) = (*ticket, &library.places);
+        let mut step = round.lose_patience(places);
+        let others = places.stand_ins(round.span.first);
+        if round.is_reading() {
+            members(others).for_each(|node| round.ask_too(node));
+            step.fetch |= others;
+        } else {
+            for (owner, to) in members(round.missing()).zip(members(others)) {
+                let (key, copies) = (round.span.first, round.best.clone());
+                cx.send(to, Msg::Store { ticket, key, copies, stand_in_for: Some(owner) });
+            }
+        }
+        self.perform(step, cx);
+        self.be_patient(cx);
+    }
+}
+
+impl Client<Leaderless> for Session {
+    fn start(env: Env<Leaderless>) -> Self {
+        let coordinates = env.config.coordinator == Coordinator::Client;
+        let library = || Library { places: Places::new(&env), round: None, stamp: 0 };
+        Self { current: None, library: coordinates.then(library), env }
+    }
+
+    fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Leaderless>) {
+        let Level::Replicas { read, write } = request.level else { return };
+        self.current =
+            Some(Current { request, read, write, attempts: 0, silent: 0, half: 0, stamped: None });
+        self.attempt(cx);
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Leaderless>) {
+        if let Msg::Reply { op, attempt, copies } = msg {
+            if self.current.is_some_and(|current| current.request.id == op) {
+                self.on_reply(attempt, &copies, cx);
+            }
+            return;
+        }
+        let Some(library) = &mut self.library else { return };
+        let Some((ticket, round)) = &mut library.round else { return };
+        let step = match msg {
+            Msg::Fetched { ticket: of, copies } if of == *ticket => {
+                round.on_fetched(&library.places, from, &copies)
+            }
+            Msg::Stored(of) if of == *ticket => round.on_stored(&library.places, from),
+            _ => return,
+        };
+        self.perform(step, cx);
+    }
+
+    fn on_timer(&mut self, timer: Timer, cx: &mut ClientCx<'_, Leaderless>) {
+        match timer {
+            Timer::Attempt => {
+                if let Some(current) = &mut self.current {
+                    current.silent += 1;
+                }
+                self.attempt(cx);
+            }
+            _ if self.current.is_some() => self.on_patience(cx),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The settings: who coordinates, whom it asks, and which of the repairs run.
+
+use super::super::parts::quorum::majority;
+use crate::op::Acks;
+use crate::time::Duration;
+use serde::Deserialize;
+
+/// The longest time between two rounds of anti-entropy: replicas are compared ten seconds after
+/// everything has come to rest, and a promise that takes longer to come true would be judged too early.
+const ENTROPY_MAX: Duration = Duration::secs(5);
+/// Sets of replicas are the bits of a word.
+const REPLICAS_MAX: u32 = 64;
+
+/// Its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Who coordinates an operation.
+    pub coordinator: Coordinator,
+    /// How many replicas keep a key. Unset: all of them. Set: the key's first `n` on a ring of all
+    /// nodes (Dynamo's preference list), and no levels by region.
+    pub n: Option<u32>,
+    /// Which replicas a read asks at once. Writes go to all of the key's, except under `random`.
+    pub send_to: SendTo,
+    /// How long a coordinator waits before it asks more replicas than at first, or stand-ins. Unset:
+    /// a quarter of the clients' attempt timeout.
+    pub patience: Option<Duration>,
+    /// What a read does about replicas whose answer was old.
+    pub read_repair: ReadRepair,
+    /// Whether a coordinating replica keeps what it could not deliver and hands it over later.
+    pub hinted_handoff: bool,
+    /// How many hints a node keeps at most; what comes then is not kept, and not acknowledged.
+    pub hints: u32,
+    /// Whether nodes outside the key's replicas may answer and keep hints for those that are silent.
+    pub sloppy: bool,
+    /// How often each pair of replicas compares digests of what they have; `"0ms"` for never.
+    pub anti_entropy: Duration,
+    /// The atomic register of Attiya, Bar-Noy and Dolev: reads write back what they return before
+    /// they return it, and writes ask for the newest stamp first and trust no clock.
+    pub write_back: bool,
+    /// Whether node clocks can be relied on to order writes. If not, and without `write_back`, no
+    /// level promises more than eventual consistency.
+    pub trusts_clocks: bool,
+    /// Whether the network loses nothing and no node crashes. Only then does a store without
+    /// anti-entropy promise that its replicas become equal.
+    pub trusts_network: bool,
+    /// A snapshot is taken, and the log before it dropped, after this many records.
+    pub snapshot_every: u64,
+}
+
+/// Who coordinates an operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coordinator {
+    /// The replica nearest to the client, as in Cassandra; the next one if it is silent.
+    Replica,
+    /// The client's own library, as in Voldemort and in Dynamo's client-driven mode.
+    Client,
+}
+
+/// Which replicas a read asks at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SendTo {
+    /// All of the key's, as Dynamo and Riak do.
+    All,
+    /// The nearest, and only as many as the level needs, as Cassandra does; more after a while.
+    Needed,
+    /// As many as the level needs, drawn anew for each operation, and writes too: quorums that do not
+    /// expand (Malkhi, Reiter and Wright, "Probabilistic Quorum Systems", PODC 1997).
+    Random,
+}
+
+/// What a read does about replicas whose answer was old.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadRepair {
+    /// Those it waited for are brought up to date before it answers (Cassandra's default).
+    Blocking,
+    /// They are brought up to date when all who were asked have answered.
+    Background,
+    /// Nothing.
+    Off,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            coordinator: Coordinator::Replica,
+            n: None,
+            send_to: SendTo::All,
+            patience: None,
+            read_repair: ReadRepair::Blocking,
+            hinted_handoff: true,
+            hints: 1_000,
+            sloppy: false,
+            anti_entropy: Duration::secs(5),
+            write_back: false,
+            trusts_clocks: true,
+            trusts_network: false,
+            snapshot_every: 10_000,
+        }
+    }
+}
+
+impl Config {
+    /// Refuses what makes no sense for this many replicas.
+    pub(super) fn validate(&self, replicas: u32) -> Result<(), String> {
+        if !(1..=REPLICAS_MAX).contains(&replicas) {
+            return Err(format!("leaderless stores have 1 to {REPLICAS_MAX} replicas"));
+        }
+        if let Some(n) = self.n.filter(|n| !(1..=replicas).contains(n)) {
+            return Err(format!(
+                "`n = {n}` replicas per key; there are {replicas}, write 1 to that"
+            ));
+        }
+        if self.sloppy && self.n.is_none_or(|n| n == replicas) {
+            return Err(
+                "`sloppy` needs nodes that can stand in; write an `n` below the number of \
+                        replicas"
+                    .into(),
+            );
+        }
+        if self.sloppy && !self.hinted_handoff {
+            return Err("`sloppy` needs `hinted_handoff`: stand-ins hand over by hints".into());
+        }
+        if self.anti_entropy == Duration::ZERO && !self.trusts_network {
+            return Err(
+                "without `anti_entropy` replicas that missed a write stay apart; write an \
+                        interval, or `trusts_network = true` where nothing is ever lost"
+                    .into(),
+            );
+        }
+        if self.anti_entropy == Duration::ZERO && self.send_to == SendTo::Random {
+            return Err(
+                "`send_to = \"random\"` leaves replicas out; it needs `anti_entropy`".into()
+            );
+        }
+        if self.anti_entropy > ENTROPY_MAX {
+            return Err(format!(
+                "`anti_entropy` is {}; write at most {ENTROPY_MAX}: replicas are compared soon \
+                 after everything has come to rest",
+                self.anti_entropy
+            ));
+        }
+        if self.anti_entropy > Duration::ZERO && self.anti_entropy < Duration::millis(1) {
+            return Err(format!("`anti_entropy` is {}; write at least 1ms", self.anti_entropy));
+        }
+        if self.patience == Some(Duration::ZERO) {
+            return Err("`patience` is 0; write how long to wait".into());
+        }
+        if self.snapshot_every == 0 || self.hints == 0 {
+            return Err("`snapshot_every` and `hints` must be above zero".into());
+        }
+        Ok(())
+    }
+
+    /// Whether every set of replicas a read waits for has a member in common with every set a write
+    /// waited for. Where that depends on the number of replicas and `n` is not set, it does not hold.
+    pub(super) fn intersect(&self, read: Acks, write: Acks) -> bool {
+        use Acks::{All, Any, EachQuorum, LocalOne, LocalQuorum, One, Quorum, Three, Two};
+        // Stand-ins count for replicas, and a hint is on no replica yet.
+        if self.sloppy || read == Any || write == Any {
+            return false;
+        }
+        let counted = |acks, n: u32| match acks {
+            One | LocalOne => 1,
+            Two => n.min(2),
+            Three => n.min(3),
+            Quorum => majority(n) as u32,
+            All => n,
+            Any | LocalQuorum | EachQuorum => 0,
+        };
+        match (read, write) {
+            (All, _) | (_, All) => true,
+            // Majorities of all regions are together a majority of all.
+            (Quorum | EachQuorum, Quorum | EachQuorum) => true,
+            (LocalQuorum, EachQuorum) | (EachQuorum, LocalQuorum) => true,
+            _ => self.n.is_some_and(|n| counted(read, n) + counted(write, n) > n),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(text: &str) -> Config {
+        toml::from_str(text).expect("settings parse")
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused() {
+        for (text, says) in [
+            ("n = 4", "there are 3"),
+            ("n = 0", "there are 3"),
+            ("sloppy = true", "stand in"),
+            ("n = 3\nsloppy = true", "stand in"),
+            ("n = 2\nsloppy = true\nhinted_handoff = false", "hand over"),
+            ("anti_entropy = '0ms'", "trusts_network"),
+            ("anti_entropy = '0ms'\ntrusts_network = true\nsend_to = 'random'", "leaves"),
+            ("anti_entropy = '1min'", "at most 5s"),
+            ("anti_entropy = '1ns'", "at least 1ms"),
+            ("patience = '0ms'", "how long to wait"),
+            ("hints = 0", "above zero"),
+        ] {
+            let refused = config(text).validate(3);
+            assert!(refused.clone().is_err_and(|e| e.contains(says)), "{text}: {refused:?}");
+        }
+        for text in ["", "n = 2\nsloppy = true", "anti_entropy = '0ms'\ntrusts_network = true"] {
+            assert_eq!(config(text).validate(3), Ok(()), "{text}");
+        }
+        assert!(toml::from_str::<Config>("quorum = 2").is_err());
+        assert!(config("").validate(65).is_err());
+    }
+
+    #[test]
+    fn sets_intersect_when_they_must() {
+        use Acks::{All, Any, EachQuorum, LocalOne, LocalQuorum, One, Quorum, Two};
+        let all = config("");
+        for (read, write) in [
+            (Quorum, Quorum),
+            (All, One),
+            (LocalOne, All),
+            (LocalQuorum, EachQuorum),
+            (EachQuorum, LocalQuorum),
+            (EachQuorum, Quorum),
+        ] {
+            assert!(all.intersect(read, write), "{read:?} {write:?}");
+        }
+        for (read, write) in
+            [(One, One), (LocalQuorum, LocalQuorum), (All, Any), (Two, Two), (Quorum, One)]
+        {
+            assert!(!all.intersect(read, write), "{read:?} {write:?}");
+        }
+        assert!(config("n = 3").intersect(Two, Two) && !config("n = 5").intersect(Two, Two));
+        assert!(config("n = 3").intersect(Quorum, Two));
+        assert!(!config("n = 2\nsloppy = true").intersect(Quorum, Quorum));
+    }
+}

@@ -1,0 +1,229 @@
+//! What is said, what is kept on disk, and the names of timers.
+
+use super::super::parts::table::VALUE_BYTES;
+use crate::op::{Acks, Key, NodeId, OpId, Rank, Value};
+use crate::time::LocalTime;
+use serde::{Deserialize, Serialize};
+
+/// A value with its stamp. Versions of a key are ordered by time, then by node, then by value, as
+/// Cassandra breaks its ties, so that no two of them are equal in rank; the greatest wins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Version {
+    /// Nanoseconds of the stamping node's clock, or a counter under `write_back`.
+    pub time: u64,
+    /// Whose stamp it is.
+    pub node: u32,
+    /// What was written.
+    pub value: Value,
+}
+
+impl Version {
+    /// Its place in the key's order.
+    #[must_use]
+    pub fn rank(self) -> Rank {
+        Rank { time: self.time, node: self.node }
+    }
+}
+
+/// Versions of consecutive keys: one nearly always, several in a scan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Copies {
+    /// Of one key.
+    One(Version),
+    /// Of a scan's keys, in order.
+    Many(Box<[Version]>),
+}
+
+impl Copies {
+    /// The versions in key order.
+    #[must_use]
+    pub fn versions(&self) -> &[Version] {
+        match self {
+            Self::One(version) => std::slice::from_ref(version),
+            Self::Many(versions) => versions,
+        }
+    }
+
+    /// Takes over what is newer in `other`; says whether anything was.
+    pub(super) fn merge(&mut self, other: &Self) -> bool {
+        let ours = match self {
+            Self::One(version) => std::slice::from_mut(version),
+            Self::Many(versions) => versions,
+        };
+        let mut changed = false;
+        for (ours, theirs) in ours.iter_mut().zip(other.versions()) {
+            changed |= theirs > ours;
+            *ours = (*ours).max(*theirs);
+        }
+        changed
+    }
+
+    /// Whether every version is at least as new as in `other`.
+    pub(super) fn covers(&self, other: &Self) -> bool {
+        self.versions().iter().zip(other.versions()).all(|(ours, theirs)| ours >= theirs)
+    }
+}
+
+/// Names one exchange of a coordinator: its slot, and a number that is used once in all its lives, so
+/// that an answer to an earlier life is not taken for another's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ticket {
+    /// Where the coordinator keeps it.
+    pub slot: u32,
+    /// Begins at the clock's reading when the coordinator starts.
+    pub serial: u64,
+}
+
+impl Ticket {
+    /// The slot of everything nobody waits for.
+    pub const NOBODY: Self = Self { slot: u32::MAX, serial: 0 };
+    /// The slot of hints.
+    pub const HINT: u32 = u32::MAX - 1;
+}
+
+/// What a client wants done by its coordinator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Job {
+    /// Read the key, or as many from it on; under `write_back`, and write back.
+    Read(u16),
+    /// Find the newest stamp: the first half of a write under `write_back`.
+    Rank,
+    /// Stamp this value and store it.
+    Write(Value),
+    /// Store what the client has stamped: the second half.
+    Put(Version),
+}
+
+/// A request to a coordinating replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The client's operation.
+    pub op: OpId,
+    /// Which try of it this is.
+    pub attempt: u32,
+    /// The key, or the first.
+    pub key: Key,
+    /// What to do.
+    pub job: Job,
+    /// How many replicas must answer a read.
+    pub read: Acks,
+    /// How many must have a write.
+    pub write: Acks,
+    /// By then the client turns elsewhere: a write that arrives later must not be stamped any more.
+    pub deadline: LocalTime,
+}
+
+/// Everything that is said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Msg {
+    /// Client to coordinator.
+    Ask(Ask),
+    /// Coordinator to client: done.
+    Reply {
+        /// The client's operation.
+        op: OpId,
+        /// The try that is answered.
+        attempt: u32,
+        /// What was read or written.
+        copies: Copies,
+    },
+    /// Coordinator to replica: what do you have?
+    Fetch {
+        /// The exchange.
+        ticket: Ticket,
+        /// The key, or the first.
+        key: Key,
+        /// Keys of a scan; 0 for a read.
+        count: u16,
+    },
+    /// Replica to coordinator.
+    Fetched {
+        /// The exchange.
+        ticket: Ticket,
+        /// What it has.
+        copies: Copies,
+    },
+    /// Coordinator to replica: have this, unless you have newer.
+    Store {
+        /// The exchange.
+        ticket: Ticket,
+        /// The key, or the first.
+        key: Key,
+        /// What to have.
+        copies: Copies,
+        /// Keep it for this one, who is silent.
+        stand_in_for: Option<NodeId>,
+    },
+    /// Replica to coordinator: it, or newer, is on disk.
+    Stored(Ticket),
+    /// Replica to replica: one number for all that both should have.
+    Root(u64),
+    /// The answer if it is another: a number for each range of keys.
+    Ranges(Box<[u64]>),
+    /// What one replica has in the ranges that differ.
+    Items {
+        /// Which ranges: a bit for each.
+        ranges: [u64; 4],
+        /// Keys and versions, in order of key.
+        items: Box<[(Key, Version)]>,
+        /// Whether the other's newer versions are wanted in return.
+        answer: bool,
+    },
+}
+
+impl Msg {
+    pub(super) fn wire_size(&self) -> u32 {
+        /// TCP and IP without options.
+        const FRAME: u32 = 40;
+        const VERSION: u32 = 12 + VALUE_BYTES;
+        let many = |copies: &Copies| VERSION * copies.versions().len() as u32;
+        FRAME
+            + match self {
+                Self::Ask(Ask { job: Job::Write(_) | Job::Put(_), .. }) => 36 + VALUE_BYTES,
+                Self::Ask(_) => 24,
+                Self::Reply { copies, .. } => 8 + many(copies),
+                Self::Fetch { .. } => 18,
+                Self::Fetched { copies, .. } => 12 + many(copies),
+                Self::Store { copies, .. } => 20 + many(copies),
+                Self::Stored(_) => 12,
+                Self::Root(_) => 8,
+                Self::Ranges(ranges) => 8 * ranges.len() as u32,
+                Self::Items { items, .. } => 33 + (4 + VERSION) * items.len() as u32,
+            }
+    }
+}
+
+/// What survives a crash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// A version that this replica has.
+    Version(Key, Version),
+    /// One that it keeps for another.
+    Hint(NodeId, Key, Version),
+    /// All that came before.
+    Snapshot(Box<Image>),
+}
+
+/// What a replica has and keeps for others.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Image {
+    /// By key.
+    pub versions: Vec<Version>,
+    /// In the order they came.
+    pub hints: Vec<(NodeId, Key, Version)>,
+}
+
+/// Timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A client has waited long enough for its coordinator.
+    Attempt,
+    /// A coordinator has waited long enough for those it asked at first.
+    Patience,
+    /// The client has turned elsewhere by now.
+    Expiry,
+    /// Hints are tried again.
+    Handoff,
+    /// Digests are compared.
+    AntiEntropy,
+}

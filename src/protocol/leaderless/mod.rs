@@ -1,0 +1,202 @@
+//! Replication without a leader: every operation asks as many replicas as it wants.
+//!
+//! After DeCandia et al., "Dynamo: Amazon's Highly Available Key-value Store" (SOSP 2007), with the
+//! levels of Cassandra (Lakshman and Malik 2010; its documentation of consistency levels) and the
+//! options of Riak. A coordinator, the nearest replica or the client's own library, sends a write to
+//! all replicas of its key and waits for W of them; a read waits for R and returns the newest version
+//! it heard of. Versions are ordered by stamps, and the last write wins.
+//!
+//! **What keeps replicas equal.** Read repair, hinted handoff, and anti-entropy by digests. The first
+//! two make it sooner; only the last makes it certain, so a store without it is accepted only with
+//! `trusts_network`, and then a scenario that loses messages or crashes nodes breaks its promise.
+//!
+//! **What R + W > N promises.** Such a read meets a replica with every write that was acknowledged
+//! before it began, so it is *regular* (Lamport 1986), as long as stamps agree with real time: with
+//! clocks that do not (`trusts_clocks = false`) a later write may have the smaller stamp and lose, and
+//! nothing is promised but that replicas become equal. It is not linearizable: while a write is under
+//! way one read may meet a replica that has it and the next may not. (Repairing before answering
+//! mends that as long as nobody crashes; it is not promised.) Attiya, Bar-Noy and Dolev, "Sharing
+//! Memory Robustly in Message-Passing Systems" (JACM 1995), mend it for good: reads write back what
+//! they return, and writes take their stamps not from a clock but from a majority. That is
+//! `write_back`. All other levels promise eventual consistency, sloppy quorums (Dynamo, section 4.6)
+//! included, whatever R and W are: a stand-in is no replica that a read must meet.
+//!
+//! **Levels.** `local-one`, `local-quorum` and `each-quorum` count replicas of the coordinator's region
+//! or of every region; `two` and `three` are all where there are fewer. `R=one,W=any` takes a hint for a
+//! write where no replica answers, which differs from `one` only where the coordinator is not among the
+//! key's replicas. Scans ask like reads, once for all their keys.
+//!
+//! **Latency**, at constant delay and with `c` the client's round trip to its coordinator (none for a
+//! library), `r` and `w` the coordinator's to the last replica that a read or a write must wait for
+//! (none to itself), `f` a sync: a read takes `c + r`, a write `c + w + f`. Under `write_back` a read
+//! takes `c + r + w`, and a write goes to its coordinator twice: `2c + r + w + f`.
+//!
+//! - `config`: the settings, and which levels intersect. `places`: where keys live.
+//! - `round`: one coordination. `coordinator`, `client`: its two hosts.
+//! - `replica`, `store`: what a node keeps. `hints`, `entropy`: how it reaches the others.
+//!
+//! Left out: siblings and vector clocks (the last write wins), deletions, membership changes.
+
+mod client;
+mod config;
+mod coordinator;
+mod entropy;
+mod hints;
+mod message;
+mod places;
+mod replica;
+mod round;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use client::Session;
+pub use config::{Config, Coordinator, ReadRepair, SendTo};
+pub use message::{Ask, Copies, Image, Job, Msg, Record, Ticket, Timer, Version};
+pub use replica::Server;
+
+use super::parts::quorum::majority;
+use super::{Env, Geometry, Offer, Protocol, ReplicaCx};
+use crate::guarantee::Guarantee;
+use crate::op::{Acks, Leg, Level, NodeId, OpKind};
+use crate::time::Duration;
+
+/// The protocol.
+#[derive(Debug)]
+pub enum Leaderless {}
+
+type ServerCx<'a, 'b> = &'a mut ReplicaCx<'b, Leaderless>;
+
+impl Protocol for Leaderless {
+    const NAME: &'static str = "leaderless";
+    const ABOUT: &'static str = "Reads and writes ask as many replicas as they want, the last write \
+        wins; hints, read repair, anti-entropy (Dynamo 2007, Cassandra, Riak; Attiya et al. 1995)";
+    type Config = Config;
+    type Msg = Msg;
+    type Record = Record;
+    type Timer = Timer;
+    type Replica = Server;
+    type Client = Session;
+
+    fn validate(config: &Config, replicas: u32) -> Result<(), String> {
+        config.validate(replicas)
+    }
+
+    fn offer(config: &Config, level: Level) -> Option<Offer> {
+        let Level::Replicas { read, write } = level else { return None };
+        let by_region =
+            |acks| matches!(acks, Acks::LocalOne | Acks::LocalQuorum | Acks::EachQuorum);
+        if read == Acks::Any || config.n.is_some() && (by_region(read) || by_region(write)) {
+            return None;
+        }
+        let promise = match config.intersect(read, write) {
+            true if config.write_back => Guarantee::Linearizable,
+            true if config.trusts_clocks => Guarantee::Regular,
+            _ => Guarantee::Eventual,
+        };
+        let (read_path, write_path) = if config.write_back {
+            (path(read)[1], path(write)[2])
+        } else {
+            (path(read)[0], path(write)[0])
+        };
+        Some(Offer { read_path, write_path, promise })
+    }
+
+    fn theory(
+        config: &Config,
+        level: Level,
+        op: OpKind,
+        geometry: &Geometry,
+        client: NodeId,
+    ) -> Option<Duration> {
+        let Level::Replicas { read, write } = level else { return None };
+        // Some keys, or some quorums, are near and others far.
+        if config.n.is_some_and(|n| n < geometry.replicas) || config.send_to == SendTo::Random {
+            return None;
+        }
+        let coordinator = match config.coordinator {
+            Coordinator::Replica => *geometry.nearest(client).first()?,
+            Coordinator::Client => client,
+        };
+        let c = geometry.rtt(client, coordinator);
+        let r = wait(read, geometry, coordinator)?;
+        let w = wait(write, geometry, coordinator)?;
+        match op {
+            OpKind::Read | OpKind::Scan if config.write_back => Some(c + r + w),
+            OpKind::Read | OpKind::Scan => Some(c + r),
+            OpKind::Write if config.write_back => Some(c * 2 + r + w + geometry.disk),
+            OpKind::Write => Some(c + w + geometry.disk),
+            OpKind::Rmw => None,
+        }
+    }
+
+    fn wire_size(msg: &Msg) -> u32 {
+        msg.wire_size()
+    }
+
+    #[inline]
+    fn leg(msg: &Msg) -> Option<Leg> {
+        match msg {
+            Msg::Store { ticket, .. } if *ticket != Ticket::NOBODY => Some(Leg::Write),
+            Msg::Stored(_) => Some(Leg::WriteAck),
+            Msg::Fetch { .. } => Some(Leg::Read),
+            Msg::Fetched { .. } => Some(Leg::ReadAck),
+            _ => None,
+        }
+    }
+}
+
+/// The path in words: plain, of a read that writes back, of a write that asks for a stamp first.
+fn path(acks: Acks) -> [&'static str; 3] {
+    match acks {
+        Acks::Any => ["anybody, or a hint", "", "a stamp, then anybody, or a hint"],
+        Acks::One => ["one replica", "one replica, written back", "a stamp, then one replica"],
+        Acks::Two => ["two replicas", "two replicas, written back", "a stamp, then two replicas"],
+        Acks::Three => {
+            ["three replicas", "three replicas, written back", "a stamp, then three replicas"]
+        }
+        Acks::Quorum => ["a majority", "a majority, written back", "a stamp, then a majority"],
+        Acks::All => ["all replicas", "all replicas, written back", "a stamp, then all replicas"],
+        Acks::LocalOne => [
+            "one replica of the region",
+            "one replica of the region, written back",
+            "a stamp, then one replica of the region",
+        ],
+        Acks::LocalQuorum => [
+            "a majority of the region",
+            "a majority of the region, written back",
+            "a stamp, then a majority of the region",
+        ],
+        Acks::EachQuorum => [
+            "a majority of each region",
+            "a majority of each region, written back",
+            "a stamp, then a majority of each region",
+        ],
+    }
+}
+
+/// The round trip from the coordinator to the last replica that is waited for.
+fn wait(acks: Acks, geometry: &Geometry, coordinator: NodeId) -> Option<Duration> {
+    let n = geometry.replicas;
+    let all = || (0..n).map(NodeId);
+    let nth = |rtts: &[Duration], k: usize| rtts.get(k.min(rtts.len()).checked_sub(1)?).copied();
+    let count = |k| nth(&geometry.rtts(coordinator, all()), k);
+    let within = |region: u16, most: fn(u32) -> usize| {
+        let there = all().filter(|node| geometry.regions[node.index()] == region);
+        let rtts = geometry.rtts(coordinator, there);
+        nth(&rtts, most(rtts.len() as u32))
+    };
+    let home = geometry.regions[geometry.nearest(coordinator).first()?.index()];
+    match acks {
+        Acks::Any | Acks::One => count(1),
+        Acks::Two => count(2),
+        Acks::Three => count(3),
+        Acks::Quorum => count(majority(n)),
+        Acks::All => count(n as usize),
+        Acks::LocalOne => within(home, |_| 1),
+        Acks::LocalQuorum => within(home, majority),
+        Acks::EachQuorum => {
+            all().map(|node| within(geometry.regions[node.index()], majority)).max()?
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! A node: keeps its copy, acknowledges what is on its disk, and hands the rest to the other files.
+
+use super::coordinator::Rounds;
+use super::hints::Hints;
+use super::message::{Copies, Msg, Record, Ticket, Timer, Version};
+use super::places::{Places, only};
+use super::round::Span;
+use super::store::Store;
+use super::{Env, Leaderless, ServerCx};
+use crate::op::{Key, NodeId, Value};
+use crate::protocol::{Replica, ReplicaCx, WriteId};
+use std::collections::VecDeque;
+
+/// A replica.
+#[derive(Debug)]
+pub struct Server {
+    pub(super) env: Env<Leaderless>,
+    pub(super) places: Places,
+    pub(super) store: Store,
+    pub(super) hints: Hints,
+    pub(super) rounds: Rounds,
+    /// The latest stamp it gave.
+    pub(super) stamp: u64,
+    /// Who is told when which record is on disk, in order of records.
+    acks: VecDeque<(WriteId, NodeId, Ticket)>,
+}
+
+impl Server {
+    /// Whether it is among the replicas of a key.
+    fn owns(&self, key: Key) -> bool {
+        self.places.owners(key) & only(self.env.me) != 0
+    }
+
+    /// What it has of some keys, or keeps of them for others.
+    pub(super) fn copies(&self, span: Span) -> Copies {
+        let read = |key: Key| {
+            if self.owns(key) { self.store.read(key) } else { self.hints.newest(key) }
+        };
+        match span.count {
+            0 => Copies::One(read(span.first)),
+            count => {
+                let keys = (0..u32::from(count)).map(|i| Key(span.first.0.saturating_add(i)));
+                Copies::Many(keys.map(read).collect())
+            }
+        }
+    }
+
+    /// The recorder learns of every version some node has, be it overwritten already.
+    pub(super) fn note(&self, key: Key, version: Version, cx: ServerCx<'_, '_>) {
+        if version.value != Value::INITIAL {
+            cx.note_version(key, version.value, version.rank());
+        }
+    }
+
+    pub(super) fn on_store(
+        &mut self,
+        from: NodeId,
+        ticket: Ticket,
+        first: Key,
+        copies: &Copies,
+        stand_in_for: Option<NodeId>,
+        cx: ServerCx<'_, '_>,
+    ) {
+        let mut safe = WriteId(0);
+        for (key, version) in (first.0..).map(Key).zip(copies.versions()) {
+            if let Some(owner) = stand_in_for {
+                let Some(id) = self.keep_hint(owner, key, *version, cx) else { return };
+                safe = id;
+            } else if self.owns(key) {
+                self.note(key, *version, cx);
+                safe = safe.max(self.store.put(key, *version, &self.places, cx));
+            }
+        }
+        if ticket == Ticket::NOBODY {
+            return;
+        }
+        if self.store.is_durable(safe) {
+            return self.acknowledge(from, ticket, cx);
+        }
+        let place = self.acks.partition_point(|(id, ..)| *id <= safe);
+        self.acks.insert(place, (safe, from, ticket));
+    }
+
+    /// Keeps a version for another replica, if there is room: the record after which it is safe.
+    pub(super) fn keep_hint(
+        &mut self,
+        to: NodeId,
+        key: Key,
+        version: Version,
+        cx: ServerCx<'_, '_>,
+    ) -> Option<WriteId> {
+        let serial = self.rounds.next_serial();
+        if !self.hints.keep(serial, to, key, version) {
+            return None;
+        }
+        self.note(key, version, cx);
+        self.hints.arm(cx);
+        Some(self.store.persist(Record::Hint(to, key, version), cx))
+    }
+
+    fn acknowledge(&mut self, to: NodeId, ticket: Ticket, cx: ServerCx<'_, '_>) {
+        if to == self.env.me {
+            self.on_stored(to, ticket, cx);
+        } else {
+            cx.send(to, Msg::Stored(ticket));
+        }
+    }
+}
+
+impl Replica<Leaderless> for Server {
+    fn recover(env: Env<Leaderless>, log: &[Record], cx: &mut ReplicaCx<'_, Leaderless>) -> Self {
+        let places = Places::new(&env);
+        let mut rounds = Rounds::starting_at(cx.clock());
+        let mut hints = Hints::new(env.replicas, env.config.hints);
+        let store = Store::recover(&env, &places, log, |to, key, version| {
+            hints.keep(rounds.next_serial(), to, key, version);
+        });
+        hints.arm(cx);
+        let server = Self { env, places, store, hints, rounds, stamp: 0, acks: VecDeque::new() };
+        server.start_anti_entropy(cx);
+        server
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, Leaderless>) {
+        if from.0 < self.env.replicas {
+            self.hints.heard(from);
+        }
+        match msg {
+            Msg::Ask(ask) => self.on_ask(from, ask, cx),
+            Msg::Fetch { ticket, key, count } => {
+                let copies = self.copies(Span { first: key, count });
+                cx.send(from, Msg::Fetched { ticket, copies });
+            }
+            Msg::Fetched { ticket, copies } => self.on_fetched(from, ticket, &copies, cx),
+            Msg::Store { ticket, key, copies, stand_in_for } => {
+                self.on_store(from, ticket, key, &copies, stand_in_for, cx);
+            }
+            Msg::Stored(ticket) => self.on_stored(from, ticket, cx),
+            Msg::Root(root) => self.on_root(from, root, cx),
+            Msg::Ranges(ranges) => self.on_ranges(from, &ranges, cx),
+            Msg::Items { ranges, items, answer } => {
+                self.on_items(from, ranges, &items, answer, cx);
+            }
+            // Only clients are told.
+            Msg::Reply { .. } => {}
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, cx: &mut ReplicaCx<'_, Leaderless>) {
+        match timer {
+            Timer::Patience => self.on_patience(cx),
+            Timer::Expiry => self.on_expiry(cx),
+            Timer::Handoff => self.hints.on_timer(cx),
+            Timer::AntiEntropy => self.on_anti_entropy(cx),
+            // Only clients set it.
+            Timer::Attempt => {}
+        }
+    }
+
+    fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, Leaderless>) {
+        self.store.on_durable(upto, cx);
+        while let Some((_, to, ticket)) = self.acks.front().copied().filter(|(id, ..)| *id <= upto)
+        {
+            self.acks.pop_front();
+            self.acknowledge(to, ticket, cx);
+        }
+        let hints = &self.hints;
+        self.store.compact(self.env.config.snapshot_every, || hints.all().collect(), cx);
+    }
+
+    fn inspect(&self, key: Key) -> Value {
+        if self.owns(key) { self.store.read(key).value } else { Value::NOT_HELD }
+    }
+}

@@ -1,0 +1,263 @@
+//! A table as a picture: names at the left, a box of colour for every value.
+//!
+//! A mode is named once, its levels below it, and levels that say the same share a row: twenty-eight
+//! rows hide what the five different ones say. All grids are drawn at one scale, so that letters
+//! have one size on a page.
+
+use super::super::theme::{Ink, verdict};
+use super::super::view::{Cell, Scenario};
+use super::labels::{Counted, fit, width};
+use super::svg::{Area, Drawn, Tips, WIDTH, block, inline, text, write};
+use plotters::style::text_anchor::{HPos, VPos};
+
+/// One box.
+pub(super) struct Value {
+    /// What stands in it.
+    pub(super) text: String,
+    /// Its colour, 0 to 6.
+    pub(super) step: usize,
+    /// What the pointer is told.
+    pub(super) tip: String,
+}
+
+/// One row.
+pub(super) struct Line<'a, T> {
+    /// The mode's colour.
+    pub(super) ink: Ink,
+    /// The mode.
+    pub(super) mode: &'a str,
+    /// What tells the row from others of its mode; empty where there is no other.
+    pub(super) name: String,
+    /// One a column.
+    pub(super) values: Vec<Option<T>>,
+}
+
+impl<'a, T> Line<'a, T> {
+    /// The same row with other values.
+    pub(super) fn map<U>(self, change: impl Fn(T) -> U) -> Line<'a, U> {
+        let Self { ink, mode, name, values } = self;
+        Line { ink, mode, name, values: values.into_iter().map(|v| v.map(&change)).collect() }
+    }
+}
+
+/// A number and what the pointer is told of it.
+pub(super) type Told = (f64, String);
+
+/// A line a cell, but one for all levels of a mode whose numbers agree to a twentieth and `slack`;
+/// empty ones are left out.
+pub(super) fn merged<'a>(
+    scenario: &Scenario<'a>,
+    cells: &[(&Cell<'a>, Vec<Option<Told>>)],
+    slack: f64,
+    counted: &mut Counted<'a>,
+) -> Vec<Line<'a, Told>> {
+    let near = |a: &[Option<Told>], b: &[Option<Told>]| {
+        a.iter().zip(b).all(|(a, b)| match (a, b) {
+            (Some(a), Some(b)) => (a.0 - b.0).abs() <= 0.05 * a.0.max(b.0) + slack,
+            (a, b) => a.is_none() && b.is_none(),
+        })
+    };
+    let mut found: Vec<(Vec<&'a str>, &str, Line<'a, Told>)> = Vec::new();
+    for (cell, values) in cells.iter().filter(|c| c.1.iter().any(Option::is_some)) {
+        let (mode, level) = (cell.head.system.as_str(), cell.head.level.as_str());
+        let sign = sign(cell);
+        let same = |known: &&mut (Vec<&str>, &str, Line<'a, Told>)| {
+            known.2.mode == mode && known.1 == sign && near(&known.2.values, values)
+        };
+        match found.iter_mut().find(same) {
+            Some(known) => known.0.push(level),
+            None => {
+                let (ink, name) = (scenario.ink(mode), String::new());
+                found.push((vec![level], sign, Line { ink, mode, name, values: values.clone() }));
+            }
+        }
+    }
+    let rows = |mode: &str| found.iter().filter(|f| f.2.mode == mode).count();
+    let alone: Vec<bool> = found.iter().map(|f| rows(f.2.mode) == 1).collect();
+    let mut lines = Vec::new();
+    for ((levels, sign, mut line), alone) in found.into_iter().zip(alone) {
+        if !alone {
+            line.name = levels.join(", ");
+        }
+        if levels.len() > 1 && width(&line.name) > NAMES - 60 {
+            line.name = format!("{} levels", levels.len());
+            counted.group(line.mode, levels);
+        }
+        line.name = format!("{} {sign}", line.name).trim().to_owned();
+        lines.push(line);
+    }
+    lines
+}
+
+/// Empty for a promise that was kept.
+pub(super) fn sign(cell: &Cell<'_>) -> &'static str {
+    match verdict(cell.head.verdict) {
+        (_, _, "holds") => "",
+        (_, sign, _) => sign,
+    }
+}
+
+/// A grid of values under column names, beside row names.
+pub(super) struct Grid<'a> {
+    /// What the picture shows, in words.
+    pub(super) about: String,
+    /// Columns, left to right.
+    pub(super) columns: Vec<String>,
+    /// Rows, top to bottom.
+    pub(super) rows: Vec<Line<'a, Value>>,
+}
+
+/// From so many columns on, numbers are written briefly.
+pub(super) const CLOSE: usize = 5;
+/// Most room for the names of rows.
+const NAMES: i32 = 310;
+const ROW: i32 = 46;
+const LINE_HEIGHT: i32 = 28;
+/// Where a column's name may be broken.
+const BREAKS: [char; 5] = ['-', '/', ' ', '_', '='];
+/// How far levels stand in below their mode.
+const INDENT: i32 = 22;
+
+impl Grid<'_> {
+    /// Its picture and natural width; `None` without rows or columns.
+    pub(super) fn draw(&self) -> Option<(String, u32)> {
+        if self.rows.is_empty() || self.columns.is_empty() {
+            return None;
+        }
+        let long = |l: &Line<'_, Value>| {
+            let below = if self.headed(l.mode) { INDENT + width(&l.name) } else { 0 };
+            below.max(width(&self.title(l)))
+        };
+        let left = (self.rows.iter().map(long).max()? + 30).clamp(120, NAMES);
+        let columns = self.columns.len() as i32;
+        let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
+        let widest = texts.map(|v| width(&v.text) + 12).max()?;
+        let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
+        let head = pieces.map(width).max()?.min(180);
+        // Where it saves the grid from being wide, names come a little closer to each other.
+        let tight = head * 14 / 15;
+        let head = if left + tight * columns + 8 > WIDTH as i32 { head + 6 } else { tight };
+        let cell = ((WIDTH as i32 - left - 8) / columns)
+            .clamp(widest.max(head), 170.max(widest).max(head));
+        let heads: Vec<Vec<String>> =
+            self.columns.iter().map(|c| wrap(c, cell * 15 / 14 + 2)).collect();
+        let top = heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT + 14;
+        let size = ((left + cell * columns + 8).max(WIDTH as i32) as u32, self.below(top) + 8);
+        let svg = inline(size, &self.about, |area, tips| {
+            for (i, head) in heads.iter().enumerate() {
+                let x = left + cell * i as i32 + cell / 2;
+                for (j, words) in head.iter().enumerate() {
+                    let y = top - 10 - LINE_HEIGHT * (head.len() - 1 - j) as i32;
+                    write(area, (x, y), words, text(Ink::SOFT, HPos::Center, VPos::Bottom))?;
+                }
+            }
+            self.draw_rows(area, tips, (left, top), cell)
+        })?;
+        Some((svg, size.0))
+    }
+
+    /// Whether the mode has a line of its own above its rows.
+    fn headed(&self, mode: &str) -> bool {
+        self.rows.iter().filter(|l| l.mode == mode).count() > 1
+    }
+
+    /// The mode, and what else there is to say of its only row.
+    fn title(&self, line: &Line<'_, Value>) -> String {
+        if self.headed(line.mode) {
+            return line.mode.to_owned();
+        }
+        format!("{} {}", line.mode, line.name).trim_end().to_owned()
+    }
+
+    /// Whether the `i`-th row is the first of a mode that has a line of its own.
+    fn opens(&self, i: usize) -> bool {
+        let mode = self.rows[i].mode;
+        self.headed(mode) && (i == 0 || self.rows[i - 1].mode != mode)
+    }
+
+    fn below(&self, top: i32) -> u32 {
+        let heads = (0..self.rows.len()).filter(|i| self.opens(*i)).count();
+        (top + ROW * (self.rows.len() + heads) as i32) as u32
+    }
+
+    fn draw_rows(
+        &self,
+        area: &Area<'_>,
+        tips: &mut Tips,
+        (left, top): (i32, i32),
+        cell: i32,
+    ) -> Drawn {
+        let name = |area: &Area<'_>, x: i32, y: i32, words: &str| {
+            let words = fit(words, left - x - 2);
+            write(area, (x, y + ROW / 2), &words, text(Ink::TEXT, HPos::Left, VPos::Center))
+        };
+        let mut y = top;
+        for (i, row) in self.rows.iter().enumerate() {
+            let headed = self.headed(row.mode);
+            if self.opens(i) || !headed {
+                block(area, (4, y + ROW / 2 - 9), (16, y + ROW / 2 + 9), row.ink)?;
+                name(area, 26, y, &self.title(row))?;
+            }
+            if self.opens(i) {
+                y += ROW;
+            }
+            if headed {
+                name(area, 26 + INDENT, y, &row.name)?;
+            }
+            for (j, value) in row.values.iter().enumerate() {
+                let x = left + cell * j as i32;
+                let Some(value) = value else { continue };
+                let (ground, ink) = Ink::heat(value.step);
+                block(area, (x + 2, y + 2), (x + cell - 2, y + ROW - 2), ground)?;
+                let at = (x + cell / 2, y + ROW / 2);
+                write(area, at, &value.text, text(ink, HPos::Center, VPos::Center))?;
+                tips.add(at, &value.tip);
+            }
+            y += ROW;
+        }
+        Ok(())
+    }
+}
+
+/// Breaks a region's name at its dashes, into three lines at most.
+fn wrap(name: &str, room: i32) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in name.split_inclusive(BREAKS) {
+        match lines.last_mut() {
+            Some(line) if width(line) + width(part.trim_end()) <= room => line.push_str(part),
+            _ => lines.push(part.to_owned()),
+        }
+    }
+    lines.truncate(3);
+    lines.iter().map(|l| fit(l.trim_end(), room)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line<'a>(mode: &'a str, name: &str) -> Line<'a, Value> {
+        let value = Value { text: "1 ms".into(), step: 0, tip: String::new() };
+        Line { ink: Ink::mode(0), mode, name: name.into(), values: vec![Some(value)] }
+    }
+
+    #[test]
+    fn a_mode_with_several_rows_stands_above_them_and_one_with_one_row_beside_it() {
+        let rows = vec![line("raft", "lease"), line("raft", "session"), line("async", "")];
+        let (about, columns) = (String::new(), vec!["a".to_owned()]);
+        let (svg, width) = Grid { about, columns, rows }.draw().expect("drawn");
+        assert_eq!(width, WIDTH);
+        for once in [">raft<", ">lease<", ">session<", ">async<"] {
+            assert_eq!(svg.matches(once).count(), 1, "{once}");
+        }
+    }
+
+    #[test]
+    fn long_region_names_break_at_their_dashes() {
+        assert_eq!(wrap("us-east-1", 140), ["us-east-1"]);
+        assert_eq!(wrap("ap-southeast-1", 142), ["ap-", "southeast-", "1"]);
+        assert!(wrap("a-very-very-long-name-indeed-of-a-region", 100).len() <= 3);
+        assert_eq!(fit("short", 400), "short");
+        assert!(fit("a name that is far too long to fit", 120).ends_with('…'));
+    }
+}

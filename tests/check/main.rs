@@ -1,0 +1,5 @@
+//! The checkers of anybody's history against their definitions, and their readers against any
+//! bytes.
+
+mod brute;
+mod readers;

@@ -1,0 +1,147 @@
+//! `pacelc check` as its users meet it: three formats, four exit statuses, and one sentence for
+//! what is no history.
+
+use crate::common::program::Desk;
+use std::io::Write as _;
+use std::process::Stdio;
+
+/// A read of an old value, three ticks after a newer one was there.
+const STALE: &str = r#"{"process":1,"key":"x","op":"write","value":1,"invoke":0,"complete":1,"ok":true}
+{"process":1,"key":"x","op":"write","value":2,"invoke":2,"complete":3,"ok":true}
+{"process":2,"key":"x","op":"read","result":1,"invoke":6,"complete":7,"ok":true}
+{"process":3,"key":"y","op":"read","result":null,"invoke":6,"complete":7,"ok":true}
+"#;
+
+#[test]
+fn a_stale_read_is_named_with_the_write_it_missed_and_drawn() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", STALE);
+    let answer = desk.run(&["check", "stale.jsonl", "--diagram", "picture.svg"]);
+    assert_eq!(answer.status, 1, "{answer:?}");
+    assert_eq!(
+        answer.stdout,
+        "stale.jsonl: linearizable: violated: process 2 read 1 from x [6, 7], but 3 before it began, \
+         something newer had ended: process 1 wrote 2 to x [2, 3]\n  \
+         line 1: process 1 wrote 1 to x [0, 1]\n  \
+         line 2: process 1 wrote 2 to x [2, 3]\n  \
+         line 3: process 2 read 1 from x [6, 7]\n"
+    );
+    let picture = desk.read("picture.svg");
+    assert!(picture.contains("stale.jsonl is not linearizable") && picture.contains("x = 2"));
+    assert!(!picture.contains("process 3"), "what does not matter is not drawn");
+}
+
+#[test]
+fn guarantees_are_judged_one_by_one_and_the_worst_is_the_status() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", STALE);
+    let with = |names: &[&str]| {
+        let mut arguments = vec!["check", "stale.jsonl"];
+        arguments.extend(names.iter().flat_map(|name| ["-g", name]));
+        desk.run(&arguments)
+    };
+    let weak = with(&["sequential", "causal", "session", "k-atomic=2", "bounded-staleness=3"]);
+    assert_eq!((weak.status, weak.stdout.matches(": holds").count()), (0, 5), "{}", weak.stdout);
+    let strong = with(&["sequential", "k-atomic=1", "delta-atomic=2", "bounded-staleness=2"]);
+    assert_eq!((strong.status, strong.stdout.matches(": violated").count()), (1, 3));
+    assert!(strong.stdout.contains("it is 2-atomic") && strong.stdout.contains("3 would do"));
+
+    let unknown = desk.run(&["check", "stale.jsonl", "-g", "lineraizable"]);
+    assert_eq!(unknown.status, 2);
+    assert!(unknown.stderr.contains("did you mean `linearizable`?"), "{}", unknown.stderr);
+}
+
+#[test]
+fn a_search_that_runs_out_of_its_budget_says_so() {
+    let desk = Desk::new();
+    let mut text = String::new();
+    for process in 0..24 {
+        text += &format!(
+            "{{\"process\":{process},\"key\":\"x\",\"op\":\"cas\",\"expected\":{process},\"value\":\
+             {},\"result\":true,\"invoke\":0,\"complete\":9,\"ok\":true}}\n",
+            (process * 7 + 3) % 24
+        );
+    }
+    desk.write("hard.jsonl", &text);
+    let answer = desk.run(&["check", "hard.jsonl", "--initial", "5", "--budget", "3"]);
+    assert_eq!(answer.status, 3, "{answer:?}");
+    assert!(answer.stdout.contains("unknown: the budget of 3 steps"), "{}", answer.stdout);
+}
+
+#[test]
+fn other_tools_files_are_known_by_their_content() {
+    let desk = Desk::new();
+    let check = |text: &str, more: &[&str]| {
+        desk.write("history", text);
+        desk.run(&[&["check", "history", "--json"], more].concat())
+    };
+    let etcd = "INFO  jepsen.util - 0\t:invoke\t:write\t1\nINFO  jepsen.util - 0\t:ok\t:write\t1\n\
+                INFO  jepsen.util - 1\t:invoke\t:cas\t[1 2]\nINFO  jepsen.util - 1\t:fail\t:cas\t[1 2]\n";
+    let found = check(etcd, &[]);
+    assert!(found.stdout.contains("\"verdict\":\"violated\""), "a failed cas is an observation");
+    let edn = "[{:process 0, :type :invoke, :f :write, :value 1}\n {:process 0, :type :ok, :f :write, \
+               :value 1}\n {:process :nemesis, :type :info, :f :kill}\n {:process 1, :type :invoke, \
+               :f :cas, :value [1 2]} {:process 1 :type :fail :f :cas :value [1 2]}]";
+    let found = check(edn, &[]);
+    assert_eq!(found.status, 0, "here it did not happen: {}", found.stdout);
+    let kv = "{:process 0, :type :invoke, :f :append, :key \"3\", :value \"a\"}\n{:process 0, :type \
+              :ok, :f :append, :key \"3\", :value \"a\"}\n{:process 0, :type :invoke, :f :get, :key \
+              \"3\", :value nil}\n{:process 0, :type :ok, :f :get, :key \"3\", :value \"a\"}\n";
+    let found = check(kv, &["--initial", "\"\""]);
+    assert!(found.stdout.contains("\"order_of_lines\":[1,3]"), "{}", found.stdout);
+}
+
+#[test]
+fn standard_input_is_read_and_versions_can_be_given() {
+    let desk = Desk::new();
+    let mut child = desk.command(&["check"]).stdin(Stdio::piped()).spawn().expect("it starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(STALE.as_bytes()).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).starts_with("stdin: linearizable: violated"));
+
+    desk.write("stale.jsonl", STALE);
+    desk.write("order.json", r#"{"x": [2, 1]}"#);
+    let arguments = ["check", "stale.jsonl", "-g", "monotonic-writes", "--versions", "order.json"];
+    assert_eq!(desk.run(&arguments).status, 1, "the store's own order contradicts the session");
+    assert_eq!(desk.run(&arguments[..4]).status, 0, "some order does not");
+}
+
+#[test]
+fn what_is_no_history_is_refused_in_one_sentence() {
+    let desk = Desk::new();
+    let line = STALE.lines().next().expect("a line");
+    for (text, expected) in [
+        (&line[..40], "bad:1: the JSON ends too early, at column 40"),
+        ("", "bad:1: there is no operation in it"),
+        ("hello", "bad:1: `hello` begins neither a JSON object nor"),
+        (
+            &line.replace("\"complete\":1", "\"complete\":null"),
+            "bad:1: an operation that is ok has",
+        ),
+        (&line.replace("\"invoke\":0", "\"invoke\":4"), "bad:1: it completes at 1, before it is"),
+        (
+            &line.replace("write", "wirte"),
+            "bad:1: unknown operation `wirte`; did you mean `write`?",
+        ),
+        (&line.replace("\"value\":1,", ""), "bad:1: a write that is ok has a `value`"),
+        (&line.replace("\"ok\":true", "\"fine\":true"), "bad:1: column 76: unknown field `fine`"),
+        (&format!("{line}\n{line}"), "bad:2: process 1 begins an operation before that of line 1"),
+        (
+            &format!("{line}\n{line}").replace('{', "{\"id\":7,"),
+            "bad:2: the id 7 is that of an operation before; ids are unique",
+        ),
+        ("{:process 0, :type :ok, :f :read}", "bad:1: process 0 ends an operation that it has not"),
+        ("{:process 0, :type :invoke, :f :fly}", "bad:1: unknown operation `:fly`; it is :read"),
+        ("[{:process 0", "bad:1: the file ends inside a collection"),
+        ("INFO  jepsen.util - 0 :invoke :cas [1", "bad:1: the value `[1` is not a number or nil"),
+    ] {
+        desk.write("bad", text);
+        let sentence = desk.refused(&["check", "bad"]);
+        assert!(sentence.starts_with(expected), "{text}: {sentence}");
+    }
+    std::fs::write(desk.path("bad"), b"{\"process\":\xff}").expect("written");
+    assert_eq!(desk.refused(&["check", "bad"]), "bad:1: byte 12 of the line is not valid UTF-8");
+}
