@@ -1,11 +1,11 @@
 //! The session's side: asks the nearest replica that answers, carries its writes' stamps, and remembers
 //! what it has written and read.
 
+use super::super::parts::version::{HybridClock, Version};
 use super::super::{Client, ClientCx, Env};
-use super::{
-    Ask, Msg, MultiLeader, Need, Note, OnLag, REPLICAS_MAX, Stamps, Timer, Vector, Version, Wish,
-};
+use super::{Ask, Msg, MultiLeader, Need, Note, OnLag, REPLICAS_MAX, Stamps, Timer, Vector, Wish};
 use crate::op::{Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret};
+use crate::time::LocalTime;
 
 type Cx<'a, 'b> = &'a mut ClientCx<'b, MultiLeader>;
 
@@ -22,8 +22,7 @@ pub struct Session {
     fresh: bool,
     /// By replica, how far its clock was ahead when a request last arrived there.
     ahead: [Option<u64>; REPLICAS_MAX],
-    /// New stamps are above this.
-    floor: u64,
+    clock: HybridClock,
     /// Who answered last: it covers what the session knows.
     home: NodeId,
     /// The latest of this session's writes.
@@ -66,9 +65,8 @@ impl Session {
     /// The current write's stamp, chosen when its replica's clock is known and kept ever after.
     fn stamp(&mut self, to: NodeId, cx: Cx<'_, '_>) -> Option<Rank> {
         if self.stamp.is_none() {
-            let clock = cx.clock().0.wrapping_add(self.ahead[to.index()]?);
-            self.floor = clock.max(self.floor + 1);
-            self.stamp = Some(Rank { time: self.floor, node: self.env.me.0 });
+            let clock = LocalTime(cx.clock().0.wrapping_add(self.ahead[to.index()]?));
+            self.stamp = Some(Rank { time: self.clock.next(clock), node: self.env.me.0 });
             self.fresh = true;
         }
         self.stamp
@@ -93,7 +91,7 @@ impl Session {
     fn learn(&mut self, from: NodeId, note: &Note) {
         self.ahead[from.index()] = Some(note.ahead);
         if self.env.config.stamps == Stamps::Hlc {
-            self.floor = self.floor.max(note.newest);
+            self.clock.see(note.newest);
         }
     }
 
@@ -121,7 +119,7 @@ impl Client<MultiLeader> for Session {
             stamp: None,
             fresh: false,
             ahead: [None; REPLICAS_MAX],
-            floor: 0,
+            clock: HybridClock::default(),
             written: Vector::default(),
             seen: Vector::default(),
         }

@@ -1,6 +1,8 @@
 //! What replicas and clients say to each other, and what replicas write to their disks.
 
-use super::{Entry, Standing, State, VALUE_BYTES, Vector, Version};
+use super::super::parts::table::VALUE_BYTES;
+use super::super::parts::version::Version;
+use super::{Entry, Standing, State, Vector};
 use crate::op::{Key, NodeId, OpId, Rank, Value};
 use crate::time::{Duration, LocalTime};
 use serde::{Deserialize, Serialize};
@@ -162,14 +164,14 @@ impl Msg {
                         Need::Within(_) => 8,
                     };
                     let write = matches!(ask.wish, Wish::Write { .. });
-                    20 + need + if write { 12 + VALUE_BYTES } else { 0 }
+                    20 + need + if write { Version::WIRE_SIZE } else { 0 }
                 }
                 Msg::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
                 Msg::Values { values, note: with, .. } => {
                     4 + VALUE_BYTES * values.len() as u32 + note(with)
                 }
                 Msg::Redirect(_) | Msg::Refused(_) => 4,
-                Msg::Ship { entry, .. } => 24 + VALUE_BYTES + entry.deps.wire_size(),
+                Msg::Ship { entry, .. } => 12 + Version::WIRE_SIZE + entry.deps.wire_size(),
                 Msg::Beat(standing) => 3 * standing.has.wire_size(),
                 Msg::Lack(has) => has.wire_size(),
                 Msg::Install(state) => state.wire_size(),

@@ -57,10 +57,9 @@ mod vector;
 pub use client::Session;
 pub use links::Standing;
 pub use message::{Ask, Msg, Need, Note, Record, Wish};
-pub use store::{Entry, State, Version};
+pub use store::{Entry, State};
 pub use vector::{REPLICAS_MAX, Vector};
 
-use super::parts::table::VALUE_BYTES;
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, OpKind, Value};

@@ -1,7 +1,8 @@
 //! Serving clients: now, when the session's past has arrived, elsewhere, or not at all.
 
+use super::super::parts::version::Version;
 use super::acks::Ack;
-use super::{Ask, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Version, Wish, ahead};
+use super::{Ask, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Wish, ahead};
 use crate::op::{Key, NodeId};
 use crate::time::LocalTime;
 

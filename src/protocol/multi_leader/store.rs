@@ -3,8 +3,9 @@
 //! A log is applied in its own order; between logs any order will do, except that an entry waits for
 //! its dependencies. States are joined like vectors: of two versions the higher stays.
 
-use super::{Record, ServerCx, VALUE_BYTES, Vector};
-use crate::op::{Key, NodeId, Rank, Value};
+use super::super::parts::version::{Version, Versions};
+use super::{Record, ServerCx, Vector};
+use crate::op::{Key, NodeId, Value};
 use crate::protocol::WriteId;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -13,16 +14,6 @@ use std::collections::VecDeque;
 const RETAIN: usize = 1 << 12;
 /// Entries that overtook earlier ones are held up to this far ahead; the rest is asked for again.
 const AHEAD: u32 = 1 << 12;
-
-/// A value and its stamp. Compared by stamp; equal stamps are one write, or two of a client that lost
-/// its memory and met the same nanosecond, and then the later one wins everywhere.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Version {
-    /// Its place in the key's order.
-    pub rank: Rank,
-    /// What was written.
-    pub value: Value,
-}
 
 /// A write in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,23 +33,13 @@ pub struct State {
     pub has: Vector,
     /// The highest stamp among them.
     pub newest: u64,
-    /// By key, the highest version.
-    pub versions: Vec<Version>,
+    /// What they come to.
+    pub versions: Versions,
 }
 
 impl State {
-    /// The key's version.
-    #[must_use]
-    pub fn version(&self, key: Key) -> Version {
-        self.versions.get(key.0 as usize).copied().unwrap_or_default()
-    }
-
     fn put(&mut self, key: Key, version: Version) {
-        let at = key.0 as usize;
-        if self.versions.len() <= at {
-            self.versions.resize(at + 1, Version::default());
-        }
-        self.versions[at] = version.max(self.versions[at]);
+        self.versions.take(key, version);
         self.newest = self.newest.max(version.rank.time);
     }
 
@@ -66,15 +47,15 @@ impl State {
     fn join(&mut self, other: &Self) {
         self.has = self.has.join(&other.has);
         self.newest = self.newest.max(other.newest);
-        for (key, version) in other.versions.iter().enumerate() {
-            self.put(Key(key as u32), *version);
+        for (key, version) in other.versions.iter() {
+            self.put(key, version);
         }
     }
 
     /// Bytes it takes in a message.
     #[must_use]
     pub fn wire_size(&self) -> u32 {
-        self.has.wire_size() + self.versions.len() as u32 * (12 + VALUE_BYTES)
+        self.has.wire_size() + self.versions.wire_size()
     }
 }
 
@@ -123,11 +104,10 @@ impl Store {
         records: &[Record],
         cx: ServerCx<'_, '_>,
     ) -> Self {
-        let versions = vec![Version::default(); keys as usize];
         let mut store = Self {
             me,
             logs: (0..replicas).map(|_| Log::default()).collect(),
-            state: State { has: Vector::default(), newest: 0, versions },
+            state: State { has: Vector::default(), newest: 0, versions: Versions::new(keys) },
             durable: 0,
             syncing: VecDeque::new(),
             snapshot: (0, None),
@@ -188,7 +168,7 @@ impl Store {
     }
 
     pub(super) fn version(&self, key: Key) -> Version {
-        self.state.version(key)
+        self.state.versions.get(key)
     }
 
     pub(super) fn read(&self, key: Key) -> Value {

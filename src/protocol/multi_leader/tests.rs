@@ -1,5 +1,6 @@
 //! Replicas and sessions told by hand what happens; the network of these tests is their author.
 
+use super::super::parts::version::Version;
 use super::links::next_hops;
 use super::*;
 use crate::op::{Op, OpId, Outcome, Rank, Request, Ret};
