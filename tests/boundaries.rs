@@ -240,6 +240,21 @@ fn causal_leaders_promise_no_less_than_they_keep() {
     all_broken("multi-causal", 20);
 }
 
+#[test]
+fn clocks_worse_than_leaders_were_told_break_the_bound_and_only_that() {
+    let level = Level::Bounded(Duration::millis(500));
+    let of = |plan: &Plan| plan.name.mode == "multi-clock" && plan.name.level == level;
+    let cell = cells().into_iter().find(of).expect("a bounded cell");
+    let broken = (1..=20).any(|seed| {
+        let mut plan = perturbed(&cell, seed);
+        plan.replicas[0].clock.offset_ms = 900.0;
+        let history = simulate(&plan, seed).history;
+        assert_eq!(judge(&history, Guarantee::Eventual), Verdict::Holds, "seed {seed}");
+        matches!(judge(&history, promise(&cell)), Verdict::Violated(_))
+    });
+    assert!(broken, "the acknowledgement did not wait until the stamp was past by every clock");
+}
+
 /// Three leaders of which the first and the last are far from each other, and both near the second.
 fn long_way(config: &str, level: &str, clock: &str) -> Verdict {
     let text = triangle([10.0, 200.0, 10.0], "a", "multi-leader", config, level)

@@ -1,5 +1,6 @@
 //! Between replicas: who is sent what, who lacks what, and how current everybody is.
 
+use super::super::parts::resend::Resend;
 use super::{Env, Msg, MultiLeader, REPLICAS_MAX, ServerCx, Store, Topology, Vector};
 use crate::op::NodeId;
 use crate::time::{Duration, LocalTime};
@@ -7,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 /// Entries of one log sent again at once; who lacks more asks again.
 const RESEND: usize = 512;
+/// Heartbeats until the same entries are sent again to one who still asks for them.
+const RESEND_WAIT: u64 = 5;
 
 /// What a replica has, and how current that is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ pub(super) struct Links {
     shipped: Vector,
     /// By replica, what it last said it has.
     told: Vec<Vector>,
+    /// By replica, what was sent to it again.
+    resent: Vec<Resend>,
     as_of: [LocalTime; REPLICAS_MAX],
     /// A later reading for which that will hold once so much of the log is shown.
     next: [Option<(u32, LocalTime)>; REPLICAS_MAX],
@@ -37,6 +42,7 @@ impl Links {
             me: env.me,
             shipped: store.received(),
             told: vec![Vector::default(); env.replicas as usize],
+            resent: vec![Resend::default(); env.replicas as usize],
             as_of: [LocalTime::default(); REPLICAS_MAX],
             next: [None; REPLICAS_MAX],
         }
@@ -98,22 +104,34 @@ impl Links {
         let others = store.origins().filter(|origin| *origin != self.me);
         others.map(|origin| now.since(self.as_of[origin.index()])).max().unwrap_or_default()
     }
-}
 
-/// Sends another what it lacks.
-pub(super) fn on_lack(store: &Store, from: NodeId, has: &Vector, cx: ServerCx<'_, '_>) {
-    let missing = |origin: NodeId| has.get(origin) + 1..=store.has().get(origin);
-    let gone = |origin: NodeId| {
-        let missing = missing(origin);
-        !missing.is_empty() && store.entry(origin, *missing.start()).is_none()
-    };
-    if store.origins().any(gone) {
-        return cx.send(from, Msg::Install(Box::new(store.state())));
-    }
-    for origin in store.origins() {
-        for seq in missing(origin).take(RESEND) {
-            if let Some(entry) = store.entry(origin, seq) {
-                cx.send(from, Msg::Ship { origin, seq, entry });
+    /// Sends another what it lacks.
+    pub(super) fn on_lack(
+        &mut self,
+        env: &Env<MultiLeader>,
+        store: &Store,
+        from: NodeId,
+        has: &Vector,
+        cx: ServerCx<'_, '_>,
+    ) {
+        let wait = env.config.heartbeat * RESEND_WAIT;
+        let wish = has.total() + 1;
+        if !self.resent[from.index()].is_due(wish, cx.clock(), wait) {
+            return;
+        }
+        let missing = |origin: NodeId| has.get(origin) + 1..=store.has().get(origin);
+        let gone = |origin: NodeId| {
+            let missing = missing(origin);
+            !missing.is_empty() && store.entry(origin, *missing.start()).is_none()
+        };
+        if store.origins().any(gone) {
+            return cx.send(from, Msg::Install(Box::new(store.state())));
+        }
+        for origin in store.origins() {
+            for seq in missing(origin).take(RESEND) {
+                if let Some(entry) = store.entry(origin, seq) {
+                    cx.send(from, Msg::Ship { origin, seq, entry });
+                }
             }
         }
     }

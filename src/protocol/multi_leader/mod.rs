@@ -327,7 +327,7 @@ impl Replica<MultiLeader> for Server {
                 self.proceed(cx);
             }
             Msg::Beat(standing) => self.on_beat(from, standing, cx),
-            Msg::Lack(has) => links::on_lack(&self.store, from, &has, cx),
+            Msg::Lack(has) => self.links.on_lack(&self.env, &self.store, from, &has, cx),
             Msg::Install(state) => {
                 self.store.install(*state, cx);
                 self.proceed(cx);

@@ -178,7 +178,8 @@ fn a_lost_update_is_asked_for_when_two_beats_have_told_of_it() {
     let beat = to(1, &nodes[0].beats()).remove(0);
     assert!(nodes[1].hears(NodeId(0), beat.clone()).is_empty(), "it may be under way");
     let lack = to(0, &nodes[1].hears(NodeId(0), beat)).remove(0);
-    let sent = nodes[0].hears(NodeId(1), lack);
+    let sent = nodes[0].hears(NodeId(1), lack.clone());
+    assert!(nodes[0].hears(NodeId(1), lack).is_empty(), "it is under way again");
     nodes[1].hears(NodeId(0), to(1, &sent).remove(0));
     assert_eq!(nodes[1].reads(0), 1);
 }
