@@ -21,8 +21,8 @@ smoke-cut/craq            b4b5be764264f857 561191d68f3a17e4
 smoke-cut/leaderless      dc861a9be9a80f84 d1d286187e573e65
 smoke-cut/sloppy          c5e83f5546849335 06dd25fe5c362774
 smoke-cut/abd             435636d1507672f2 ac4ee72da35a1459
-smoke-cut/multi-clock     b8954e13f2da4c32 70e8aa5d95375a32
-smoke-cut/multi-causal    5ef1f7e22c0f8e17 056039c393d891ec
+smoke-cut/multi-clock     3a877f7969a235bb 70e8aa5d95375a32
+smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e

@@ -101,8 +101,9 @@ pub struct Config {
     /// messages are noticed later. Shorter: more messages.
     #[serde(default = "defaults::heartbeat")]
     pub heartbeat: Duration,
-    /// How far two replicas' clocks may be apart. Bounded writes wait this long and bounded reads are
-    /// refused this much earlier; if the clocks are worse than this, they break their promise.
+    /// How far two replicas' clocks may be apart, drift since a session's last answer included. Bounded
+    /// writes wait this long and bounded reads are refused this much earlier; if the clocks are worse
+    /// than this, they break their promise.
     #[serde(default = "defaults::max_clock_error")]
     pub max_clock_error: Duration,
     /// Writes between two snapshots of the log.
@@ -172,7 +173,7 @@ pub enum Timer {
 impl Protocol for MultiLeader {
     const NAME: &'static str = "multi-leader";
     const ABOUT: &'static str = "Every replica takes writes and ships its log afterwards; the last write \
-        wins, by clocks or hybrid clocks, causal on request (Bayou 1997, COPS 2011, MySQL, CouchDB).";
+        wins, by clocks or hybrid clocks, causal on request (Bayou 1997, COPS 2011, MySQL, CouchDB)";
     type Config = Config;
     type Msg = Msg;
     type Record = Record;
