@@ -19,7 +19,8 @@ const SEEDS: u64 = 300;
 /// What is kept although it is not promised. Under synchronous replication, and in a chain, an
 /// acknowledged write is on every replica, so none near by misses one; that a write shows before it is
 /// acknowledged remains. Where there is one order and sessions do not go back in it, what they keep is
-/// sequential, and so causal, whatever it is called; several leaders have no one order in which everybody sees writes.
+/// sequential, and so causal, whatever it is called; several leaders have no one order in which
+/// everybody sees writes.
 fn is_kept_all_the_same(mode: &str, promise: Guarantee, guarantee: Guarantee) -> bool {
     let goes_forward = promise.implies(Guarantee::MonotonicReads);
     let everywhere = ["sync", "chain", "craq"].contains(&mode);

@@ -155,10 +155,10 @@ impl Msg {
         let note = |note: &Note| 16 + note.token.wire_size();
         FRAME
             + match self {
-                Msg::Hello { .. } => 12,
-                Msg::Clock { note: with, .. } => 4 + note(with),
-                Msg::Low { note: with, .. } => 16 + note(with),
-                Msg::Ask(ask) => {
+                Self::Hello { .. } => 12,
+                Self::Clock { note: with, .. } => 4 + note(with),
+                Self::Low { note: with, .. } => 16 + note(with),
+                Self::Ask(ask) => {
                     let need = match &ask.need {
                         Need::Past { past, .. } => past.wire_size(),
                         Need::Within(_) => 8,
@@ -166,15 +166,15 @@ impl Msg {
                     let write = matches!(ask.wish, Wish::Write { .. });
                     20 + need + if write { Version::WIRE_SIZE } else { 0 }
                 }
-                Msg::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
-                Msg::Values { values, note: with, .. } => {
+                Self::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
+                Self::Values { values, note: with, .. } => {
                     4 + VALUE_BYTES * values.len() as u32 + note(with)
                 }
-                Msg::Redirect(_) | Msg::Refused(_) => 4,
-                Msg::Ship { entry, .. } => 12 + Version::WIRE_SIZE + entry.deps.wire_size(),
-                Msg::Beat(standing) => 3 * standing.has.wire_size(),
-                Msg::Lack(has) => has.wire_size(),
-                Msg::Install(state) => state.wire_size(),
+                Self::Redirect(_) | Self::Refused(_) => 4,
+                Self::Ship { entry, .. } => 12 + Version::WIRE_SIZE + entry.deps.wire_size(),
+                Self::Beat(standing) => 3 * standing.has.wire_size(),
+                Self::Lack(has) => has.wire_size(),
+                Self::Install(state) => state.wire_size(),
             }
     }
 }

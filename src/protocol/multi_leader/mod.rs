@@ -6,8 +6,8 @@
 //! al., "Flexible Update Propagation for Weakly Consistent Replication" (Bayou, SOSP 1997), `MySQL`'s
 //! circular replication and `CouchDB`'s continuous one.
 //!
-//! **State.** A version is a value and its stamp ([`Rank`]); a replica keeps each key's highest, so
-//! applying is commutative and idempotent, and replicas with the same writes are equal whatever came
+//! **State.** A version is a value and its stamp (`parts::version`); a replica keeps each key's highest,
+//! so applying is commutative and idempotent, and replicas with the same writes are equal whatever came
 //! when. Which writes a replica has is a vector: how many of each replica's log.
 //!
 //! **A write has one stamp, chosen once.** A client that is not answered asks the next nearest replica,
@@ -45,6 +45,10 @@
 //!
 //! **Durability.** What is shipped or shown is on its origin's disk, so no crash undoes what another
 //! replica has. What a replica received and forgets in a crash it asks for again.
+//!
+//! - `store`: the logs and what they come to. `vector`: which writes somebody has.
+//! - `links`: shipping, heartbeats, what others lack. `reads`, `acks`: serving clients.
+//! - `client`: the session. `message`: what is said and kept.
 
 mod acks;
 mod client;
