@@ -11,7 +11,6 @@ mod quorum_loop;
 use criterion::{Criterion, Throughput};
 use pacelc::analysis;
 use pacelc::catalog::Catalog;
-use pacelc::guarantee::Guarantee;
 use pacelc::scenario::plan::Plan;
 use pacelc::scenario::{Overrides, Source, load};
 use quorum_loop::{Geography, our_queue, paused_tokio, reference};
@@ -48,7 +47,7 @@ arrivals = "closed"
 name = "mode"
 protocol = "{protocol}"
 config = {config}
-levels = ["linearizable"]
+levels = ["{level}"]
 "#;
 
 const MATRIX: &str = r#"
@@ -62,7 +61,18 @@ c = 80.0
 c = 90.0
 "#;
 
-fn plan(protocol: &str, config: &str, nodes: usize, clients: usize, operations: u64) -> Plan {
+/// What is run: a protocol's name, its settings and a level.
+type Mode<'a> = (&'a str, &'a str, &'a str);
+
+const BACKUP: Mode<'_> = ("primary-backup", "{ acknowledge = \"any 2\" }", "linearizable");
+const RAFT: Mode<'_> = ("raft", "{ eager_commit = false }", "linearizable");
+
+fn plan(
+    (protocol, config, level): Mode<'_>,
+    nodes: usize,
+    clients: usize,
+    operations: u64,
+) -> Plan {
     let dir = std::env::temp_dir().join(format!("pacelc-bench-{}", std::process::id()));
     std::fs::create_dir_all(&dir).expect("a temporary folder");
     std::fs::write(dir.join("three.toml"), MATRIX).expect("the matrix is written");
@@ -78,7 +88,8 @@ fn plan(protocol: &str, config: &str, nodes: usize, clients: usize, operations: 
         .replace("{operations}", &operations.to_string())
         .replace("{clients}", &groups.collect::<String>())
         .replace("{protocol}", protocol)
-        .replace("{config}", config);
+        .replace("{config}", config)
+        .replace("{level}", level);
     let file = dir.join("engine.toml");
     std::fs::write(&file, text).expect("the scenario is written");
     let source = Source::open(file.to_str().expect("UTF-8")).expect("it opens");
@@ -92,10 +103,11 @@ fn plan(protocol: &str, config: &str, nodes: usize, clients: usize, operations: 
 fn full_run(catalog: &Catalog, plan: &Plan, seed: u64) -> u64 {
     let protocol = catalog.find(&plan.protocol).expect("a built-in protocol");
     let run = protocol.simulate(plan, seed, None).expect("it runs");
+    let offer = protocol.offer(&plan.config, plan.name.level).expect("a level it offers");
     let summary = analysis::summarize(
         &run.history,
         &analysis::Context {
-            promise: Guarantee::Linearizable,
+            promise: offer.promise,
             timeout: plan.timeout,
             regions: plan.regions.clone(),
         },
@@ -158,10 +170,11 @@ fn interleaved(contestants: &[Contestant<'_>]) {
 }
 
 fn contest(catalog: &Catalog, geography: &Geography) {
-    let backup = plan("primary-backup", "{ acknowledge = \"any 2\" }", 5, 64, OPERATIONS);
-    let raft = plan("raft", "{ eager_commit = false }", 5, 64, OPERATIONS);
-    let crowd = plan("raft", "{ eager_commit = false }", 5, 10_000, OPERATIONS);
-    let many = plan("primary-backup", "{ acknowledge = \"any 50\" }", 100, 64, OPERATIONS / 20);
+    let backup = plan(BACKUP, 5, 64, OPERATIONS);
+    let raft = plan(RAFT, 5, 64, OPERATIONS);
+    let crowd = plan(RAFT, 5, 10_000, OPERATIONS);
+    let half = ("primary-backup", "{ acknowledge = \"any 50\" }", "linearizable");
+    let many = plan(half, 100, 64, OPERATIONS / 20);
     let contestant = |name, operations, run| Contestant { name, operations, run };
     interleaved(&[
         contestant(
@@ -212,21 +225,47 @@ fn contest(catalog: &Catalog, geography: &Geography) {
     ]);
 }
 
-/// The most memory this process ever had resident, where the system says.
-fn peak_memory() -> Option<String> {
+/// The most memory this process ever had resident, in kB, where the system says.
+fn peak_memory() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().to_owned())
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+/// What runs of two lengths need: the cluster, its clients and the program; and, apart from these, the
+/// history and what judges it, which grow with every operation.
+fn print_memory(catalog: &Catalog) {
+    let peak = |operations| {
+        full_run(catalog, &plan(BACKUP, 5, 64, operations), 0);
+        peak_memory()
+    };
+    let (Some(few), Some(many)) = (peak(OPERATIONS / 10), peak(OPERATIONS)) else { return };
+    let bytes = (many - few) * 1024 / (OPERATIONS - OPERATIONS / 10);
+    println!(
+        "peak memory with 64 clients: {few} kB after a whole run of {} operations, {many} kB after \
+         {OPERATIONS}; {bytes} bytes per operation",
+        OPERATIONS / 10
+    );
+}
+
+/// A protocol at the strongest of the common levels that it offers under these settings.
+fn strongest<'a>(entry: &pacelc::catalog::ProtocolEntry) -> Mode<'a> {
+    let config = if entry.name == BACKUP.0 { BACKUP.1 } else { "{}" };
+    let settings = match config.parse::<toml::Value>() {
+        Ok(toml::Value::Table(settings)) => settings,
+        other => panic!("settings are a table, not {other:?}"),
+    };
+    let offers =
+        |name: &str| name.parse().is_ok_and(|level| entry.offer(&settings, level).is_some());
+    let mut levels = ["linearizable", "quorum", "session", "eventual-nearest"].into_iter();
+    let level = levels.find(|name| offers(name)).expect("it offers one of the common levels");
+    (entry.name, config, level)
 }
 
 fn main() {
     let catalog = Catalog::builtin();
     let geography = Geography::new(64);
-    let first = plan("primary-backup", "{ acknowledge = \"any 2\" }", 5, 64, OPERATIONS);
-    full_run(&catalog, &first, 0);
-    if let Some(peak) = peak_memory() {
-        println!("peak memory of a process with one such run of 64 clients: {peak}");
-    }
+    print_memory(&catalog);
     contest(&catalog, &geography);
     let mut criterion = Criterion::default()
         .sample_size(10)
@@ -243,9 +282,9 @@ fn main() {
         });
     });
     for entry in catalog.protocols() {
-        let config = if entry.name == "raft" { "{}" } else { "{ acknowledge = \"any 2\" }" };
-        let plan = plan(entry.name, config, 5, 64, OPERATIONS);
-        group.bench_function(entry.name, |b| {
+        let mode = strongest(entry);
+        let plan = plan(mode, 5, 64, OPERATIONS);
+        group.bench_function(format!("{} {}", mode.0, mode.2), |b| {
             b.iter(|| {
                 seed += 1;
                 full_run(&catalog, &plan, seed)

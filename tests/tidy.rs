@@ -62,15 +62,36 @@ fn stage(file: &Path) -> String {
     first.to_string_lossy().trim_end_matches(".rs").to_owned()
 }
 
-/// The stages a text imports through `crate::`, tests and docs included.
+/// The stages a text imports through `crate::`, one by one or in a group, tests and docs included.
 fn imports(text: &str) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    for (number, line) in text.lines().enumerate() {
-        for piece in line.split("crate::").skip(1) {
-            let inside = piece.trim_start_matches('{');
-            let name: String =
-                inside.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-            found.push((number + 1, name));
+    for (at, _) in text.match_indices("crate::") {
+        let line = text[..at].lines().count().max(1);
+        let rest = &text[at + "crate::".len()..];
+        let names = if rest.starts_with('{') { group(rest) } else { vec![rest] };
+        for name in names {
+            let is_name = |c: &char| c.is_ascii_alphanumeric() || *c == '_';
+            found.push((line, name.trim_start().chars().take_while(is_name).collect()));
+        }
+    }
+    found
+}
+
+/// What stands between the outermost commas of a group in braces.
+fn group(text: &str) -> Vec<&str> {
+    let (mut depth, mut start, mut found) = (0, 1, Vec::new());
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 || depth == 1 && c == ',' {
+            found.push(&text[start..at]);
+            start = at + 1;
+        }
+        if depth == 0 {
+            break;
         }
     }
     found
@@ -112,6 +133,8 @@ fn imports_go_one_way() {
 fn a_planted_import_is_caught() {
     assert_eq!(violations("protocol", "use crate::world::sim;").len(), 1);
     assert_eq!(violations("op", "use crate::{history::History};").len(), 1);
+    let group = "use crate::{\n    time::{Instant, Duration},\n    history, world::sim,\n};";
+    assert_eq!(violations("op", group).len(), 2);
     assert!(violations("world", "use crate::protocol::Protocol;").is_empty());
 }
 

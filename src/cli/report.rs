@@ -3,7 +3,7 @@
 use super::args::ReportArgs;
 use super::exit_status;
 use crate::report::{markdown, page, plane_svg};
-use crate::results::{Results, replace};
+use crate::results::{CURVES, NOTE, PAGE, ROWS, Results, replace};
 use anyhow::{Context as _, bail};
 use std::io::Write as _;
 use std::path::Path;
@@ -20,8 +20,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         let same = |other: &Path| {
             file.canonicalize().ok().is_some_and(|f| other.canonicalize().is_ok_and(|o| o == f))
         };
-        let taken =
-            ["rows.jsonl", "curves.jsonl", "run.json", "index.html"].map(|name| folder.join(name));
+        let taken = [ROWS, CURVES, NOTE, PAGE].map(|name| folder.join(name));
         if same(&args.rows) || taken.iter().any(|name| same(name)) {
             bail!("--plane {} would overwrite the results; choose another file", file.display());
         }
@@ -29,7 +28,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
     let html = page(&results.note, &results.rows, &results.curves);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;
-    let target = folder.join("index.html");
+    let target = folder.join(PAGE);
     replace(&target, html.as_bytes())?;
     if let Some(file) = &args.plane {
         let Some(svg) = plane_svg(&results.rows) else {

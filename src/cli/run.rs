@@ -4,7 +4,7 @@ use super::args::RunArgs;
 use super::{exit_status, progress, select, unless_closed, width};
 use crate::catalog::Catalog;
 use crate::report::{page, summary};
-use crate::results::{JOURNAL, Journal, Results, VerdictWord, replace};
+use crate::results::{JOURNAL, Journal, PAGE, Results, VerdictWord};
 use crate::suite::{Options, Progress, Suite, SuiteError, quoted};
 use anyhow::bail;
 use clap::ArgMatches;
@@ -112,9 +112,7 @@ fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results
 /// Writes rows, curves, note and page.
 pub(super) fn keep(results: &Results, folder: &Path) -> anyhow::Result<()> {
     let html = page(&results.note, &results.rows, &results.curves);
-    results.write(folder)?;
-    replace(&folder.join("index.html"), html.as_bytes())?;
-    Ok(())
+    Ok(results.write(folder, &html)?)
 }
 
 fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
@@ -139,7 +137,7 @@ fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
     for replay in broken {
         anstream::eprintln!("not kept; replay with: {replay}");
     }
-    let report = args.output.join("index.html");
+    let report = args.output.join(PAGE);
     anstream::eprintln!("report: {}", report.canonicalize().unwrap_or(report).display());
     Ok(())
 }

@@ -18,4 +18,4 @@ pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
 pub use journal::{JOURNAL, Journal};
 pub use row::{CurvePoint, News, Row, RunNote, SCHEMA, ScenarioNote, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, student, wilson};
-pub use store::{CURVES, NOTE, ROWS, Results, StoreError, read_rows, replace};
+pub use store::{CURVES, NOTE, PAGE, ROWS, Results, StoreError, read_rows, replace};

@@ -1,4 +1,4 @@
-//! Results on disk: `rows.jsonl`, `curves.jsonl` and `run.json` in one folder.
+//! Results on disk: `rows.jsonl`, `curves.jsonl`, `run.json` and the page in one folder.
 //!
 //! Files are replaced as a whole: written beside their place, then renamed into it, so that an
 //! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
@@ -18,6 +18,8 @@ pub const ROWS: &str = "rows.jsonl";
 pub const CURVES: &str = "curves.jsonl";
 /// The note's file name.
 pub const NOTE: &str = "run.json";
+/// The report's file name.
+pub const PAGE: &str = "index.html";
 
 /// Results that cannot be read or written.
 #[derive(Debug, thiserror::Error)]
@@ -113,12 +115,12 @@ impl Results {
         Ok(Self { note, rows, curves })
     }
 
-    /// Writes the three files into a folder, which is made if it does not exist. Nothing is
-    /// replaced before everything has been written.
+    /// Writes the three files, and the page drawn from them, into a folder, which is made if it does
+    /// not exist. Nothing is replaced before everything has been written.
     ///
     /// # Errors
     /// The first file that cannot be written.
-    pub fn write(&self, folder: &Path) -> Result<(), StoreError> {
+    pub fn write(&self, folder: &Path, page: &str) -> Result<(), StoreError> {
         std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
         let rows = Staged::new(&folder.join(ROWS), |to| put_lines(to, &self.rows))?;
         let curves = Staged::new(&folder.join(CURVES), |to| put_lines(to, &self.curves))?;
@@ -126,9 +128,11 @@ impl Results {
             serde_json::to_writer_pretty(&mut *to, &self.note)?;
             to.write_all(b"\n")
         })?;
+        let page = Staged::new(&folder.join(PAGE), |to| to.write_all(page.as_bytes()))?;
         rows.keep()?;
         curves.keep()?;
-        note.keep()
+        note.keep()?;
+        page.keep()
     }
 }
 
@@ -272,7 +276,7 @@ mod tests {
     fn results_read_back_from_the_folder_or_the_file() {
         let folder = tempfile::tempdir().expect("a folder");
         let deep = folder.path().join("made/on/the/way");
-        results().write(&deep).expect("written");
+        results().write(&deep, "page").expect("written");
         assert_eq!(names(&deep), [CURVES, ROWS, NOTE]);
         assert_eq!(Results::read(&deep).expect("read"), results());
         assert_eq!(Results::read(&deep.join(ROWS)).expect("read"), results());
@@ -285,8 +289,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         std::fs::write(&file, "not a folder").expect("written");
-        let error =
-            results().write(&file.join("sub")).expect_err("a file is no folder").to_string();
+        let error = results()
+            .write(&file.join("sub"), "page")
+            .expect_err("a file is no folder")
+            .to_string();
         assert!(
             error.starts_with("cannot create the folder ") && error.contains("/file/sub: "),
             "{error}"
@@ -294,7 +300,8 @@ mod tests {
         // A folder stands where a file must go: the rows before it are already staged, not placed.
         std::fs::create_dir(folder.path().join(NOTE)).expect("created");
         std::fs::write(folder.path().join(NOTE).join("x"), "").expect("written");
-        let error = results().write(folder.path()).expect_err("run.json is a folder").to_string();
+        let error =
+            results().write(folder.path(), "page").expect_err("run.json is a folder").to_string();
         assert!(error.contains("cannot write") && error.contains("run.json"), "{error}");
         assert!(names(folder.path()).iter().all(|name| !name.starts_with(".pacelc")), "left over");
     }

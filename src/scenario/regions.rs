@@ -163,8 +163,18 @@ impl Gathered {
         for from in 0..n {
             for to in (0..n).filter(|to| *to != from) {
                 let mirrored = if self.symmetric { self.rtt_ms[to * n + from] } else { None };
-                let Some(value) = self.rtt_ms[from * n + to].or(mirrored) else {
-                    let (a, b) = (&self.regions[from], &self.regions[to]);
+                let given = self.rtt_ms[from * n + to];
+                let (a, b) = (&self.regions[from], &self.regions[to]);
+                if let (Some(there), Some(back)) = (given, mirrored)
+                    && there != back
+                {
+                    let message = format!(
+                        "from {a} to {b} it is {there} ms, and back {back} ms; a symmetric matrix \
+                         has one number for both, so leave `symmetric` out or one of the two"
+                    );
+                    return Err((from, to, message));
+                }
+                let Some(value) = given.or(mirrored) else {
                     let way_out = if self.symmetric {
                         "one of the two directions must be given"
                     } else {

@@ -270,6 +270,10 @@ mod tests {
             ("# intra_az_rtt = 3\nx,a\na,-\n", "m.csv:1: unknown key `intra_az_rtt`; did you mean"),
             ("# intra_az_rtt_ms = -3\nx,a\na,-\n", "m.csv:1: intra_az_rtt_ms is -3, which is neg"),
             ("# symmetric = yes\nx,a\na,-\n", "m.csv:1: symmetric is `yes`"),
+            (
+                "# symmetric\nx,a,b\na,-,10\nb,12,-\n",
+                "m.csv:3: from a to b it is 10 ms, and back 12 ms; a symmetric matrix has one number",
+            ),
         ] {
             let message = refused(text);
             assert!(message.starts_with(expected), "{text:?}: {message}");
