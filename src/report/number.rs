@@ -20,15 +20,14 @@ pub(super) fn ms(x: f64) -> String {
     }
 }
 
-/// The same in six letters, for boxes that stand close: `1.7 ms`, `70 ms`, `135 ms`.
-pub(super) fn brief_ms(x: f64) -> String {
-    let (value, unit) = match x {
-        x if !x.is_finite() || x < 0.009_95 => return ms(x),
-        x if x < 0.999_5 => (x * 1e3, "us"),
-        x if x < 999.5 => (x, "ms"),
-        x => (x / 1e3, "s"),
-    };
-    if value < 9.95 { format!("{value:.1} {unit}") } else { format!("{value:.0} {unit}") }
+/// The same without its unit, milliseconds, for boxes that stand close: `0.35`, `1.7`, `70`, `1560`.
+pub(super) fn bare_ms(x: f64) -> String {
+    match x {
+        x if !x.is_finite() => ms(x),
+        x if x < 0.995 => format!("{x:.2}"),
+        x if x < 9.95 => format!("{x:.1}"),
+        x => format!("{x:.0}"),
+    }
 }
 
 /// The same for a tick: no digits that say nothing.
@@ -165,15 +164,11 @@ mod tests {
     }
 
     #[test]
-    fn brief_times_have_six_letters_at_most() {
-        for (x, text) in [
-            (0.429, "429 us"),
-            (1.68, "1.7 ms"),
-            (69.7, "70 ms"),
-            (134.6, "135 ms"),
-            (1560.0, "1.6 s"),
-        ] {
-            assert_eq!(brief_ms(x), text);
+    fn bare_times_have_four_letters_at_most() {
+        for (x, text) in
+            [(0.0, "0.00"), (0.429, "0.43"), (1.68, "1.7"), (9.96, "10"), (1560.0, "1560")]
+        {
+            assert_eq!(bare_ms(x), text);
         }
     }
 

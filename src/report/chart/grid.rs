@@ -4,10 +4,12 @@
 //! rows hide what the five different ones say. All grids are drawn at one scale, so that letters
 //! have one size on a page.
 
+use super::super::number;
 use super::super::theme::{Ink, verdict};
 use super::super::view::{Cell, Scenario};
 use super::labels::{Counted, fit, width};
 use super::svg::{Area, Drawn, Tips, WIDTH, block, inline, text, write};
+use plotters::style::FontTransform;
 use plotters::style::text_anchor::{HPos, VPos};
 
 /// One box.
@@ -107,10 +109,16 @@ pub(super) struct Grid<'a> {
     pub(super) rows: Vec<Line<'a, Value>>,
 }
 
-/// From so many columns on, numbers are written briefly.
-pub(super) const CLOSE: usize = 5;
+/// How latencies are written in a grid of so many columns, and what its title then says of their unit:
+/// boxes that stand close have no room for one.
+pub(super) fn figures(columns: usize) -> (fn(f64) -> String, &'static str) {
+    if columns < 5 { (number::ms, "") } else { (number::bare_ms, ", ms") }
+}
+
 /// Most room for the names of rows.
-const NAMES: i32 = 310;
+const NAMES: i32 = 290;
+/// Most room for the name of a column that stands upright.
+const UPRIGHT: i32 = 260;
 const ROW: i32 = 46;
 const LINE_HEIGHT: i32 = 28;
 /// Where a column's name may be broken.
@@ -133,22 +141,34 @@ impl Grid<'_> {
         let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
         let widest = texts.map(|v| width(&v.text) + 12).max()?;
         let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
-        let head = pieces.map(width).max()?.min(180);
-        // Where it saves the grid from being wide, names come a little closer to each other.
-        let tight = head * 14 / 15;
-        let head = if left + tight * columns + 8 > WIDTH as i32 { head + 6 } else { tight };
-        let cell = ((WIDTH as i32 - left - 8) / columns)
-            .clamp(widest.max(head), 170.max(widest).max(head));
-        let heads: Vec<Vec<String>> =
-            self.columns.iter().map(|c| wrap(c, cell * 15 / 14 + 2)).collect();
-        let top = heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT + 14;
+        let head = pieces.map(width).max()?.min(180) * 14 / 15;
+        // Names that would make the grid wide stand upright.
+        let upright = left + head * columns + 8 > WIDTH as i32;
+        let least = if upright { widest } else { widest.max(head) };
+        let cell = ((WIDTH as i32 - left - 8) / columns).clamp(least, 170.max(least));
+        let room = if upright { UPRIGHT } else { cell * 15 / 14 + 2 };
+        let heads: Vec<Vec<String>> = (self.columns.iter())
+            .map(|c| if upright { vec![fit(c, room)] } else { wrap(c, room) })
+            .collect();
+        let top = 14
+            + if upright {
+                heads.iter().flatten().map(|words| width(words)).max()?
+            } else {
+                heads.iter().map(Vec::len).max()? as i32 * LINE_HEIGHT
+            };
         let size = ((left + cell * columns + 8).max(WIDTH as i32) as u32, self.below(top) + 8);
         let svg = inline(size, &self.about, |area, tips| {
             for (i, head) in heads.iter().enumerate() {
                 let x = left + cell * i as i32 + cell / 2;
                 for (j, words) in head.iter().enumerate() {
                     let y = top - 10 - LINE_HEIGHT * (head.len() - 1 - j) as i32;
-                    write(area, (x, y), words, text(Ink::SOFT, HPos::Center, VPos::Bottom))?;
+                    let style = if upright {
+                        let turned = text(Ink::SOFT, HPos::Left, VPos::Center);
+                        turned.transform(FontTransform::Rotate270)
+                    } else {
+                        text(Ink::SOFT, HPos::Center, VPos::Bottom)
+                    };
+                    write(area, (x, y), words, style)?;
                 }
             }
             self.draw_rows(area, tips, (left, top), cell)

@@ -5,7 +5,7 @@
 use super::super::number;
 use super::super::theme::verdict;
 use super::super::view::{Cell, Scenario};
-use super::grid::{CLOSE, Grid, Told, Value, merged};
+use super::grid::{Grid, Told, Value, figures, merged};
 use super::labels::Counted;
 use super::{Chart, Drawing, OPS, Panel};
 
@@ -51,8 +51,8 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             let grid = grid(scenario, &cells, &regions, op, &mut counted);
             let Some((svg, width)) = grid.draw() else { continue };
             let several = variants.len() > 1;
-            let title =
-                if several { format!("{title}, {variant}") } else { format!("{title}, median") };
+            let of = if several { variant } else { "median" };
+            let title = format!("{title}, {of}{}", figures(regions.len()).1);
             let panels =
                 if i == 0 || variants.len() <= 3 { &mut drawing.panels } else { &mut drawing.more };
             panels.push(Panel { title, svg, width });
@@ -89,7 +89,7 @@ fn grid<'a>(
     let numbers = || lines.iter().flat_map(|l| l.values.iter().flatten().map(|v| v.0));
     let low = numbers().filter(|v| *v > 0.0).fold(f64::INFINITY, f64::min);
     let high = numbers().filter(|v| v.is_finite()).fold(0.0, f64::max);
-    let write = if regions.len() < CLOSE { number::ms } else { number::brief_ms };
+    let (write, _) = figures(regions.len());
     let value = |(p50, tip): Told| Value { text: write(p50), step: heat(p50, low, high), tip };
     Grid {
         about: format!("Median {op} latency by client region and mode in {}", scenario.name),

@@ -43,21 +43,34 @@ pub(super) struct Placed {
     pub(super) far: bool,
 }
 
-/// About how wide a text is; 0.57 em is the mean advance of the wider common sans-serif fonts.
+/// About how wide a text is, in one of the wider common sans-serif fonts.
 pub(super) fn width(text: &str) -> i32 {
-    libm::ceil(text.chars().count() as f64 * f64::from(size::TEXT) * ADVANCE) as i32
+    libm::ceil(text.chars().map(advance).sum::<f64>() * f64::from(size::TEXT)) as i32
 }
 
-/// Mean advance of a letter in em.
-const ADVANCE: f64 = 0.57;
+/// How wide a letter is, in em: those of DejaVu Sans by classes.
+fn advance(letter: char) -> f64 {
+    match letter {
+        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' => 0.30,
+        'f' | 'r' | 't' | ' ' | '-' | '/' | '(' | ')' => 0.38,
+        'm' | 'w' | 'M' | 'W' | '%' | '…' => 0.96,
+        '=' | '<' | '>' | '+' | '~' => 0.84,
+        'A'..='Z' => 0.72,
+        _ => 0.62,
+    }
+}
 
 /// Cuts a name to a width, with an ellipsis.
 pub(super) fn fit(name: &str, room: i32) -> String {
     if width(name) <= room {
         return name.to_owned();
     }
-    let most = (f64::from(room) / (f64::from(size::TEXT) * ADVANCE)) as usize;
-    let kept: String = name.chars().take(most.saturating_sub(1)).collect();
+    let mut left = f64::from(room) / f64::from(size::TEXT) - advance('…');
+    let fits = |letter: &char| {
+        left -= advance(*letter);
+        left >= 0.0
+    };
+    let kept: String = name.chars().take_while(fits).collect();
     format!("{}…", kept.trim_end())
 }
 

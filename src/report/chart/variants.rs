@@ -5,7 +5,7 @@ use super::super::Row;
 use super::super::number;
 use super::super::theme::verdict;
 use super::super::view::{Cell, Scenario};
-use super::grid::{CLOSE, Grid, Told, Value, merged};
+use super::grid::{Grid, Told, Value, figures, merged};
 use super::heat_map::heat;
 use super::labels::Counted;
 use super::{Chart, Drawing, OPS, Panel};
@@ -54,8 +54,7 @@ impl Figure {
         match self {
             Self::Stale if value <= 0.0 => "none".to_owned(),
             Self::Stale => number::percent(value),
-            _ if columns < CLOSE => number::ms(value),
-            _ => number::brief_ms(value),
+            _ => figures(columns).0(value),
         }
     }
 }
@@ -134,7 +133,8 @@ fn grid<'a>(
         columns: short.unwrap_or(columns).into_iter().map(str::to_owned).collect(),
         rows: lines.into_iter().map(|l| l.map(value)).collect(),
     };
-    Some((grid, format!("{title}, {}{by}", figure.name())))
+    let unit = if matches!(figure, Figure::Stale) { "" } else { figures(count).1 };
+    Some((grid, format!("{title}, {}{by}{unit}", figure.name())))
 }
 
 #[cfg(test)]
