@@ -6,6 +6,7 @@
 use crate::op::{Level, OpKind};
 use crate::protocol::chain::Chain;
 use crate::protocol::leaderless::Leaderless;
+use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
 use crate::protocol::{Offer, Protocol};
@@ -91,6 +92,7 @@ impl Catalog {
                 ProtocolEntry::of::<Raft>(),
                 ProtocolEntry::of::<Chain>(),
                 ProtocolEntry::of::<Leaderless>(),
+                ProtocolEntry::of::<MultiLeader>(),
             ],
         }
     }

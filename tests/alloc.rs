@@ -100,3 +100,11 @@ fn leaderless() {
     twice_the_work_allocates_no_more("leaderless", &with("coordinator = 'client'"), &levels);
     twice_the_work_allocates_no_more("leaderless", &with("write_back = true"), &["quorum"]);
 }
+
+#[test]
+fn multi_leader() {
+    let levels = ["causal", "bounded(500ms)", "eventual-any"];
+    twice_the_work_allocates_no_more("multi-leader", "causal = true", &levels);
+    let ring = "topology = 'ring', stamps = 'clock', ship_every = '20ms'";
+    twice_the_work_allocates_no_more("multi-leader", ring, &["session"]);
+}

@@ -6,7 +6,7 @@
 mod common;
 
 use common::swarm::{cells, perturbed, promise};
-use common::{plan, simulate};
+use common::{plan, simulate, triangle};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::guarantee::Guarantee;
 use pacelc::op::Level;
@@ -19,16 +19,20 @@ const SEEDS: u64 = 300;
 /// What is kept although it is not promised. Under synchronous replication, and in a chain, an
 /// acknowledged write is on every replica, so none near by misses one; that a write shows before it is
 /// acknowledged remains. Where there is one order and sessions do not go back in it, what they keep is
-/// sequential, whatever it is called.
+/// sequential, and so causal, whatever it is called; several leaders have no one order in which
+/// everybody sees writes.
 fn is_kept_all_the_same(mode: &str, promise: Guarantee, guarantee: Guarantee) -> bool {
     let goes_forward = promise.implies(Guarantee::MonotonicReads);
     let everywhere = ["sync", "chain", "craq"].contains(&mode);
+    let one_order = !mode.starts_with("multi-");
     match guarantee {
         Guarantee::Regular | Guarantee::BoundedStaleness(_) | Guarantee::ReadYourWrites => {
             everywhere
         }
         Guarantee::Session => everywhere && goes_forward,
-        Guarantee::Sequential => goes_forward && (everywhere || promise == Guarantee::Session),
+        Guarantee::Sequential | Guarantee::Causal => {
+            goes_forward && (everywhere || one_order && promise == Guarantee::Session)
+        }
         _ => false,
     }
 }
@@ -40,6 +44,7 @@ fn not_promised(promise: Guarantee) -> Vec<Guarantee> {
         Guarantee::Regular,
         Guarantee::BoundedStaleness(Duration::millis(100)),
         Guarantee::Sequential,
+        Guarantee::Causal,
         Guarantee::Session,
         Guarantee::ReadYourWrites,
         Guarantee::MonotonicReads,
@@ -224,4 +229,57 @@ fn no_fault_is_needed_to_see_what_replicas_near_by_do_not_promise() {
     let short = Guarantee::BoundedStaleness(Duration::millis(10));
     let told = broken_in_health("async", Level::EventualNearest, short);
     assert!(told.contains("the bound is 10ms"), "{told}");
+}
+
+#[test]
+fn leaders_that_trust_their_clocks_promise_no_less_than_they_keep() {
+    all_broken("multi-clock", 20);
+}
+
+#[test]
+fn causal_leaders_promise_no_less_than_they_keep() {
+    all_broken("multi-causal", 20);
+}
+
+#[test]
+fn clocks_worse_than_leaders_were_told_break_the_bound_and_only_that() {
+    let level = Level::Bounded(Duration::millis(500));
+    let of = |plan: &Plan| plan.name.mode == "multi-clock" && plan.name.level == level;
+    let cell = cells().into_iter().find(of).expect("a bounded cell");
+    let broken = (1..=20).any(|seed| {
+        let mut plan = perturbed(&cell, seed);
+        plan.replicas[0].clock.offset_ms = 900.0;
+        let history = simulate(&plan, seed).history;
+        assert_eq!(judge(&history, Guarantee::Eventual), Verdict::Holds, "seed {seed}");
+        matches!(judge(&history, promise(&cell)), Verdict::Violated(_))
+    });
+    assert!(broken, "the acknowledgement did not wait until the stamp was past by every clock");
+}
+
+/// Three leaders of which the first and the last are far from each other, and both near the second.
+fn long_way(config: &str, level: &str, clock: &str) -> Verdict {
+    let text = triangle([10.0, 200.0, 10.0], "a", "multi-leader", config, level)
+        .replace("[\"a\", \"b\", \"c\"]", &format!("[\"a\", {{ region = \"b\"{clock} }}, \"c\"]"))
+        .replace("[workload]", "[[clients]]\nregion = \"b\"\nsessions = 2\n[workload]")
+        .replace("[workload]", "[[clients]]\nregion = \"c\"\nsessions = 2\n[workload]")
+        .replace("operations = 400", "operations = 4000")
+        .replace("records = 10", "records = 3")
+        .replace("constant = { rate = 2 }", "poisson = { rate = 100 }");
+    judge(&simulate(&plan(&text), 1).history, Guarantee::Causal)
+}
+
+#[test]
+fn without_causal_updates_the_edit_is_seen_without_the_post() {
+    let told = long_way("{}", "session", "").message().to_owned();
+    assert!(told.contains("is in its causal past and is newer"), "{told}");
+    assert_eq!(long_way("{ causal = true }", "causal", ""), Verdict::Holds);
+}
+
+#[test]
+fn clock_stamps_put_an_answer_before_what_it_answers() {
+    let behind = ", clock = { offset_ms = -100 }";
+    let config = "{ causal = true, stamps = \"clock\" }";
+    let told = long_way(config, "session", behind).message().to_owned();
+    assert!(told.contains("causal past"), "{told}");
+    assert_eq!(long_way("{ causal = true }", "causal", behind), Verdict::Holds);
 }

@@ -106,3 +106,23 @@ fn atomic_registers_keep_their_promises() {
 fn atomic_registers_of_clients_keep_their_promises() {
     swarm("abd-library", 1);
 }
+
+#[test]
+fn leaders_that_trust_their_clocks_keep_their_promises() {
+    swarm("multi-clock", 12);
+}
+
+#[test]
+fn causal_leaders_keep_their_promises() {
+    swarm("multi-causal", 14);
+}
+
+#[test]
+fn leaders_around_a_hub_keep_their_promises() {
+    swarm("multi-star", 6);
+}
+
+#[test]
+fn leaders_in_a_ring_keep_their_promises() {
+    swarm("multi-ring", 7);
+}

@@ -13,29 +13,35 @@ use std::fmt::Write as _;
 /// threads or the day. If a change was meant, take the new table from this test's failure, and say in
 /// the commit what changed.
 const DIGESTS: &str = "
-smoke-cut/async          ff1bcad983d0b204 b02bccffd969d1c0
-smoke-cut/semi-sync      a73aa13fe32fa588 8b09ae165c1ce2fb
-smoke-cut/raft           7486d391bf9f01e3 cf32b31fb680268a
-smoke-cut/chain          bbf9f54ef045f865 78a75cf3b383e1ca
-smoke-cut/craq           b4b5be764264f857 561191d68f3a17e4
-smoke-cut/leaderless     dc861a9be9a80f84 d1d286187e573e65
-smoke-cut/sloppy         c5e83f5546849335 06dd25fe5c362774
-smoke-cut/abd            435636d1507672f2 ac4ee72da35a1459
-smoke-levels/async       82f886f145b21ef8 9ac0a9203403fc81
-smoke-levels/semi-sync   d866c65503c5e3f3 fdaae01bee77d507
-smoke-levels/sync        87ba304426b9b628 7c5f45aa1dd7049e
-smoke-levels/raft        0b2842ce6bb66499 69910d8f8ad388f9
-smoke-levels/chain       97aa37a5377c772b 811e609de660754f
-smoke-levels/craq        5424b42262d6fbf9 38c4b9beb7c7c895
-smoke-levels/leaderless  66dc94f2b89bed67 62804eff82b0c63f
-smoke-levels/plain       1f75717fc6c998a5 6d790a504b905422
-smoke-levels/library     27a92310b3b7775f 705143ef1bd0df7a
-smoke-levels/sloppy      8b590d926c65880b 3d16673aa9c6299e
-smoke-levels/abd         92f5b2c2a221892f a8c5c8036d2e2fef
-smoke-levels/abd-library 08a41311a01306e8 b51cf1b79fd2267f
-smoke-probe/async        80446c1f1f6bbd70 80446c1f1f6bbd70
-smoke-probe/semi-sync    9fa7577db65870ac 9fa7577db65870ac
-smoke-probe/raft         789a428d5a495bbd 789a428d5a495bbd
+smoke-cut/async           ff1bcad983d0b204 b02bccffd969d1c0
+smoke-cut/semi-sync       a73aa13fe32fa588 8b09ae165c1ce2fb
+smoke-cut/raft            7486d391bf9f01e3 cf32b31fb680268a
+smoke-cut/chain           bbf9f54ef045f865 78a75cf3b383e1ca
+smoke-cut/craq            b4b5be764264f857 561191d68f3a17e4
+smoke-cut/leaderless      dc861a9be9a80f84 d1d286187e573e65
+smoke-cut/sloppy          c5e83f5546849335 06dd25fe5c362774
+smoke-cut/abd             435636d1507672f2 ac4ee72da35a1459
+smoke-cut/multi-clock     3a877f7969a235bb 70e8aa5d95375a32
+smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
+smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
+smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
+smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
+smoke-levels/raft         0b2842ce6bb66499 69910d8f8ad388f9
+smoke-levels/chain        97aa37a5377c772b 811e609de660754f
+smoke-levels/craq         5424b42262d6fbf9 38c4b9beb7c7c895
+smoke-levels/leaderless   66dc94f2b89bed67 62804eff82b0c63f
+smoke-levels/plain        1f75717fc6c998a5 6d790a504b905422
+smoke-levels/library      27a92310b3b7775f 705143ef1bd0df7a
+smoke-levels/sloppy       8b590d926c65880b 3d16673aa9c6299e
+smoke-levels/abd          92f5b2c2a221892f a8c5c8036d2e2fef
+smoke-levels/abd-library  08a41311a01306e8 b51cf1b79fd2267f
+smoke-levels/multi-clock  9d987413d5b85297 90e97cc7ac767d64
+smoke-levels/multi-causal 00bf52be9eba20a5 676b621d7c6d0055
+smoke-levels/multi-star   6b3ae3da7268bc83 4b65e5ad097f06f3
+smoke-levels/multi-ring   ab3d4bfeabba0c70 82e17113ce5b5caa
+smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
+smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
+smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd
 ";
 
 /// FNV-1a over the digests of the levels.
@@ -68,7 +74,7 @@ fn every_run_is_the_run_it_was() {
             let chance = source.name != "smoke-probe";
             assert!(!chance || first != second, "{mode} does not listen to its seed");
             let name = format!("{}/{mode}", source.name);
-            let _ = writeln!(table, "{name:24} {first:016x} {second:016x}");
+            let _ = writeln!(table, "{name:25} {first:016x} {second:016x}");
         }
     }
     assert!(table == DIGESTS, "runs are not what they were; now they are\n{table}");

@@ -281,3 +281,21 @@ fn the_leg_quantiles_are_the_published_ones() {
     assert!((level(leg_quantile(2, 3, 99.0)) - 0.9411).abs() < 1e-4);
     assert!((level(leg_quantile(2, 3, 99.9)) - 0.98163).abs() < 1e-4);
 }
+
+#[test]
+fn a_leader_everywhere_costs_the_way_to_the_nearest_and_its_disk() {
+    let leaders = |near, config, level| costs(AWS, near, "multi-leader", config, level);
+    for near in ["a", "b", "c"] {
+        assert_eq!(leaders(near, "{}", "eventual-nearest"), (0.0, 0.0));
+        assert_eq!(leaders(near, "{ topology = \"ring\" }", "session"), (0.0, 0.0));
+        assert_eq!(leaders(near, "{ causal = true }", "causal"), (0.0, 0.0));
+        // The stamp must be past by every clock before the write is acknowledged.
+        assert_eq!(leaders(near, "{}", "bounded(500ms)"), (10.0, 0.0));
+    }
+    let text = triangle(AWS, "b", "multi-leader", "{}", "session")
+        .replace("replicas = [\"a\", \"b\", \"c\"]", "replicas = [\"a\", \"c\"]")
+        .replace("[[clients]]", "[replica]\ndisk_ms = 4.0\n\n[[clients]]");
+    let run = simulate(&plan(&text), 7);
+    let ms = |kind| only_latency(&run.history, kind).as_ms();
+    assert_eq!((ms(OpKind::Write), ms(OpKind::Read)), (73.6, 69.6));
+}

@@ -16,14 +16,17 @@ mod evidence;
 mod index;
 mod latency;
 mod linearizable;
+mod lost;
 mod sequential;
 mod session;
+mod slot;
 mod staleness;
 mod summary;
 mod visibility;
 
 pub use latency::Times;
-pub use summary::{Context, OPS, PHASES, Slot, Summary, summarize};
+pub use slot::Slot;
+pub use summary::{Context, OPS, PHASES, Summary, summarize};
 pub use visibility::{Visibility, VisibilityPoint};
 
 use crate::guarantee::Guarantee;

@@ -8,9 +8,11 @@
 //! the end of the warm-up is judged but not measured.
 
 use super::index::{self, Order};
+use super::lost::lost_writes;
+use super::slot::Slot;
 use super::staleness::observe;
 use super::visibility::{self, Visibility};
-use super::{Times, Verdict, judge};
+use super::{Verdict, judge};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status, Traffic};
 use crate::op::OpKind;
@@ -32,68 +34,6 @@ pub struct Context {
     /// The clients' regions in the order rows shall have; groups of one region are merged. A group
     /// whose region is missing here is added at the end.
     pub regions: Vec<String>,
-}
-
-/// Figures of one phase, region and kind of operation.
-#[derive(Clone, Debug, Default)]
-pub struct Slot {
-    /// Took effect.
-    pub ok: u64,
-    /// Certainly did not.
-    pub failed: u64,
-    /// May or may not have.
-    pub unknown: u64,
-    /// Took effect, and were begun in the phase in which they were intended.
-    pub in_time: u64,
-    /// Planned writes whose read did not succeed.
-    pub never_begun: u64,
-    /// From the intended start.
-    pub response: Times,
-    /// From the actual start.
-    pub service: Times,
-    /// Completed reads of keys that had an acknowledged write.
-    pub fresh_or_stale: u64,
-    /// Reads that missed a write acknowledged before they began.
-    pub stale: u64,
-    /// Age of those.
-    pub stale_age: Times,
-    /// Versions those missed, added up.
-    pub stale_versions: u64,
-    /// Most versions one of them missed.
-    pub stale_versions_max: u64,
-    /// Completed reads of keys that had a decided write.
-    pub decided: u64,
-    /// Those that returned less than the latest decided version.
-    pub behind: u64,
-    /// Age of those.
-    pub behind_age: Times,
-}
-
-impl Slot {
-    /// All measured operations.
-    #[must_use]
-    pub fn n(&self) -> u64 {
-        self.ok + self.failed + self.unknown
-    }
-
-    /// Adds another slot's figures.
-    pub fn merge(&mut self, other: &Self) {
-        self.ok += other.ok;
-        self.failed += other.failed;
-        self.unknown += other.unknown;
-        self.in_time += other.in_time;
-        self.never_begun += other.never_begun;
-        self.response.merge(&other.response);
-        self.service.merge(&other.service);
-        self.fresh_or_stale += other.fresh_or_stale;
-        self.stale += other.stale;
-        self.stale_age.merge(&other.stale_age);
-        self.stale_versions += other.stale_versions;
-        self.stale_versions_max = self.stale_versions_max.max(other.stale_versions_max);
-        self.decided += other.decided;
-        self.behind += other.behind;
-        self.behind_age.merge(&other.behind_age);
-    }
 }
 
 /// One history, or several of one cell, in figures.
@@ -284,9 +224,18 @@ fn record(
     slot.service.record(response - op.invoked.since(op.intended));
 }
 
-/// Staleness counts operations: a scan is as stale as the worst of its values.
+/// Lost writes, and staleness, which counts operations: a scan is as stale as the worst of its values.
 fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summary) {
     let (order, writes) = (Order::of(history), index::writes(history));
+    lost_writes(history, &order, |id, lost| {
+        let op = &history.operations[id as usize];
+        if op.intended >= history.warm_up {
+            let region = region_of[usize::from(op.group)];
+            let slot = summary.slot_mut(history.phase(op.intended), region, op.kind);
+            slot.placed += 1;
+            slot.lost += u64::from(lost);
+        }
+    });
     // The scan in progress; its figures are added when the next operation's begin.
     let mut pending: Option<Seen> = None;
     observe(history, &order, &writes, |seen| {

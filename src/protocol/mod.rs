@@ -20,6 +20,7 @@
 pub mod chain;
 mod effects;
 pub mod leaderless;
+pub mod multi_leader;
 pub mod parts;
 pub mod primary_backup;
 pub mod raft;

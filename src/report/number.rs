@@ -89,12 +89,12 @@ pub(super) fn plural(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
-/// A stale rate: what was counted, or for 0 of n what it is below; `-` where nothing was counted.
-pub(super) fn stale(stale: u64, of: u64, rate: Option<f64>, high: Option<f64>) -> String {
+/// A rate: what was counted, or for 0 of n what it is below; `-` where nothing was counted.
+pub(super) fn share(hits: u64, of: u64, rate: Option<f64>, high: Option<f64>) -> String {
     match (rate, high) {
         (None, _) => "-".to_owned(),
-        (Some(_), Some(high)) if stale == 0 && high < 1.0 => format!("< {}", percent(high)),
-        (Some(_), _) if stale == 0 => format!("0 of {of}"),
+        (Some(_), Some(high)) if hits == 0 && high < 1.0 => format!("< {}", percent(high)),
+        (Some(_), _) if hits == 0 => format!("0 of {of}"),
         (Some(rate), _) => percent(rate),
     }
 }
@@ -193,10 +193,10 @@ mod tests {
 
     #[test]
     fn none_of_n_prints_its_upper_bound() {
-        assert_eq!(stale(0, 30_000, Some(0.0), Some(0.0001)), "< 0.010 %");
-        assert_eq!(stale(0, 2, Some(0.0), Some(1.5)), "0 of 2");
-        assert_eq!(stale(3, 1000, Some(0.003), Some(0.008)), "0.30 %");
-        assert_eq!(stale(0, 0, None, None), "-");
+        assert_eq!(share(0, 30_000, Some(0.0), Some(0.0001)), "< 0.010 %");
+        assert_eq!(share(0, 2, Some(0.0), Some(1.5)), "0 of 2");
+        assert_eq!(share(3, 1000, Some(0.003), Some(0.008)), "0.30 %");
+        assert_eq!(share(0, 0, None, None), "-");
     }
 
     #[test]

@@ -249,6 +249,8 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
          broken by a history nobody ran.",
         "A stale rate depends on how often keys are written: compare it within a scenario, not \
          between two.",
+        "A lost write was acknowledged although an older one, acknowledged before it began, has beaten \
+         it; a table says how many only where some were.",
         "The simulated world has the delays it is told; no figure here measures a product.",
     ] {
         let _ = write!(out, "<li>{caveat}");

@@ -240,6 +240,7 @@ fn table(
 ) {
     let variants = scenario.variants.iter().any(|v| !v.is_empty());
     let (levels, phases) = (scenario.levels.len() > 1, scenario.phases().len() > 1);
+    let losses = scenario.rows.iter().any(|r| r.lost > Some(0));
     out.push_str("<div class=scroll><table><thead><tr><th>mode");
     out.push_str(if variants { "<th>variant" } else { "" });
     out.push_str(if levels { "<th>level" } else { "" });
@@ -248,9 +249,10 @@ fn table(
     out.push_str(if by_region { "<th>clients" } else { "" });
     out.push_str(
         "<th>op<th class=n>p50<th class=n>p90<th class=n>p99<th class=n>p99.9<th class=n>stale\
-         <th class=n>stale age<th class=n>answered<th class=n>msgs/op<th class=n>n\
-         <tbody>",
+         <th class=n>stale age",
     );
+    out.push_str(if losses { "<th class=n>lost" } else { "" });
+    out.push_str("<th class=n>answered<th class=n>msgs/op<th class=n>n<tbody>");
     for cell in cells {
         for row in cell.rows.iter().copied().filter(|r| wanted(r)) {
             let (word, sign, class) = verdict(row.verdict);
@@ -272,14 +274,15 @@ fn table(
                     let _ = write!(out, "<td>{}", escape(text));
                 }
             }
-            figures(out, row, !by_region);
+            figures(out, row, losses, !by_region);
         }
     }
     out.push_str("</table></div>\n");
 }
 
-/// The numbers of one row; `intervals` prints those across seeds under medians and tails.
-fn figures(out: &mut String, row: &Row, intervals: bool) {
+/// The numbers of one row; `losses` has a column for lost writes, `intervals` prints those across
+/// seeds under medians and tails.
+fn figures(out: &mut String, row: &Row, losses: bool, intervals: bool) {
     let range = |low: Option<f64>, high: Option<f64>| match (low, high) {
         (Some(low), Some(high)) if intervals => {
             format!("<small>{}</small>", number::ms_range(low, high))
@@ -292,7 +295,7 @@ fn figures(out: &mut String, row: &Row, intervals: bool) {
     } else {
         ""
     };
-    let stale = number::stale(row.stale, row.fresh_or_stale, row.stale_rate, row.stale_rate_high);
+    let stale = number::share(row.stale, row.fresh_or_stale, row.stale_rate, row.stale_rate_high);
     let stale_range = match (row.stale_rate_low, row.stale_rate_high) {
         (Some(low), Some(high)) if intervals && row.stale > 0 => {
             format!("<small>{} to {}</small>", number::percent(low), number::percent(high))
@@ -305,10 +308,12 @@ fn figures(out: &mut String, row: &Row, intervals: bool) {
         }
         _ => "-".to_owned(),
     };
+    let lost = number::share(row.lost.unwrap_or(0), row.ok, row.lost_rate, row.lost_rate_high);
+    let lost = if losses { format!("<td class=n>{}", escape(&lost)) } else { String::new() };
     let _ = writeln!(
         out,
         "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
-         <td class=n>{}{stale_range}<td class=n>{age}<td class=n>{}{late}\
+         <td class=n>{}{stale_range}<td class=n>{age}{lost}<td class=n>{}{late}\
          <td class=n>{:.1}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
@@ -376,7 +381,7 @@ mod tests {
         rows[0].n = 9_999;
         rows[0].p999_ms = 123.4;
         let mut html = String::new();
-        figures(&mut html, &rows[0], false);
+        figures(&mut html, &rows[0], false, false);
         assert!(!html.contains("123.4 ms"), "{html}");
     }
 }

@@ -18,6 +18,9 @@ struct Table<'c, 'a> {
     lines: Vec<(&'c Cell<'a>, Vec<String>)>,
 }
 
+/// Where the share of lost writes stands in the first table, if any was lost.
+const LOST: usize = 7;
+
 /// Builds a table, in long words or in short ones.
 type Maker<'c, 'a> = fn(&Scenario<'a>, &'c [Cell<'a>], bool) -> Table<'c, 'a>;
 
@@ -97,7 +100,16 @@ fn time(ms: f64, short: bool) -> String {
 fn stale(row: Option<&Row>, short: bool) -> String {
     let text = row.map_or_else(
         || "-".to_owned(),
-        |r| number::stale(r.stale, r.fresh_or_stale, r.stale_rate, r.stale_rate_high),
+        |r| number::share(r.stale, r.fresh_or_stale, r.stale_rate, r.stale_rate_high),
+    );
+    if short { text.replace(' ', "") } else { text }
+}
+
+/// The share of writes that were lost to older ones.
+fn lost(row: Option<&Row>, short: bool) -> String {
+    let text = row.map_or_else(
+        || "-".to_owned(),
+        |r| number::share(r.lost.unwrap_or(0), r.ok, r.lost_rate, r.lost_rate_high),
     );
     if short { text.replace(' ', "") } else { text }
 }
@@ -219,7 +231,14 @@ fn latencies<'c, 'a>(_: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Ta
     let head = ["mode", "level", read, "p99", write, "p99", "stale", "promise"];
     let mut head = head.map(str::to_owned).to_vec();
     head.push(verdict_head(short));
-    Table { head, lines: cells.iter().map(|c| (c, columns(c, short).to_vec())).collect() }
+    let mut lines: Vec<_> = cells.iter().map(|c| (c, columns(c, short).to_vec())).collect();
+    if cells.iter().filter_map(|c| c.healthy("write")?.lost).any(|lost| lost > 0) {
+        head.insert(LOST, "lost".to_owned());
+        for (cell, line) in &mut lines {
+            line.insert(LOST, lost(cell.healthy("write"), short));
+        }
+    }
+    Table { head, lines }
 }
 
 /// Scans and read-modify-writes.
@@ -384,6 +403,18 @@ mod tests {
         assert!(head.contains("write after it") && head.ends_with("verdict"), "{head}");
         assert!(text.lines().any(|l| l.starts_with("all ") && l.contains("2.00 %")), "{text}");
         assert!(bare(&summary(&note, &rows, 80)).contains("write fault"));
+    }
+
+    #[test]
+    fn lost_writes_have_a_column_where_there_are_any() {
+        let (note, mut rows, _) = sample::run();
+        assert!(!bare(&summary(&note, &rows, 120)).contains(" lost "));
+        let writes =
+            |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
+        let row = rows.iter_mut().find(writes).expect("writes");
+        (row.lost, row.lost_rate, row.lost_rate_high) = (Some(12), Some(0.0345), Some(0.05));
+        let text = bare(&summary(&note, &rows, 120));
+        assert!(text.contains("stale   lost promise") && text.contains(" 3.45 % "), "{text}");
     }
 
     #[test]

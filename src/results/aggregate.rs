@@ -5,7 +5,7 @@
 //! is computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates
 //! to nine decimals; such numbers survive being written and read without change.
 
-use super::figures::{blank, curve, ends, round, staleness, times};
+use super::figures::{blank, curve, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
 use super::stats::student;
 use crate::analysis::{OPS, PHASES, Slot, Summary, Verdict};
@@ -266,6 +266,7 @@ impl CellAccumulator {
         };
         times(&mut row, slot);
         staleness(&mut row, slot);
+        losses(&mut row, slot);
         let key = (phase, region.to_owned(), op);
         let figures: Vec<(f64, f64)> =
             self.seeds.values().filter_map(|seed| seed.percentiles.get(&key).copied()).collect();

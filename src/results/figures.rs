@@ -64,6 +64,10 @@ pub(super) fn blank() -> Row {
         stale_versions_max: None,
         behind_rate: None,
         behind_age_p99_ms: None,
+        lost: None,
+        lost_rate: None,
+        lost_rate_low: None,
+        lost_rate_high: None,
         throughput: 0.0,
         offered: None,
         sustained: None,
@@ -107,6 +111,12 @@ pub(super) fn staleness(row: &mut Row, slot: &Slot) {
     }
     row.behind_rate = share(slot.behind, slot.decided);
     row.behind_age_p99_ms = (slot.behind > 0).then(|| slot.behind_age.quantile(990).as_ms());
+}
+
+pub(super) fn losses(row: &mut Row, slot: &Slot) {
+    row.lost = (slot.placed > 0).then_some(slot.lost);
+    row.lost_rate = share(slot.lost, slot.placed);
+    (row.lost_rate_low, row.lost_rate_high) = ends(wilson(slot.lost, slot.placed), fine);
 }
 
 /// The curve of one region, or of all together.

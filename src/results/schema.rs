@@ -103,6 +103,14 @@ pub const ROW: &[Column] = &[
          replica had decided when they began; null where decisions cannot be seen."),
     column("behind_age_p99_ms", "ms or null",
         "Age of those, from the earliest decision they missed: 99th percentile."),
+    column("lost", "operations or null",
+        "Acknowledged writes that lost to an older one: a write of the key that had been \
+         acknowledged before they began is newer in the store's version order. Null for reads and \
+         where the order cannot be seen."),
+    column("lost_rate", "share or null",
+        "Their share of the acknowledged writes whose place in that order is known."),
+    column("lost_rate_low", "share or null", "Wilson's 95 % interval, lower end."),
+    column("lost_rate_high", "share or null", "Its upper end; 3/n where none was lost."),
     column("throughput", "operations/s", "ok per second of the phase."),
     column("offered", "operations/s or null", "Planned rate; null in a closed loop."),
     column("sustained", "true, false or null",

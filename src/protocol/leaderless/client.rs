@@ -8,14 +8,14 @@
 //! ends with the later. A library stamps once and repeats the same version; so does, under
 //! `write_back`, every client.
 
+use super::super::parts::version::{HybridClock, Version};
 use super::config::{Config, Coordinator};
-use super::message::{Ask, Copies, Job, Msg, Ticket, Timer, Version};
+use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{Places, members};
 use super::round::{Round, Span, Step};
 use super::{Env, Leaderless};
-use crate::op::{Acks, Level, NodeId, Op, Outcome, Request, Ret};
+use crate::op::{Acks, Level, NodeId, Op, Outcome, Rank, Request, Ret};
 use crate::protocol::{Client, ClientCx};
-use crate::time::LocalTime;
 
 /// A client's session.
 #[derive(Debug)]
@@ -48,8 +48,7 @@ struct Library {
     places: Places,
     /// The latest round; it may go on repairing after it has answered.
     round: Option<(Ticket, Round)>,
-    /// The latest stamp it gave.
-    stamp: u64,
+    stamps: HybridClock,
 }
 
 type Cx<'a, 'b> = &'a mut ClientCx<'b, Leaderless>;
@@ -90,8 +89,8 @@ impl Session {
         let newest = copies.versions().first().copied().unwrap_or_default();
         let ret = match (current.request.op, current.job(&self.env.config)) {
             (Op::Write(value), Job::Rank) => {
-                current.stamped =
-                    Some(Version { time: newest.time + 1, node: self.env.me.0, value });
+                let rank = Rank { time: newest.rank.time + 1, node: self.env.me.0 };
+                current.stamped = Some(Version { rank, value });
                 current.half = current.attempts;
                 return self.attempt(cx);
             }
@@ -133,9 +132,8 @@ impl Session {
                 Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
             }
             Job::Write(value) => {
-                let LocalTime(now) = cx.clock();
-                library.stamp = now.max(library.stamp + 1);
-                let version = Version { time: library.stamp, node: self.env.me.0, value };
+                let time = library.stamps.next(cx.clock());
+                let version = Version { rank: Rank { time, node: self.env.me.0 }, value };
                 Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
             }
         };
@@ -195,7 +193,8 @@ impl Session {
 impl Client<Leaderless> for Session {
     fn start(env: Env<Leaderless>) -> Self {
         let coordinates = env.config.coordinator == Coordinator::Client;
-        let library = || Library { places: Places::new(&env), round: None, stamp: 0 };
+        let library =
+            || Library { places: Places::new(&env), round: None, stamps: HybridClock::default() };
         Self { current: None, library: coordinates.then(library), env }
     }
 

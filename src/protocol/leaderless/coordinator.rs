@@ -1,11 +1,12 @@
 //! The coordinating replica: its rounds, what they wait for, and what becomes of writes that some
 //! replica did not get.
 
-use super::message::{Ask, Copies, Job, Msg, Ticket, Timer, Version};
+use super::super::parts::version::Version;
+use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{members, only};
 use super::round::{Round, Span, Step};
 use super::{Server, ServerCx};
-use crate::op::{Acks, NodeId, OpId};
+use crate::op::{Acks, NodeId, OpId, Rank};
 use crate::rng::Rng;
 use crate::time::LocalTime;
 use std::collections::VecDeque;
@@ -120,8 +121,8 @@ impl Server {
                 if config.trusts_clocks && cx.clock() > ask.deadline {
                     return;
                 }
-                self.stamp = cx.clock().0.max(self.stamp + 1);
-                let version = Version { time: self.stamp, node: self.env.me.0, value };
+                let time = self.stamps.next(cx.clock());
+                let version = Version { rank: Rank { time, node: self.env.me.0 }, value };
                 put(version, cx.rng())
             }
         };

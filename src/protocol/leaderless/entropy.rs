@@ -6,7 +6,8 @@
 //! the peer's is another, it answers with a number for each range of keys; the first sends what it has
 //! in those that differ, and is sent what it lacks.
 
-use super::message::{Msg, Timer, Version};
+use super::super::parts::version::Version;
+use super::message::{Msg, Timer};
 use super::places::{Set, only};
 use super::store::RANGES;
 use super::{Server, ServerCx};

@@ -1,8 +1,9 @@
 //! Versions kept for replicas that could not be reached (Dynamo, section 4.6: hinted handoff). They are
 //! on this node's disk like everything else, so a stand-in may acknowledge one.
 
+use super::super::parts::version::Version;
 use super::ServerCx;
-use super::message::{Copies, Msg, Ticket, Timer, Version};
+use super::message::{Copies, Msg, Ticket, Timer};
 use crate::op::{Key, NodeId};
 use crate::time::Duration;
 use std::collections::VecDeque;

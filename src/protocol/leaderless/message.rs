@@ -1,29 +1,10 @@
 //! What is said, what is kept on disk, and the names of timers.
 
 use super::super::parts::table::VALUE_BYTES;
-use crate::op::{Acks, Key, NodeId, OpId, Rank, Value};
+use super::super::parts::version::{Version, Versions};
+use crate::op::{Acks, Key, NodeId, OpId, Value};
 use crate::time::LocalTime;
 use serde::{Deserialize, Serialize};
-
-/// A value with its stamp. Versions of a key are ordered by time, then by node, then by value, as
-/// Cassandra breaks its ties, so that no two of them are equal in rank; the greatest wins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Version {
-    /// Nanoseconds of the stamping node's clock, or a counter under `write_back`.
-    pub time: u64,
-    /// Whose stamp it is.
-    pub node: u32,
-    /// What was written.
-    pub value: Value,
-}
-
-impl Version {
-    /// Its place in the key's order.
-    #[must_use]
-    pub fn rank(self) -> Rank {
-        Rank { time: self.time, node: self.node }
-    }
-}
 
 /// Versions of consecutive keys: one nearly always, several in a scan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -175,8 +156,7 @@ impl Msg {
     pub(super) fn wire_size(&self) -> u32 {
         /// TCP and IP without options.
         const FRAME: u32 = 40;
-        const VERSION: u32 = 12 + VALUE_BYTES;
-        let many = |copies: &Copies| VERSION * copies.versions().len() as u32;
+        let many = |copies: &Copies| Version::WIRE_SIZE * copies.versions().len() as u32;
         FRAME
             + match self {
                 Self::Ask(Ask { job: Job::Write(_) | Job::Put(_), .. }) => 36 + VALUE_BYTES,
@@ -188,7 +168,7 @@ impl Msg {
                 Self::Stored(_) => 12,
                 Self::Root(_) => 8,
                 Self::Ranges(ranges) => 8 * ranges.len() as u32,
-                Self::Items { items, .. } => 33 + (4 + VERSION) * items.len() as u32,
+                Self::Items { items, .. } => 33 + (4 + Version::WIRE_SIZE) * items.len() as u32,
             }
     }
 }
@@ -208,7 +188,7 @@ pub enum Record {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Image {
     /// By key.
-    pub versions: Vec<Version>,
+    pub versions: Versions,
     /// In the order they came.
     pub hints: Vec<(NodeId, Key, Version)>,
 }

@@ -52,7 +52,7 @@ mod tests;
 
 pub use client::Session;
 pub use config::{Config, Coordinator, ReadRepair, SendTo};
-pub use message::{Ask, Copies, Image, Job, Msg, Record, Ticket, Timer, Version};
+pub use message::{Ask, Copies, Image, Job, Msg, Record, Ticket, Timer};
 pub use replica::Server;
 
 use super::parts::quorum::majority;

@@ -1,8 +1,9 @@
 //! A node: keeps its copy, acknowledges what is on its disk, and hands the rest to the other files.
 
+use super::super::parts::version::{HybridClock, Version};
 use super::coordinator::Rounds;
 use super::hints::Hints;
-use super::message::{Copies, Msg, Record, Ticket, Timer, Version};
+use super::message::{Copies, Msg, Record, Ticket, Timer};
 use super::places::{Places, only};
 use super::round::Span;
 use super::store::Store;
@@ -19,8 +20,7 @@ pub struct Server {
     pub(super) store: Store,
     pub(super) hints: Hints,
     pub(super) rounds: Rounds,
-    /// The latest stamp it gave.
-    pub(super) stamp: u64,
+    pub(super) stamps: HybridClock,
     /// Who is told when which record is on disk, in order of records.
     acks: VecDeque<(WriteId, NodeId, Ticket)>,
 }
@@ -48,7 +48,7 @@ impl Server {
     /// The recorder learns of every version some node has, be it overwritten already.
     pub(super) fn note(&self, key: Key, version: Version, cx: ServerCx<'_, '_>) {
         if version.value != Value::INITIAL {
-            cx.note_version(key, version.value, version.rank());
+            cx.note_version(key, version.value, version.rank);
         }
     }
 
@@ -116,7 +116,8 @@ impl Replica<Leaderless> for Server {
             hints.keep(rounds.next_serial(), to, key, version);
         });
         hints.arm(cx);
-        let server = Self { env, places, store, hints, rounds, stamp: 0, acks: VecDeque::new() };
+        let (stamps, acks) = (HybridClock::default(), VecDeque::new());
+        let server = Self { env, places, store, hints, rounds, stamps, acks };
         server.start_anti_entropy(cx);
         server
     }

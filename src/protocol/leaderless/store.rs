@@ -5,7 +5,9 @@
 //! copies costs one number as long as these agree. Where a key is not everywhere, each pair of replicas
 //! has digests of what both of them should have.
 
-use super::message::{Image, Record, Version};
+use super::super::parts::table::slot;
+use super::super::parts::version::{Version, Versions};
+use super::message::{Image, Record};
 use super::places::{Places, Set, only};
 use super::{Env, Leaderless, ServerCx};
 use crate::op::{Key, NodeId};
@@ -18,8 +20,7 @@ pub(super) const RANGES: usize = 256;
 #[derive(Debug)]
 pub(super) struct Store {
     me: NodeId,
-    /// By key.
-    versions: Vec<Version>,
+    versions: Versions,
     /// By key: the record after which its version is safe.
     written: Vec<WriteId>,
     durable: WriteId,
@@ -41,7 +42,7 @@ impl Store {
         let lists = if places.everywhere() { 1 } else { env.replicas as usize };
         let mut store = Self {
             me: env.me,
-            versions: vec![Version::default(); env.keys as usize],
+            versions: Versions::new(env.keys),
             written: vec![WriteId(0); env.keys as usize],
             durable: WriteId(0),
             digests: vec![[0; RANGES]; lists],
@@ -56,8 +57,8 @@ impl Store {
                 Record::Version(key, version) => _ = store.take(*key, *version, places),
                 Record::Hint(to, key, version) => hint(*to, *key, *version),
                 Record::Snapshot(image) => {
-                    for (key, version) in (0..).map(Key).zip(&image.versions) {
-                        store.take(key, *version, places);
+                    for (key, version) in image.versions.iter() {
+                        store.take(key, version, places);
                     }
                     image.hints.iter().for_each(|(to, key, version)| hint(*to, *key, *version));
                 }
@@ -68,26 +69,17 @@ impl Store {
 
     /// What it has of a key.
     pub(super) fn read(&self, key: Key) -> Version {
-        self.versions.get(key.0 as usize).copied().unwrap_or_default()
+        self.versions.get(key)
     }
 
     /// Takes a version if it is newer, in memory alone.
     fn take(&mut self, key: Key, version: Version, places: &Places) -> bool {
-        let index = key.0 as usize;
-        if self.versions.len() <= index {
-            self.versions.resize(index + 1, Version::default());
-            self.written.resize(index + 1, WriteId(0));
-        }
-        let old = self.versions[index];
-        if version <= old {
-            return false;
-        }
-        self.versions[index] = version;
+        let Some(old) = self.versions.take(key, version) else { return false };
         let change = fingerprint(key, old) ^ fingerprint(key, version);
         let owners = if places.everywhere() { 1 } else { places.owners(key) & !only(self.me) };
         for (peer, digests) in self.digests.iter_mut().enumerate() {
             if owners >> peer & 1 == 1 {
-                digests[index % RANGES] ^= change;
+                digests[key.0 as usize % RANGES] ^= change;
             }
         }
         true
@@ -102,7 +94,8 @@ impl Store {
         cx: ServerCx<'_, '_>,
     ) -> WriteId {
         if self.take(key, version, places) {
-            self.written[key.0 as usize] = cx.persist(Record::Version(key, version));
+            let written = slot(&mut self.written, key.0 as usize);
+            *written = cx.persist(Record::Version(key, version));
             self.records += 1;
         }
         self.written.get(key.0 as usize).copied().unwrap_or_default()
@@ -163,8 +156,9 @@ impl Store {
             let range = key.0 as usize % RANGES;
             ranges[range / 64] >> (range % 64) & 1 == 1 && places.owners(key) & owners == owners
         };
-        let all = (0..).map(Key).zip(self.versions.iter().copied());
-        all.filter(move |(key, version)| *version > Version::default() && wanted(*key))
+        self.versions
+            .iter()
+            .filter(move |(key, version)| *version > Version::default() && wanted(*key))
     }
 }
 
@@ -181,6 +175,6 @@ fn fingerprint(key: Key, version: Version) -> u64 {
     if version == Version::default() {
         return 0;
     }
-    let place = u64::from(key.0) << 32 | u64::from(version.node);
-    spread(spread(spread(place) ^ version.time) ^ u64::from(version.value.0))
+    let place = u64::from(key.0) << 32 | u64::from(version.rank.node);
+    spread(spread(spread(place) ^ version.rank.time) ^ u64::from(version.value.0))
 }

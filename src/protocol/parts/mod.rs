@@ -5,3 +5,4 @@ pub mod quorum;
 pub mod resend;
 pub mod store;
 pub mod table;
+pub mod version;

@@ -45,6 +45,34 @@ fn fit(points: &[(f64, f64)]) -> Option<Fit> {
 /// Points of a line: where on the axis, the share, the row.
 type Shares<'a> = Vec<(f64, f64, &'a Row)>;
 
+/// A share of the operations, drawn where it was ever above zero.
+struct Rate {
+    op: &'static str,
+    of: fn(&Row) -> Option<f64>,
+    /// One such operation is that.
+    is: &'static str,
+    /// And several are those.
+    are: &'static str,
+    title: &'static str,
+}
+
+const RATES: [Rate; 2] = [
+    Rate {
+        op: "read",
+        of: |row| row.stale_rate,
+        is: "stale",
+        are: "stale reads",
+        title: "Stale reads, where any were seen",
+    },
+    Rate {
+        op: "write",
+        of: |row| row.lost_rate,
+        is: "lost",
+        are: "lost writes",
+        title: "Acknowledged writes lost to older ones, where any were",
+    },
+];
+
 /// One line of a panel: a mode at a level, or a mode alone where levels do not matter.
 struct Series<'a> {
     label: String,
@@ -78,9 +106,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             fits.extend(series.iter().filter_map(|s| describe(s, op)));
         }
     }
-    if let Some(panel) = staleness(scenario, &cells, (axis, unit)) {
-        drawing.panels.push(panel);
-    }
+    drawing.panels.extend(RATES.iter().filter_map(|rate| shares(scenario, &cells, rate)));
     let modes: Vec<&str> = scenario.modes.iter().map(|m| m.0).collect();
     drawing.keys = mode_keys(scenario, &modes, KeyMark::Line);
     if scenario.rows.iter().any(|r| r.theory_ms.is_some() && r.axis_at.is_some()) {
@@ -279,16 +305,13 @@ fn x_title(axis: &str, unit: &str) -> String {
     if unit.is_empty() { axis.to_owned() } else { format!("{axis}, {unit}") }
 }
 
-fn staleness<'r>(
-    scenario: &Scenario<'r>,
-    cells: &[Cell<'r>],
-    (axis, unit): (&str, &str),
-) -> Option<Panel> {
+fn shares<'r>(scenario: &Scenario<'r>, cells: &[Cell<'r>], rate: &Rate) -> Option<Panel> {
+    let (axis, unit) = scenario.axis()?;
     let mut lines: Vec<(Ink, Shares<'_>)> = Vec::new();
     for level in &scenario.levels {
-        for s in series(scenario, cells, "read", Some(level)) {
+        for s in series(scenario, cells, rate.op, Some(level)) {
             let seen = |(x, row): &(f64, &'r Row)| {
-                Some((*x, row.stale_rate.filter(|rate| rate.is_finite())?, *row))
+                Some((*x, (rate.of)(row).filter(|share| share.is_finite())?, *row))
             };
             let points: Shares<'_> = s.rows.iter().filter_map(seen).collect();
             if points.iter().any(|p| p.1 > 0.0) {
@@ -304,29 +327,29 @@ fn staleness<'r>(
     let x = x_axis(xs.into_iter(), axis == "rtt")?;
     let y = Axis::linear([0.0, high * 1.08], number::tick_percent)?;
     let height = 430;
-    let about = format!("Stale-read rate against {axis} in {}", scenario.name);
+    let about = format!("Share of {} against {axis} in {}", rate.are, scenario.name);
     let svg = inline((WIDTH, height), &about, |area, tips| {
         let x_title = x_title(axis, unit);
         let outer = (0, 0, WIDTH, height);
-        let layout = Layout { outer, x: Some(&x_title), y: "stale reads", left: 104 };
+        let layout = Layout { outer, x: Some(&x_title), y: rate.are, left: 104 };
         let frame = Frame::new(area, x, y, layout)?;
         let mut spots: Vec<Spot> = Vec::new();
         for (ink, points) in &lines {
             let path: Vec<At> = points.iter().map(|p| frame.at(p.0, p.1)).collect();
             line(area, &path, *ink, size::LINE)?;
-            for ((_, rate, row), at) in points.iter().zip(path) {
+            for ((_, share, row), at) in points.iter().zip(path) {
                 spots.push(Spot {
                     at,
                     shape: Shape::of(&row.promise),
                     ink: *ink,
                     word: row.verdict,
                 });
-                tips.add(at, &tip(row, &format!("{} stale", number::percent(*rate))));
+                tips.add(at, &tip(row, &format!("{} {}", number::percent(*share), rate.is)));
             }
         }
         marks(area, &spots)
     })?;
-    Some(Panel { title: "Stale reads, where any were seen".to_owned(), svg, width: WIDTH })
+    Some(Panel { title: rate.title.to_owned(), svg, width: WIDTH })
 }
 
 #[cfg(test)]
@@ -351,6 +374,19 @@ mod tests {
         let raft = line("write").expect("fitted");
         assert!(raft[3].starts_with("1.0") && raft[4] == "1.00", "{raft:?}");
         assert!(line("read, linearizable").is_some());
+    }
+
+    #[test]
+    fn lost_writes_are_drawn_where_there_are_any() {
+        let (_, mut rows, _) = sample::run();
+        rows.retain(|r| r.axis_at.is_some());
+        let has = |rows: &[Row]| {
+            let drawing = draw(&view::scenarios(None, rows, &[])[0]).expect("drawn");
+            drawing.panels.iter().any(|p| p.title.contains("lost"))
+        };
+        assert!(!has(&rows));
+        rows.iter_mut().filter(|r| r.op == "write").for_each(|r| r.lost_rate = Some(0.02));
+        assert!(has(&rows));
     }
 
     #[test]

@@ -1,0 +1,180 @@
+//! What replicas and clients say to each other, and what replicas write to their disks.
+
+use super::super::parts::table::VALUE_BYTES;
+use super::super::parts::version::Version;
+use super::{Entry, Standing, State, Vector};
+use crate::op::{Key, NodeId, OpId, Rank, Value};
+use crate::time::{Duration, LocalTime};
+use serde::{Deserialize, Serialize};
+
+/// What a request needs before it is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Need {
+    /// At least these writes; the empty vector is satisfied by anything.
+    Past {
+        /// What the session's past contains.
+        past: Vector,
+        /// Whether to wait for them rather than send the client away.
+        wait: bool,
+    },
+    /// Reads: everything acknowledged longer ago than this. Writes: an acknowledgement only when the
+    /// stamp is past.
+    Within(Duration),
+}
+
+/// What a client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wish {
+    /// The key's value.
+    Read,
+    /// The values of this many keys.
+    Scan(u16),
+    /// Store this.
+    Write {
+        /// Under the stamp it keeps.
+        version: Version,
+        /// Whether the stamp was sent to nobody before.
+        fresh: bool,
+    },
+}
+
+/// A request on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ask {
+    /// The client's operation.
+    pub op: OpId,
+    /// The client's clock when it was sent.
+    pub sent: LocalTime,
+    /// The key, or the first.
+    pub key: Key,
+    /// What it needs.
+    pub need: Need,
+    /// What is wanted.
+    pub wish: Wish,
+}
+
+/// What every answer tells a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Of a read: what the replica had. Of a write: where it stands.
+    pub token: Vector,
+    /// The replica's clock when the request arrived, less the client's when it was sent (modulo 2^64).
+    pub ahead: u64,
+    /// The highest stamp the replica has.
+    pub newest: u64,
+}
+
+/// Everything that is said.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Msg {
+    /// Client to replica: what does your clock say?
+    Hello {
+        /// The client's operation.
+        op: OpId,
+        /// Its clock.
+        sent: LocalTime,
+    },
+    /// Replica to client: this.
+    Clock {
+        /// The client's operation.
+        op: OpId,
+        /// The answer.
+        note: Note,
+    },
+    /// Client to replica.
+    Ask(Ask),
+    /// Replica to client: the key has a higher version than this fresh stamp; choose another.
+    Low {
+        /// The client's operation.
+        op: OpId,
+        /// The stamp that was not taken.
+        rank: Rank,
+        /// What to choose by.
+        note: Note,
+    },
+    /// Replica to client: done, with the value read or [`Value::INITIAL`] for a write.
+    Reply {
+        /// The client's operation.
+        op: OpId,
+        /// What was read.
+        value: Value,
+        /// What comes with it.
+        note: Note,
+    },
+    /// Replica to client: a scan's values.
+    Values {
+        /// The client's operation.
+        op: OpId,
+        /// In key order.
+        values: Box<[Value]>,
+        /// What comes with them.
+        note: Note,
+    },
+    /// Replica to client: the session knows more than this replica.
+    Redirect(OpId),
+    /// Replica to client: nobody can tell how old this would be.
+    Refused(OpId),
+    /// Replica to replica: one write.
+    Ship {
+        /// Whose log it is from.
+        origin: NodeId,
+        /// Its place there, from 1.
+        seq: u32,
+        /// The write.
+        entry: Entry,
+    },
+    /// Replica to those it ships to: what it has.
+    Beat(Standing),
+    /// Replica to replica: I have this; send what you have above it.
+    Lack(Vector),
+    /// Replica to replica: all at once, for one that lacks what is kept no more.
+    Install(Box<State>),
+}
+
+/// What survives a crash.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Record {
+    /// One write.
+    Entry {
+        /// Whose log it is from.
+        origin: NodeId,
+        /// Its place there.
+        seq: u32,
+        /// The write.
+        entry: Entry,
+    },
+    /// All of these.
+    State(Box<State>),
+}
+
+impl Msg {
+    /// Bytes on the wire.
+    pub(super) fn wire_size(&self) -> u32 {
+        /// TCP and IP without options.
+        const FRAME: u32 = 40;
+        let note = |note: &Note| 16 + note.token.wire_size();
+        FRAME
+            + match self {
+                Self::Hello { .. } => 12,
+                Self::Clock { note: with, .. } => 4 + note(with),
+                Self::Low { note: with, .. } => 16 + note(with),
+                Self::Ask(ask) => {
+                    let need = match &ask.need {
+                        Need::Past { past, .. } => past.wire_size(),
+                        Need::Within(_) => 8,
+                    };
+                    let write = matches!(ask.wish, Wish::Write { .. });
+                    20 + need + if write { Version::WIRE_SIZE } else { 0 }
+                }
+                Self::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
+                Self::Values { values, note: with, .. } => {
+                    4 + VALUE_BYTES * values.len() as u32 + note(with)
+                }
+                Self::Redirect(_) | Self::Refused(_) => 4,
+                Self::Ship { entry, .. } => 12 + Version::WIRE_SIZE + entry.deps.wire_size(),
+                Self::Beat(standing) => 3 * standing.has.wire_size(),
+                Self::Lack(has) => has.wire_size(),
+                Self::Install(state) => state.wire_size(),
+            }
+    }
+}

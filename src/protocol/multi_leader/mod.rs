@@ -1,0 +1,382 @@
+//! Multi-leader replication: every region's replica takes reads and writes, and ships its log to the
+//! others afterwards.
+//!
+//! A write costs the way to the nearest replica and its disk, nothing else; in return writes of two
+//! regions may conflict, and the one with the lower stamp is lost (last write wins). After Petersen et
+//! al., "Flexible Update Propagation for Weakly Consistent Replication" (Bayou, SOSP 1997), `MySQL`'s
+//! circular replication and `CouchDB`'s continuous one.
+//!
+//! **State.** A version is a value and its stamp (`parts::version`); a replica keeps each key's highest,
+//! so applying is commutative and idempotent, and replicas with the same writes are equal whatever came
+//! when. Which writes a replica has is a vector: how many of each replica's log.
+//!
+//! **A write has one stamp, chosen once.** A client that is not answered asks the next nearest replica,
+//! and the first one may have taken the write and be out of reach. If each gave it a stamp of its own it
+//! would be two versions, and a write between them would be overwritten and come back; no table of
+//! requests helps, because it is on the other side of a cut. So the stamp goes with the request, as
+//! Cassandra's drivers send theirs: two logs may hold the write, and it is one version in both. It is
+//! still the replica's clock that counts: every answer tells by how much that clock, when the request
+//! arrived, was ahead of the client's when it was sent. The client adds that to its own, which is the
+//! replica's clock as the write will find it. A session that has not heard from the replica yet asks
+//! for its clock first, one round trip, once.
+//!
+//! **Stamps.** `clock`: that reading, made to increase within the session; a skewed clock then decides
+//! who wins. `hlc`: also above every stamp the session can have seen (Kulkarni et al., "Logical Physical
+//! Clocks", 2014; the counter is in the low end of the nanoseconds), so stamps never contradict
+//! causality, whatever the clocks do. A replica that shows a higher version of the key sends a write
+//! back for a higher stamp, if nobody else has been sent this one; so a write is lost only to what is
+//! still under way.
+//!
+//! **What may be promised.** A session's token is the vector of what it wrote and read; a replica that
+//! covers it holds, for each key, that version or a higher one. So read-your-writes and monotonic reads
+//! can be promised *in the order of versions* even by skewed clocks: what these spoil is which write is
+//! higher, and it may be a write that the writer had seen. Causal consistency needs an order of
+//! versions that agrees with causality, so `hlc`; and replicas that show no write before what its
+//! writer knew, so `causal = true`: an update carries the vector of its replica at the time, and waits
+//! for it where it arrives (Ladin et al. 1992; COPS, Lloyd et al., SOSP 2011). Then each replica's state
+//! is closed under causality, and the token keeps a session's states growing.
+//!
+//! Bounded staleness needs two things. A replica must know how current it is: heartbeats say what each
+//! replica had acknowledged by which reading of its clock, and a read that would be too old **fails**;
+//! there is nobody to redirect it to, for each replica may lack what another has. And no write may lose
+//! to one that was acknowledged before it began, or it would be missed for ever: so at this level an
+//! acknowledgement waits until the stamp is in the past by every clock, `max_clock_error` (the commit
+//! wait of Spanner, Corbett et al. 2012). Other levels do not wait, and promise nothing of the kind.
+//!
+//! **Durability.** What is shipped or shown is on its origin's disk, so no crash undoes what another
+//! replica has. What a replica received and forgets in a crash it asks for again.
+//!
+//! - `store`: the logs and what they come to. `vector`: which writes somebody has.
+//! - `links`: shipping, heartbeats, what others lack. `reads`, `acks`: serving clients.
+//! - `client`: the session. `message`: what is said and kept.
+
+mod acks;
+mod client;
+mod links;
+mod message;
+mod reads;
+mod store;
+mod vector;
+
+pub use client::Session;
+pub use links::Standing;
+pub use message::{Ask, Msg, Need, Note, Record, Wish};
+pub use store::{Entry, State};
+pub use vector::{REPLICAS_MAX, Vector};
+
+use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
+use crate::guarantee::Guarantee;
+use crate::op::{Key, Level, NodeId, OpKind, Value};
+use crate::time::{Duration, LocalTime};
+use acks::Acks;
+use links::Links;
+use reads::Waiting;
+use serde::Deserialize;
+use store::Store;
+
+/// The protocol.
+#[derive(Debug)]
+pub struct MultiLeader;
+
+/// Its settings.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Who ships to whom.
+    #[serde(default)]
+    pub topology: Topology,
+    /// The middle of a star.
+    #[serde(default)]
+    pub hub: u32,
+    /// What decides which of two writes wins.
+    #[serde(default)]
+    pub stamps: Stamps,
+    /// Whether updates wait for what their writers knew.
+    #[serde(default)]
+    pub causal: bool,
+    /// What becomes of a request whose session knows more than the replica asked.
+    #[serde(default)]
+    pub token: OnLag,
+    /// How long updates gather before they are shipped, with a heartbeat behind them; 0 ships each at
+    /// once.
+    #[serde(default)]
+    pub ship_every: Duration,
+    /// How often replicas tell each other what they have. Longer: bounded reads fail sooner and lost
+    /// messages are noticed later. Shorter: more messages.
+    #[serde(default = "defaults::heartbeat")]
+    pub heartbeat: Duration,
+    /// How far two replicas' clocks may be apart, drift since a session's last answer included. Bounded
+    /// writes wait this long and bounded reads are refused this much earlier; if the clocks are worse
+    /// than this, they break their promise.
+    #[serde(default = "defaults::max_clock_error")]
+    pub max_clock_error: Duration,
+    /// Writes between two snapshots of the log.
+    #[serde(default = "defaults::snapshot_every")]
+    pub snapshot_every: u64,
+}
+
+mod defaults {
+    use crate::time::Duration;
+    pub(super) fn heartbeat() -> Duration {
+        Duration::millis(100)
+    }
+    pub(super) fn max_clock_error() -> Duration {
+        Duration::millis(10)
+    }
+    pub(super) fn snapshot_every() -> u64 {
+        10_000
+    }
+}
+
+/// Who ships to whom. What a replica hands on carries its origin, so nobody is sent its own writes back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Topology {
+    /// Everybody to everybody.
+    #[default]
+    All,
+    /// Everybody to the hub, which hands on to the others.
+    Star,
+    /// Each to the next one, which hands on.
+    Ring,
+}
+
+/// What stamps are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stamps {
+    /// The clock of the replica that is asked, increasing within a session.
+    Clock,
+    /// A hybrid logical clock.
+    #[default]
+    Hlc,
+}
+
+/// What becomes of a request whose token the replica does not cover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnLag {
+    /// It waits there.
+    #[default]
+    Wait,
+    /// It is sent to the replica that answered the session last, and waits there if it must.
+    Redirect,
+}
+
+/// Timers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Timer {
+    /// A replica's heartbeat.
+    Beat,
+    /// Some acknowledgement has waited for its stamp.
+    Settle,
+    /// A client has waited long enough for an answer.
+    Attempt,
+}
+
+impl Protocol for MultiLeader {
+    const NAME: &'static str = "multi-leader";
+    const ABOUT: &'static str = "Every replica takes writes and ships its log afterwards; the last write \
+        wins, by clocks or hybrid clocks, causal on request (Bayou 1997, COPS 2011, MySQL, CouchDB)";
+    type Config = Config;
+    type Msg = Msg;
+    type Record = Record;
+    type Timer = Timer;
+    type Replica = Server;
+    type Client = Session;
+
+    fn validate(config: &Config, replicas: u32) -> Result<(), String> {
+        if replicas as usize > REPLICAS_MAX {
+            return Err(format!(
+                "multi-leader runs at most {REPLICAS_MAX} replicas, and there are {replicas}"
+            ));
+        }
+        if config.hub >= replicas {
+            let last = replicas.saturating_sub(1);
+            return Err(format!("hub is {}, but replicas are numbered 0 to {last}", config.hub));
+        }
+        if config.hub > 0 && config.topology != Topology::Star {
+            return Err("only a star has a hub; write topology = \"star\" or leave hub out".into());
+        }
+        if config.heartbeat == Duration::ZERO || config.snapshot_every == 0 {
+            return Err("heartbeat and snapshot_every must be above zero".into());
+        }
+        Ok(())
+    }
+
+    fn offer(config: &Config, level: Level) -> Option<Offer> {
+        let lag = |waits: &'static str, goes: &'static str| match config.token {
+            OnLag::Wait => waits,
+            OnLag::Redirect => goes,
+        };
+        let near = "nearest replica";
+        let (read_path, write_path, promise) = match level {
+            Level::Bounded(age) => (
+                "nearest replica if young enough, else it fails",
+                "nearest replica, and the clocks' uncertainty",
+                Guarantee::BoundedStaleness(age),
+            ),
+            Level::Causal if config.causal && config.stamps == Stamps::Hlc => {
+                let path = lag(
+                    "nearest replica, waits for the session's past",
+                    "nearest replica, or the session's last if it lacks the session's past",
+                );
+                (path, path, Guarantee::Causal)
+            }
+            Level::Session => (
+                lag(
+                    "nearest replica, waits for the session's token",
+                    "nearest replica, or the session's last if it lacks the token",
+                ),
+                near,
+                Guarantee::Session,
+            ),
+            Level::ReadYourWrites => (
+                lag(
+                    "nearest replica, waits for the session's writes",
+                    "nearest replica, or the session's last if it lacks its writes",
+                ),
+                near,
+                Guarantee::ReadYourWrites,
+            ),
+            Level::MonotonicReads => (
+                lag(
+                    "nearest replica, waits for the session's reads",
+                    "nearest replica, or the session's last if it lacks its reads",
+                ),
+                near,
+                Guarantee::MonotonicReads,
+            ),
+            Level::EventualNearest => (near, near, Guarantee::Eventual),
+            Level::EventualAny => ("any replica", near, Guarantee::Eventual),
+            _ => return None,
+        };
+        Some(Offer { read_path, write_path, promise })
+    }
+
+    fn theory(
+        config: &Config,
+        level: Level,
+        op: OpKind,
+        geometry: &Geometry,
+        client: NodeId,
+    ) -> Option<Duration> {
+        let near = geometry.rtt(client, *geometry.nearest(client).first()?);
+        match (op, level) {
+            (OpKind::Rmw, _) => None,
+            // The stamp is the clock at the write's arrival, and is waited out beside the disk.
+            (OpKind::Write, Level::Bounded(_)) => {
+                Some(near + geometry.disk.max(config.max_clock_error))
+            }
+            (OpKind::Write, _) => Some(near + geometry.disk),
+            (_, Level::EventualAny) => None,
+            // In health a session stays with one replica, which covers its token.
+            _ => Some(near),
+        }
+    }
+
+    fn wire_size(msg: &Msg) -> u32 {
+        msg.wire_size()
+    }
+}
+
+/// A replica.
+#[derive(Debug)]
+pub struct Server {
+    env: Env<MultiLeader>,
+    store: Store,
+    links: Links,
+    waiting: Waiting,
+    acks: Acks,
+}
+
+type ServerCx<'a, 'b> = &'a mut ReplicaCx<'b, MultiLeader>;
+
+impl Server {
+    /// Shows what has arrived, hands it on, and answers whom that satisfies.
+    fn proceed(&mut self, cx: ServerCx<'_, '_>) {
+        self.store.apply_all(cx);
+        self.links.learn(&self.store);
+        if self.env.config.ship_every == Duration::ZERO {
+            self.links.ship(&self.env, &self.store, cx);
+        }
+        self.serve_waiting(cx);
+    }
+
+    fn on_beat(&mut self, from: NodeId, standing: Standing, cx: ServerCx<'_, '_>) {
+        if self.links.on_beat(&self.store, from, standing) {
+            cx.send(from, Msg::Lack(self.store.received()));
+        }
+    }
+}
+
+impl Replica<MultiLeader> for Server {
+    fn recover(env: Env<MultiLeader>, log: &[Record], cx: &mut ReplicaCx<'_, MultiLeader>) -> Self {
+        let store = Store::recover(env.me, env.replicas, env.keys, log, cx);
+        let links = Links::new(&env, &store);
+        let (waiting, acks) = (Waiting::default(), Acks::default());
+        let mut server = Self { env, store, links, waiting, acks };
+        server.on_timer(Timer::Beat, cx);
+        server
+    }
+
+    fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, MultiLeader>) {
+        match msg {
+            Msg::Hello { op, sent } => {
+                let note = self.note(Vector::default(), ahead(sent, cx));
+                cx.send(from, Msg::Clock { op, note });
+            }
+            Msg::Ask(ask) => self.on_ask(from, ask, cx),
+            Msg::Ship { origin, seq, entry } => {
+                self.store.receive(origin, seq, entry, cx);
+                self.proceed(cx);
+            }
+            Msg::Beat(standing) => self.on_beat(from, standing, cx),
+            Msg::Lack(has) => self.links.on_lack(&self.env, &self.store, from, &has, cx),
+            Msg::Install(state) => {
+                self.store.install(*state, cx);
+                self.proceed(cx);
+            }
+            // What only clients are told.
+            Msg::Clock { .. }
+            | Msg::Low { .. }
+            | Msg::Reply { .. }
+            | Msg::Values { .. }
+            | Msg::Redirect(_)
+            | Msg::Refused(_) => {}
+        }
+    }
+
+    fn on_timer(&mut self, timer: Timer, cx: &mut ReplicaCx<'_, MultiLeader>) {
+        match timer {
+            Timer::Beat => {
+                let Config { ship_every, heartbeat, .. } = *self.env.config;
+                self.links.ship(&self.env, &self.store, cx);
+                self.links.beat(&self.env, &self.store, cx);
+                let batches = ship_every > Duration::ZERO;
+                cx.set_timer(Timer::Beat, if batches { ship_every } else { heartbeat });
+            }
+            Timer::Settle => self.acks.release(self.env.me, &self.store, cx),
+            Timer::Attempt => {}
+        }
+    }
+
+    fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, MultiLeader>) {
+        self.store.on_durable(upto, cx);
+        self.proceed(cx);
+        self.acks.on_durable(self.env.me, &self.store, cx);
+        self.store.compact(self.env.config.snapshot_every, cx);
+    }
+
+    fn inspect(&self, key: Key) -> Value {
+        self.store.read(key)
+    }
+}
+
+/// How far this clock is ahead of the one that read `sent`, the way here included.
+fn ahead(sent: LocalTime, cx: ServerCx<'_, '_>) -> u64 {
+    cx.clock().0.wrapping_sub(sent.0)
+}
+
+#[cfg(test)]
+mod tests;
