@@ -277,7 +277,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let deep = folder.path().join("made/on/the/way");
         results().write(&deep, "page").expect("written");
-        assert_eq!(names(&deep), [CURVES, ROWS, NOTE]);
+        assert_eq!(names(&deep), [CURVES, PAGE, ROWS, NOTE]);
         assert_eq!(Results::read(&deep).expect("read"), results());
         assert_eq!(Results::read(&deep.join(ROWS)).expect("read"), results());
         std::fs::remove_file(deep.join(CURVES)).expect("removed");
