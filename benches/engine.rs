@@ -10,7 +10,7 @@ mod quorum_loop;
 
 use criterion::{Criterion, Throughput};
 use pacelc::analysis;
-use pacelc::catalog::Catalog;
+use pacelc::catalog::{Catalog, ProtocolEntry};
 use pacelc::scenario::plan::Plan;
 use pacelc::scenario::{Overrides, Source, load};
 use quorum_loop::{Geography, our_queue, paused_tokio, reference};
@@ -248,18 +248,10 @@ fn print_memory(catalog: &Catalog) {
     );
 }
 
-/// A protocol at the strongest of the common levels that it offers under these settings.
-fn strongest<'a>(entry: &pacelc::catalog::ProtocolEntry) -> Mode<'a> {
-    let config = if entry.name == BACKUP.0 { BACKUP.1 } else { "{}" };
-    let settings = match config.parse::<toml::Value>() {
-        Ok(toml::Value::Table(settings)) => settings,
-        other => panic!("settings are a table, not {other:?}"),
-    };
-    let offers =
-        |name: &str| name.parse().is_ok_and(|level| entry.offer(&settings, level).is_some());
-    let mut levels = ["linearizable", "quorum", "session", "eventual-nearest"].into_iter();
-    let level = levels.find(|name| offers(name)).expect("it offers one of the common levels");
-    (entry.name, config, level)
+/// A protocol under its smallest settings, at the first of the levels it then offers.
+fn strongest(entry: &ProtocolEntry) -> (String, String) {
+    let (level, _) = entry.levels().into_iter().next().expect("every protocol offers a level");
+    (format!("{{ {} }}", entry.plain), level.to_string())
 }
 
 fn main() {
@@ -282,9 +274,9 @@ fn main() {
         });
     });
     for entry in catalog.protocols() {
-        let mode = strongest(entry);
-        let plan = plan(mode, 5, 64, OPERATIONS);
-        group.bench_function(format!("{} {}", mode.0, mode.2), |b| {
+        let (config, level) = strongest(entry);
+        let plan = plan((entry.name, &config, &level), 5, 64, OPERATIONS);
+        group.bench_function(format!("{} {level}", entry.name), |b| {
             b.iter(|| {
                 seed += 1;
                 full_run(&catalog, &plan, seed)

@@ -22,6 +22,8 @@ pub struct ProtocolEntry {
     pub name: &'static str,
     /// One sentence about it.
     pub about: &'static str,
+    /// The smallest settings it has, in TOML.
+    pub plain: &'static str,
     check: fn(&toml::Table, u32) -> Result<(), String>,
     offer: fn(&toml::Table, Level) -> Option<Offer>,
     theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
@@ -35,6 +37,7 @@ impl ProtocolEntry {
         Self {
             name: P::NAME,
             about: P::ABOUT,
+            plain: P::PLAIN,
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
             theory: |plan, op, group| {
@@ -50,6 +53,14 @@ impl ProtocolEntry {
     #[must_use]
     pub fn offer(&self, config: &toml::Table, level: Level) -> Option<Offer> {
         (self.offer)(config, level)
+    }
+
+    /// The levels it offers under its smallest settings, in the order of [`Level::NAMES`].
+    #[must_use]
+    pub fn levels(&self) -> Vec<(Level, Offer)> {
+        let settings = self.plain.parse().unwrap_or_default();
+        let levels = Level::NAMES.iter().filter_map(|name| name.parse().ok());
+        levels.filter_map(|level| Some((level, self.offer(&settings, level)?))).collect()
     }
 
     /// What the protocol's closed form gives for a client group's operations.

@@ -155,6 +155,7 @@ pub(crate) mod testing;
 mod tests {
     use super::testing::Story;
     use super::*;
+    use crate::guarantee::EVERY;
 
     #[test]
     fn the_worst_verdict_wins_and_the_first_of_equals_stays() {
@@ -169,17 +170,7 @@ mod tests {
 
     #[test]
     fn every_guarantee_has_a_checker_and_names_are_unique() {
-        for guarantee in [
-            Guarantee::Linearizable,
-            Guarantee::Regular,
-            Guarantee::BoundedStaleness(Duration::millis(5)),
-            Guarantee::Sequential,
-            Guarantee::Causal,
-            Guarantee::Session,
-            Guarantee::ReadYourWrites,
-            Guarantee::MonotonicReads,
-            Guarantee::Eventual,
-        ] {
+        for guarantee in EVERY {
             let needed = CHECKERS.iter().filter(|c| (c.needed_for)(guarantee)).count();
             assert!(needed > usize::from(guarantee != Guarantee::Eventual), "{guarantee}");
         }
@@ -192,18 +183,7 @@ mod tests {
     /// Where a stronger guarantee holds, no weaker one may be violated.
     #[test]
     fn verdicts_follow_the_lattice() {
-        let all = [
-            Guarantee::Linearizable,
-            Guarantee::Regular,
-            Guarantee::BoundedStaleness(Duration(3)),
-            Guarantee::BoundedStaleness(Duration(9)),
-            Guarantee::Sequential,
-            Guarantee::Causal,
-            Guarantee::Session,
-            Guarantee::ReadYourWrites,
-            Guarantee::MonotonicReads,
-            Guarantee::Eventual,
-        ];
+        let all = EVERY;
         let mut kept = [0_u32; 10];
         for seed in 0..3_000 {
             let history = Story::random(seed, 8);

@@ -3,7 +3,7 @@
 use super::args::ListArgs;
 use super::select;
 use crate::catalog::Catalog;
-use crate::op::Level;
+use crate::protocol::Offer;
 use crate::scenario::Scenario;
 use crate::scenario::regions::Matrix;
 use clap::ArgMatches;
@@ -53,22 +53,17 @@ fn cells(scenarios: &[Scenario], catalog: &Catalog) -> String {
     text
 }
 
+/// Settings decide how a level is served; these are the smallest that each protocol has.
 fn protocols(catalog: &Catalog) -> String {
     let mut text = String::new();
     for entry in catalog.protocols() {
         let _ = writeln!(text, "{}\n  {}", entry.name, entry.about);
-        // Settings decide how a level is served; these are the smallest that parse.
-        let mut config = toml::Table::new();
-        let levels = || Level::NAMES.iter().filter_map(|name| name.parse::<Level>().ok());
-        if levels().all(|level| entry.offer(&config, level).is_none()) {
-            config.insert("acknowledge".into(), "any 1".into());
+        if !entry.plain.is_empty() {
+            let _ = writeln!(text, "  with {}:", entry.plain);
         }
-        for level in levels() {
-            let offer = entry.offer(&config, level);
-            let (promise, path) = offer.map_or(("not offered".to_owned(), ""), |offer| {
-                (format!("promises {}", offer.promise), offer.read_path)
-            });
-            let _ = writeln!(text, "  {:17}  {promise:27}  {path}", level.to_string());
+        for (level, Offer { promise, read_path, .. }) in entry.levels() {
+            let (level, promise) = (level.to_string(), promise.to_string());
+            let _ = writeln!(text, "  {level:17}  promises {promise:17}  {read_path}");
         }
         text.push('\n');
     }

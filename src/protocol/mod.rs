@@ -41,6 +41,8 @@ pub trait Protocol: Sized + 'static {
     const NAME: &'static str;
     /// One sentence for `pacelc list`, ending with the paper or system it follows.
     const ABOUT: &'static str;
+    /// The smallest settings there are, in TOML: what has no default, with a usual value.
+    const PLAIN: &'static str = "";
     /// Its settings, as the `config` table of a scenario's mode.
     type Config: Clone + Debug + DeserializeOwned + Send + Sync;
     /// One enum of everything replicas and clients say to each other.

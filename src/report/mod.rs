@@ -22,6 +22,7 @@ mod page;
 #[cfg(test)]
 mod sample;
 mod section;
+mod sources;
 mod table;
 mod theme;
 mod view;

@@ -8,6 +8,7 @@ use super::chart::hero;
 use super::html::{anchor, escape};
 use super::number;
 use super::section::{legend, section, show, tally};
+use super::sources::Sources;
 use super::theme::{MARK_CSS, page_css, verdict};
 use super::view::{Cell, Scenario, scenarios};
 use super::{CurvePoint, Row, RunNote, VerdictWord};
@@ -29,7 +30,7 @@ pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> Strin
     let cells: Vec<Cell<'_>> = all.iter().flat_map(Scenario::cells).collect();
     let headline = headline(&all).map(|h| h.name);
     let parts = parts(all, headline);
-    let sources = Sources::new(&parts);
+    let sources = Sources::new(parts.iter().flat_map(|p| &p.1).filter_map(|s| s.note));
     let mut out = String::with_capacity(1 << 22);
     let _ = writeln!(
         out,
@@ -78,33 +79,6 @@ fn parts<'a>(all: Vec<Scenario<'a>>, headline: Option<&str>) -> Vec<Part<'a>> {
     }
     parts.retain(|part| !part.1.is_empty());
     parts
-}
-
-/// Where round trips come from, each text once at the foot of the page.
-#[derive(Default)]
-pub(super) struct Sources<'a>(Vec<&'a str>);
-
-impl<'a> Sources<'a> {
-    fn new(parts: &[Part<'a>]) -> Self {
-        let mut texts: Vec<&'a str> = Vec::new();
-        for note in parts.iter().flat_map(|p| &p.1).filter_map(|s| s.note) {
-            if note.provenance.contains(". ") && !texts.contains(&note.provenance.as_str()) {
-                texts.push(&note.provenance);
-            }
-        }
-        Self(texts)
-    }
-
-    /// The first sentence, and where the rest is.
-    pub(super) fn cite(&self, text: &str) -> String {
-        match self.0.iter().position(|t| *t == text) {
-            Some(i) => {
-                let first = text.split_once(". ").map_or(text, |t| t.0);
-                format!("{}. <a href=\"#source-{}\">Source</a>", escape(first), i + 1)
-            }
-            None => escape(text),
-        }
-    }
 }
 
 /// The scenario whose plane tells most: several modes at several levels in one place, in peace.
@@ -256,9 +230,9 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
         let _ = write!(out, "<li>{caveat}");
     }
     out.push_str("</ul>");
-    if !sources.0.is_empty() {
+    if !sources.texts().is_empty() {
         out.push_str("<h3>Round-trip times</h3><ol class=caveats>");
-        for (i, text) in sources.0.iter().enumerate() {
+        for (i, text) in sources.texts().iter().enumerate() {
             let _ = write!(out, "<li id=source-{}>{}", i + 1, escape(text));
         }
         out.push_str("</ol>");

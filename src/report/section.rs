@@ -3,7 +3,7 @@
 use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
 use super::number;
-use super::page::Sources;
+use super::sources::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
 use super::{Row, ScenarioNote, VerdictWord};

@@ -80,7 +80,7 @@ impl Places {
     /// The replica at which the key's walk around the ring begins. Nodes stand on it evenly, in order
     /// of address, as Dynamo's third partitioning strategy places them.
     fn start(&self, key: Key) -> u32 {
-        (super::store::spread(u64::from(key.0)) % u64::from(self.replicas)) as u32
+        (spread(u64::from(key.0)) % u64::from(self.replicas)) as u32
     }
 
     /// The replicas of a key.
@@ -171,6 +171,14 @@ impl Places {
 /// Whether a majority of `set` is in `of`.
 fn most(set: Set, of: Set) -> bool {
     (set & of).count_ones() as usize >= majority(set.count_ones())
+}
+
+/// A bijection of 64 bits that looks like chance: the last step of SplitMix64 (Steele et al. 2014).
+pub(super) fn spread(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use super::super::parts::table::slot;
 use super::super::parts::version::{Version, Versions};
 use super::message::{Image, Record};
-use super::places::{Places, Set, only};
+use super::places::{Places, Set, only, spread};
 use super::{Env, Leaderless, ServerCx};
 use crate::op::{Key, NodeId};
 use crate::protocol::WriteId;
@@ -160,14 +160,6 @@ impl Store {
             .iter()
             .filter(move |(key, version)| *version > Version::default() && wanted(*key))
     }
-}
-
-/// A bijection of 64 bits that looks like chance: the last step of SplitMix64 (Steele et al. 2014).
-pub(super) fn spread(x: u64) -> u64 {
-    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ x >> 31
 }
 
 /// What a version adds to its range's digest; nothing while the key was never written.
