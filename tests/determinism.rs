@@ -31,7 +31,7 @@ smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
-smoke-levels/remote-write 68ee233aa41a127c d7a20b4ddf66248b
+smoke-levels/remote-write 39e7a72d560acd00 028e9030f521d940
 smoke-levels/remote-apply feb289d7e7397e6a fe873ee8c5a4eb10
 smoke-levels/off          11673ad53cd3cf42 e4b260ce952200f3
 smoke-levels/fall-back    87ba304426b9b628 7c5f45aa1dd7049e
