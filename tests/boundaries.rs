@@ -17,13 +17,13 @@ use pacelc::time::Duration;
 const SEEDS: u64 = 300;
 
 /// What is kept although it is not promised. Under synchronous replication, and in a chain, an
-/// acknowledged write is on every replica, so none near by misses one; that a write shows before it is
+/// acknowledged write is shown by every replica, so none near by misses one; that a write shows before it is
 /// acknowledged remains. Where there is one order and sessions do not go back in it, what they keep is
 /// sequential, and so causal, whatever it is called; several leaders have no one order in which
 /// everybody sees writes.
 fn is_kept_all_the_same(mode: &str, promise: Guarantee, guarantee: Guarantee) -> bool {
     let goes_forward = promise.implies(Guarantee::MonotonicReads);
-    let everywhere = ["sync", "chain", "craq"].contains(&mode);
+    let everywhere = ["sync", "remote-apply", "chain", "craq"].contains(&mode);
     let one_order = !mode.starts_with("multi-");
     match guarantee {
         Guarantee::Regular | Guarantee::BoundedStaleness(_) | Guarantee::ReadYourWrites => {
@@ -90,6 +90,31 @@ fn semi_synchronous_primary_backup_promises_no_less_than_it_keeps() {
 #[test]
 fn synchronous_primary_backup_promises_no_less_than_it_keeps() {
     all_broken("sync", 20);
+}
+
+#[test]
+fn backups_that_acknowledge_from_memory_promise_no_less_than_they_keep() {
+    all_broken("remote-write", 20);
+}
+
+#[test]
+fn backups_that_acknowledge_what_they_show_promise_no_less_than_they_keep() {
+    all_broken("remote-apply", 20);
+}
+
+#[test]
+fn a_primary_ahead_of_its_disk_promises_no_less_than_it_keeps() {
+    all_broken("off", 50);
+}
+
+#[test]
+fn a_primary_that_falls_back_promises_no_less_than_it_keeps() {
+    all_broken("fall-back", 20);
+}
+
+#[test]
+fn a_primary_whose_waits_end_promises_no_less_than_it_keeps() {
+    all_broken("wait", 20);
 }
 
 #[test]

@@ -63,6 +63,31 @@ fn synchronous_primary_backup_keeps_its_promises() {
 }
 
 #[test]
+fn backups_that_acknowledge_from_memory_keep_their_promises() {
+    swarm("remote-write", 16);
+}
+
+#[test]
+fn backups_that_acknowledge_what_they_show_keep_their_promises() {
+    swarm("remote-apply", 16);
+}
+
+#[test]
+fn a_primary_ahead_of_its_disk_keeps_its_promise() {
+    swarm("off", 16);
+}
+
+#[test]
+fn a_primary_that_falls_back_keeps_its_promises() {
+    swarm("fall-back", 16);
+}
+
+#[test]
+fn a_primary_whose_waits_end_keeps_its_promises() {
+    swarm("wait", 16);
+}
+
+#[test]
 fn raft_keeps_its_promises() {
     swarm("raft", 18);
 }

@@ -15,6 +15,11 @@ use std::fmt::Write as _;
 const DIGESTS: &str = "
 smoke-cut/async           ff1bcad983d0b204 b02bccffd969d1c0
 smoke-cut/semi-sync       a73aa13fe32fa588 8b09ae165c1ce2fb
+smoke-cut/remote-write    c67c5b88acfc5ff3 d7f9e8135ed06be6
+smoke-cut/remote-apply    2b99645b1746cfc0 55958af2fb50f56f
+smoke-cut/off             bdf834eab98443ba 61142f89aa022630
+smoke-cut/fall-back       43511be13fb11858 28aea18868c2e285
+smoke-cut/wait            01f99ab4650282e8 d0c2dbf77813064f
 smoke-cut/raft            7486d391bf9f01e3 cf32b31fb680268a
 smoke-cut/chain           bbf9f54ef045f865 78a75cf3b383e1ca
 smoke-cut/craq            b4b5be764264f857 561191d68f3a17e4
@@ -26,6 +31,11 @@ smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
+smoke-levels/remote-write 39e7a72d560acd00 028e9030f521d940
+smoke-levels/remote-apply feb289d7e7397e6a fe873ee8c5a4eb10
+smoke-levels/off          11673ad53cd3cf42 e4b260ce952200f3
+smoke-levels/fall-back    87ba304426b9b628 7c5f45aa1dd7049e
+smoke-levels/wait         df054873da62ab08 d54aa83a47e87e61
 smoke-levels/raft         0b2842ce6bb66499 69910d8f8ad388f9
 smoke-levels/chain        97aa37a5377c772b 811e609de660754f
 smoke-levels/craq         5424b42262d6fbf9 38c4b9beb7c7c895

@@ -91,6 +91,52 @@ fn disks_add_their_syncs_and_only_to_writes() {
     assert_eq!(disk("raft", "{}"), (54.0, 50.0));
 }
 
+/// What primary-backup costs between `a`, `b` and `c` with a sync of 4 ms and a client in `a`; theory
+/// must say the same.
+fn primary_backup(config: &str) -> (f64, f64) {
+    let text = triangle(AWS, "a", "primary-backup", config, "linearizable")
+        .replace("[[clients]]", "[replica]\ndisk_ms = 4.0\n\n[[clients]]");
+    let plan = plan(&text);
+    let run = simulate(&plan, 7);
+    let catalog = Catalog::builtin();
+    let theory = |kind| catalog.find("primary-backup").and_then(|p| p.theory(&plan, kind, 0));
+    let ms = |kind| {
+        let took = only_latency(&run.history, kind);
+        assert_eq!(Some(took), theory(kind), "{config} {kind}");
+        took.as_ms()
+    };
+    (ms(OpKind::Write), ms(OpKind::Read))
+}
+
+#[test]
+fn what_a_write_must_have_reached_costs_its_syncs_and_its_replay() {
+    for (config, write) in [
+        ("acknowledge = 'async', flush_every = '200ms'", 0.0),
+        ("acknowledge = 'async'", 4.0),
+        ("acknowledge = 'any 1', reached = 'memory'", 4.0 + 69.6),
+        ("acknowledge = 'any 1'", 4.0 + 69.6 + 4.0),
+        ("acknowledge = 'any 1', reached = 'applied'", 4.0 + 69.6 + 4.0),
+        ("acknowledge = 'any 1', reached = 'applied', apply_delay = '15ms'", 92.6),
+        ("acknowledge = 'any 1', apply_delay = '15ms'", 4.0 + 69.6 + 4.0),
+        ("acknowledge = 'all', reached = 'memory'", 4.0 + 218.9),
+        ("acknowledge = 'first 1 (2, 1)', reached = 'memory', apply_delay = '15ms'", 222.9),
+    ] {
+        assert_eq!(primary_backup(&format!("{{ {config} }}")), (write, 0.0), "{config}");
+    }
+}
+
+#[test]
+fn a_wait_that_ends_costs_its_limit_and_one_that_falls_back_nothing_in_health() {
+    for (config, write) in [
+        ("acknowledge = 'all', fall_back = '10s'", 4.0 + 218.9 + 4.0),
+        ("acknowledge = 'any 1', wait_timeout = '1s'", 4.0 + 69.6 + 4.0),
+        ("acknowledge = 'all', wait_timeout = '100ms'", 4.0 + 100.0),
+        ("acknowledge = 'all', reached = 'memory', wait_timeout = '220ms'", 4.0 + 218.9),
+    ] {
+        assert_eq!(primary_backup(&format!("{{ {config} }}")), (write, 0.0), "{config}");
+    }
+}
+
 #[test]
 fn a_leaderless_write_waits_for_a_sync_of_the_last_it_counts() {
     let disk = |config: &str, level: &str| {

@@ -35,6 +35,8 @@ pub struct Store {
     /// Entries `base + 1 ..`.
     log: VecDeque<Command>,
     base: u64,
+    /// Sent to the disk up to here.
+    sent: u64,
     /// On disk up to here.
     durable: u64,
     /// Entries on their way to the disk: the position in its log, and the index.
@@ -55,6 +57,7 @@ impl Store {
         let mut store = Self {
             log: VecDeque::new(),
             base: 0,
+            sent: 0,
             durable: 0,
             syncing: VecDeque::new(),
             applied: 0,
@@ -68,6 +71,7 @@ impl Store {
                 Record::Snapshot(snapshot) => store.reset((**snapshot).clone()),
             }
         }
+        store.sent = store.last();
         store.durable = store.last();
         store
     }
@@ -116,9 +120,30 @@ impl Store {
         command: Command,
         cx: &mut ReplicaCx<'_, P>,
     ) {
+        self.hold(command);
+        self.flush(cx);
+    }
+
+    /// Appends an entry in memory alone; it stays there until the next flush.
+    pub fn hold(&mut self, command: Command) {
         self.log.push_back(command);
-        let id = cx.persist(Record::Entry(command));
-        self.syncing.push_back((id, self.last()));
+    }
+
+    /// Sends to the disk what has not been sent.
+    pub fn flush<P: Protocol<Record = Record>>(&mut self, cx: &mut ReplicaCx<'_, P>) {
+        for index in self.sent + 1..=self.last() {
+            if let Some(command) = self.entry(index) {
+                let id = cx.persist(Record::Entry(command));
+                self.syncing.push_back((id, index));
+            }
+        }
+        self.sent = self.last();
+    }
+
+    /// Whether everything has been sent to the disk.
+    #[must_use]
+    pub fn is_flushed(&self) -> bool {
+        self.sent == self.last()
     }
 
     /// Takes an entry from whoever is before this copy, in its turn or somewhat early.
@@ -157,7 +182,7 @@ impl Store {
         let index = snapshot.index;
         self.early.clear();
         self.reset(snapshot.clone());
-        self.durable = 0;
+        (self.sent, self.durable) = (index, 0);
         self.syncing.clear();
         let id = cx.persist(Record::Snapshot(Box::new(snapshot)));
         self.syncing.push_back((id, index));
@@ -200,10 +225,10 @@ impl Store {
         while self.apply_next(upto).is_some() {}
     }
 
-    /// Forgets applied entries that every backup has, and those too old to keep for the others.
+    /// Forgets applied entries on disk that every backup has, and those too old to keep for the others.
     pub fn trim(&mut self, everyone_has: u64) {
         while !self.log.is_empty()
-            && self.base < self.applied
+            && self.base < self.applied.min(self.durable)
             && (self.base < everyone_has || self.log.len() > RETAIN)
         {
             self.log.pop_front();
@@ -223,6 +248,8 @@ impl Store {
         if self.snapshot.1.is_some() || self.applied < self.snapshot.0 + every {
             return;
         }
+        // Recovery counts entries, so one that the snapshot holds must not come behind it.
+        self.flush(cx);
         let id = cx.persist(Record::Snapshot(Box::new(self.snapshot())));
         self.snapshot = (self.applied, Some(id));
         for index in self.applied + 1..=self.last() {

@@ -66,16 +66,6 @@ impl Acknowledge {
         }
     }
 
-    /// The write path, in words.
-    pub(super) fn path(&self) -> &'static str {
-        match self {
-            Self::Async => "primary only",
-            Self::Any(_) => "primary and any k backups",
-            Self::First { .. } => "primary and the first k backups",
-            Self::All => "primary and all backups",
-        }
-    }
-
     /// The round trip from the primary to the slowest backup that is waited for, if any is.
     pub(super) fn wait(&self, geometry: &Geometry, primary: NodeId) -> Option<Duration> {
         let rtts = geometry.rtts(primary, geometry.peers(primary));

@@ -1,7 +1,8 @@
-//! Primary-backup replication with one knob: how many backups a write waits for.
+//! Primary-backup replication: how many backups a write waits for, until it has reached what there,
+//! and how long.
 //!
 //! The primary orders writes, syncs each to its own disk, ships it to every backup, and acknowledges
-//! when the knob is satisfied. Asynchronous, semi-synchronous (any k, or the first k of a list) and
+//! when the knobs are satisfied. Asynchronous, semi-synchronous (any k, or the first k of a list) and
 //! synchronous replication differ in nothing else. After Alsberg and Day, "A Principle for Resilient
 //! Sharing of Distributed Resources" (1976); the knob is PostgreSQL's `synchronous_standby_names`.
 //!
@@ -15,12 +16,15 @@
 mod acknowledge;
 mod backup;
 mod client;
+mod config;
+mod patience;
 mod primary;
 mod reads;
 
 pub use super::parts::store::{Record, Snapshot};
 pub use acknowledge::Acknowledge;
 pub use client::Session;
+pub use config::{Config, Reached};
 
 use super::parts::store::Store;
 use super::parts::table::{Command, VALUE_BYTES};
@@ -36,48 +40,6 @@ use serde::{Deserialize, Serialize};
 /// The protocol.
 #[derive(Debug)]
 pub struct PrimaryBackup;
-
-/// Its settings.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Config {
-    /// Whom a write waits for: `"async"`, `"any 1"`, `"first 1 (1, 2)"`, `"all"`.
-    pub acknowledge: Acknowledge,
-    /// Which replica is the primary.
-    #[serde(default)]
-    pub primary: u32,
-    /// How often the primary tells idle backups that they are current. Longer: bounded reads find
-    /// backups too old and lost messages are noticed later. Shorter: more messages.
-    #[serde(default = "defaults::heartbeat")]
-    pub heartbeat: Duration,
-    /// A backup silent for longer does not count as one of the first k; PostgreSQL's
-    /// `wal_sender_timeout` is 60 s.
-    #[serde(default = "defaults::silence")]
-    pub silence: Duration,
-    /// How far two nodes' clocks may be apart. Bounded reads are refused this much earlier; if the
-    /// clocks are worse than this, they break their promise.
-    #[serde(default = "defaults::max_clock_error")]
-    pub max_clock_error: Duration,
-    /// Writes between two snapshots of the log.
-    #[serde(default = "defaults::snapshot_every")]
-    pub snapshot_every: u64,
-}
-
-mod defaults {
-    use crate::time::Duration;
-    pub(super) fn heartbeat() -> Duration {
-        Duration::millis(100)
-    }
-    pub(super) fn silence() -> Duration {
-        Duration::secs(5)
-    }
-    pub(super) fn max_clock_error() -> Duration {
-        Duration::millis(10)
-    }
-    pub(super) fn snapshot_every() -> u64 {
-        10_000
-    }
-}
 
 /// A place in the primary's order: the number of writes up to and including one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -162,8 +124,8 @@ pub enum Msg {
     },
     /// Backup to primary.
     Ack {
-        /// On its disk up to here.
-        durable: u64,
+        /// It has everything up to here, as far in as [`Reached`] says.
+        reached: u64,
         /// It misses entries from here on; 0 for none.
         missing: u64,
     },
@@ -176,6 +138,12 @@ pub enum Msg {
 pub enum Timer {
     /// The primary's heartbeat.
     Beat,
+    /// The primary syncs what it has acknowledged already.
+    Flush,
+    /// A write has waited long enough for backups.
+    Patience,
+    /// A backup shows what has been on its disk for long enough.
+    Replay,
     /// A client has waited long enough for an answer.
     Attempt,
 }
@@ -193,17 +161,7 @@ impl Protocol for PrimaryBackup {
     type Client = Session;
 
     fn validate(config: &Config, replicas: u32) -> Result<(), String> {
-        if config.primary >= replicas {
-            return Err(format!(
-                "primary is {}, but replicas are numbered 0 to {}",
-                config.primary,
-                replicas.saturating_sub(1)
-            ));
-        }
-        if config.heartbeat == Duration::ZERO || config.snapshot_every == 0 {
-            return Err("heartbeat and snapshot_every must be above zero".into());
-        }
-        config.acknowledge.validate(config.primary, replicas)
+        config.validate(replicas)
     }
 
     fn offer(config: &Config, level: Level) -> Option<Offer> {
@@ -229,7 +187,11 @@ impl Protocol for PrimaryBackup {
             Level::EventualAny => ("any replica", Guarantee::Eventual),
             _ => return None,
         };
-        Some(Offer { read_path, write_path: config.acknowledge.path(), promise })
+        // What the primary shows before its disk has it, a crash takes back from everybody. Backups
+        // never had it, so all become equal; nothing else is left.
+        let keeps = config.flush_every.is_none();
+        let promise = if keeps { promise } else { Guarantee::Eventual };
+        Some(Offer { read_path, write_path: config.write_path(), promise })
     }
 
     fn theory(
@@ -242,11 +204,7 @@ impl Protocol for PrimaryBackup {
         let primary = NodeId(config.primary);
         let to_primary = geometry.rtt(client, primary);
         match (op, level) {
-            (OpKind::Write, _) => {
-                let backups = config.acknowledge.wait(geometry, primary);
-                let acknowledged = backups.map_or(Duration::ZERO, |rtt| rtt + geometry.disk);
-                Some(to_primary + geometry.disk + acknowledged)
-            }
+            (OpKind::Write, _) => Some(to_primary + config.write_time(geometry, primary)?),
             (OpKind::Rmw, _) => None,
             (_, Level::Linearizable) => Some(to_primary),
             (_, Level::EventualNearest) => {
@@ -310,18 +268,18 @@ impl Replica<PrimaryBackup> for Server {
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         match (msg, &mut self.role) {
             (Msg::Read(read), _) => return self.on_read(from, read, cx),
-            (Msg::Write(command), Role::Primary(_)) => {
-                Primary::on_write(&mut self.store, command, cx);
+            (Msg::Write(command), Role::Primary(primary)) => {
+                primary.on_write(&self.env, &mut self.store, command, cx);
             }
             (Msg::Write(command), Role::Backup(_)) => cx.send(from, Msg::Redirect(command.op)),
-            (Msg::Ack { durable, missing }, Role::Primary(primary)) => {
-                primary.on_ack(&self.env, &mut self.store, from, (durable, missing), cx);
+            (Msg::Ack { reached, missing }, Role::Primary(primary)) => {
+                primary.on_ack(&self.env, &mut self.store, from, (reached, missing), cx);
             }
             (Msg::Ship { standing, index, command }, Role::Backup(backup)) => {
-                backup.on_ship(&mut self.store, standing, (index, command), cx);
+                backup.on_ship(&self.env, &mut self.store, standing, (index, command), cx);
             }
             (Msg::Beat { standing, last }, Role::Backup(backup)) => {
-                backup.on_beat(&mut self.store, from, standing, last, cx);
+                backup.on_beat(&self.env, &mut self.store, standing, last, cx);
             }
             (Msg::Install(snapshot), Role::Backup(backup)) => {
                 backup.on_install(&mut self.store, *snapshot, cx);
@@ -332,11 +290,22 @@ impl Replica<PrimaryBackup> for Server {
         self.serve_waiting(cx);
     }
 
-    fn on_timer(&mut self, _timer: Timer, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
-        if let Role::Primary(primary) = &mut self.role {
-            primary.on_beat(&self.env, &mut self.store, cx);
-            self.serve_waiting(cx);
+    fn on_timer(&mut self, timer: Timer, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
+        match (&mut self.role, timer) {
+            (Role::Primary(primary), Timer::Beat) => {
+                primary.on_beat(&self.env, &mut self.store, cx);
+            }
+            (Role::Primary(_), Timer::Flush) => self.store.flush(cx),
+            (Role::Primary(primary), Timer::Patience) => {
+                primary.advance(&self.env, &mut self.store, cx);
+            }
+            (Role::Backup(backup), Timer::Replay) => {
+                backup.on_replay(&self.env, &mut self.store, cx);
+            }
+            // Each role sets its own timers alone.
+            _ => return,
         }
+        self.serve_waiting(cx);
     }
 
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, PrimaryBackup>) {

@@ -1,11 +1,14 @@
-//! The primary's half: order, ship, wait as the knob says, acknowledge.
+//! The primary's half: order, ship, wait as the knobs say, show, acknowledge.
 
-use super::{Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Standing, Store, Timer, Token};
+use super::patience::Patience;
+use super::{
+    Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store, Timer, Token,
+};
 use crate::op::{NodeId, Value};
 use crate::protocol::parts::quorum::kth_largest;
 use crate::protocol::parts::resend::Resend;
 use crate::protocol::parts::table::Command;
-use crate::time::LocalTime;
+use crate::time::{Duration, LocalTime};
 
 /// Entries sent again at once to a backup that misses some; it asks again for the rest.
 const RESEND: u64 = 512;
@@ -15,7 +18,7 @@ const RESEND_WAIT: u64 = 5;
 /// What the primary knows of its backups.
 #[derive(Debug)]
 pub(super) struct Primary {
-    /// By replica, how far its disk is; its own place is unused.
+    /// By replica, how far it says it is; its own place is unused.
     acked: Vec<u64>,
     /// By replica, when it was last heard.
     heard: Vec<LocalTime>,
@@ -25,6 +28,12 @@ pub(super) struct Primary {
     resent: Vec<Resend>,
     /// Shipped up to here; never beyond its own disk.
     shipped: u64,
+    /// Clients are told up to here.
+    told: u64,
+    /// Since when the others wait.
+    patience: Patience,
+    /// Snapshots for backups that must not have them before its own disk has what is in them.
+    installs: Vec<(NodeId, Box<Snapshot>)>,
     scratch: Vec<u64>,
 }
 
@@ -39,17 +48,37 @@ impl Primary {
             barrier: store.last(),
             resent: vec![Resend::default(); replicas],
             shipped: store.last(),
+            told: store.applied(),
+            patience: Patience::default(),
+            installs: Vec::new(),
             scratch: Vec::with_capacity(replicas),
         };
+        primary.patience.begin(&env.config, store.last(), cx.clock());
         primary.on_beat(env, store, cx);
         primary
     }
 
-    pub(super) fn on_write(store: &mut Store, command: Command, cx: ServerCx<'_, '_>) {
-        if store.table().has_applied(command.client, command.op) {
+    pub(super) fn on_write(
+        &mut self,
+        env: &E,
+        store: &mut Store,
+        command: Command,
+        cx: ServerCx<'_, '_>,
+    ) {
+        // Where writes show before they are acknowledged, one that is asked for again takes another
+        // place in the order and waits there; applied again it changes nothing.
+        let all_told = self.told == store.applied();
+        if all_told && store.table().has_applied(command.client, command.op) {
             return acknowledge(&command, Token(store.applied()), cx);
         }
-        store.append(command, cx);
+        let Some(every) = env.config.flush_every else {
+            return store.append(command, cx);
+        };
+        if store.is_flushed() {
+            cx.set_timer(Timer::Flush, every);
+        }
+        store.hold(command);
+        self.advance(env, store, cx);
     }
 
     /// What has become safe here is shipped.
@@ -62,6 +91,8 @@ impl Primary {
             }
         }
         self.shipped = store.durable();
+        self.patience.begin(&env.config, self.shipped, cx.clock());
+        self.install(store, cx);
         self.advance(env, store, cx);
     }
 
@@ -70,30 +101,48 @@ impl Primary {
         env: &E,
         store: &mut Store,
         from: NodeId,
-        (durable, missing): (u64, u64),
+        (reached, missing): (u64, u64),
         cx: ServerCx<'_, '_>,
     ) {
         self.heard[from.index()] = cx.clock();
         let acked = &mut self.acked[from.index()];
-        *acked = durable.max(*acked);
+        *acked = reached.max(*acked);
         let wait = env.config.heartbeat * RESEND_WAIT;
         if missing > 0 && self.resent[from.index()].is_due(missing, cx.clock(), wait) {
             self.resend(store, from, missing, cx);
         }
-        // An acknowledgement of what is committed already decides nothing.
-        if durable > store.applied() {
+        // An acknowledgement of what clients know already decides nothing.
+        if reached > self.told {
             self.advance(env, store, cx);
         }
     }
 
-    /// Acknowledges and applies what the disk and the knob allow.
+    /// Shows and acknowledges what the disk and the knobs allow.
     pub(super) fn advance(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
-        let commit = store.durable().min(self.replicated(env, cx.clock()));
-        while let Some((command, new)) = store.apply_next(commit) {
+        let (config, now) = (&env.config, cx.clock());
+        let replicated = self.replicated(env, now);
+        let ended = self.patience.ended(config, replicated, now).min(store.durable());
+        let (shown, done) = match (config.flush_every, config.wait_timeout) {
+            (Some(_), _) => (store.last(), store.last()),
+            (None, Some(_)) => (store.durable(), ended),
+            (None, None) => (ended, ended),
+        };
+        while let Some((command, new)) = store.apply_next(shown) {
             if new {
                 cx.note_commit(command.key, command.value);
             }
-            acknowledge(&command, Token(store.applied()), cx);
+        }
+        while self.told < done.min(store.applied()) {
+            self.told += 1;
+            // One too old to be in memory is one that its client has long given up.
+            if let Some(command) = store.entry(self.told) {
+                acknowledge(&command, Token(self.told), cx);
+            }
+        }
+        if let Some(left) = self.patience.left(config, now)
+            && left > Duration::ZERO
+        {
+            cx.set_timer(Timer::Patience, left);
         }
     }
 
@@ -139,9 +188,21 @@ impl Primary {
         Standing { commit, stamp: cx.clock() }
     }
 
-    fn resend(&self, store: &Store, to: NodeId, from: u64, cx: ServerCx<'_, '_>) {
+    /// Sends the snapshots that its own disk covers.
+    fn install(&mut self, store: &Store, cx: ServerCx<'_, '_>) {
+        let safe = |(_, snapshot): &(NodeId, Box<Snapshot>)| snapshot.index <= store.durable();
+        while let Some(next) = self.installs.iter().position(safe) {
+            let (to, snapshot) = self.installs.swap_remove(next);
+            cx.send(to, Msg::Install(snapshot));
+        }
+    }
+
+    fn resend(&mut self, store: &Store, to: NodeId, from: u64, cx: ServerCx<'_, '_>) {
         if store.entry(from).is_none() {
-            return cx.send(to, Msg::Install(Box::new(store.snapshot())));
+            if self.installs.iter().all(|(other, _)| *other != to) {
+                self.installs.push((to, Box::new(store.snapshot())));
+            }
+            return self.install(store, cx);
         }
         let standing = self.standing(store, cx);
         for index in from..=self.shipped.min(from + RESEND - 1) {

@@ -26,7 +26,10 @@ impl Server {
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) {
         let index = match (&self.role, read.need) {
-            (Role::Primary(primary), Need::Token(token)) => primary.barrier.max(token.0),
+            // What a crash has swallowed never comes, so nobody waits for it here.
+            (Role::Primary(primary), Need::Token(token)) => {
+                primary.barrier.max(token.0.min(self.store.last()))
+            }
             (Role::Primary(primary), _) => primary.barrier,
             (Role::Backup(_), Need::Token(token)) => token.0,
             (Role::Backup(_), Need::Latest) => return cx.send(from, Msg::Redirect(read.op)),
