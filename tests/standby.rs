@@ -135,3 +135,26 @@ fn only_a_wait_with_an_end_shows_a_write_at_the_primary_before_it_has_its_copies
     assert!(!seen_early("acknowledge = \"any 1\", fall_back = \"10s\""));
     assert!(!seen_early("acknowledge = \"any 1\""));
 }
+
+#[test]
+fn a_backup_that_begins_anew_is_never_given_what_its_primary_can_still_forget() {
+    // Backup 2 misses what the primary has only as a snapshot after its first crash. When it asks for
+    // it, the primary has acknowledged more, which its second crash takes back.
+    let fault =
+        |what, start, end| format!("[[faults]]\n{what}\nstart = \"{start}s\"\nend = \"{end}s\"\n");
+    let faults = [
+        fault("cut = [\"c\"]", 5.0, 20.45),
+        fault("crash = \"n0\"", 20.5, 21.0),
+        fault("crash = \"n0\"", 22.0, 22.5),
+    ];
+    let eventful = [
+        ("[workload]", &*format!("{}[workload]", faults.concat())),
+        ("rate = 2 ", "rate = 20 "),
+        ("operations = 400", "operations = 500"),
+        ("sessions = 1", "sessions = 40"),
+        ("records = 10", "records = 200"),
+    ];
+    let config = "acknowledge = \"async\", flush_every = \"10s\", snapshot_every = 3";
+    let history = run("a", config, "linearizable", &eventful);
+    assert_eq!(judge(&history, Guarantee::Eventual), Verdict::Holds);
+}

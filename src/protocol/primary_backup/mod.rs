@@ -17,6 +17,7 @@ mod acknowledge;
 mod backup;
 mod client;
 mod config;
+mod messages;
 mod patience;
 mod primary;
 mod reads;
@@ -25,128 +26,21 @@ pub use super::parts::store::{Record, Snapshot};
 pub use acknowledge::Acknowledge;
 pub use client::Session;
 pub use config::{Config, Reached};
+pub use messages::{Msg, Need, ReadRequest, Standing, Timer, Token};
 
 use super::parts::store::Store;
-use super::parts::table::{Command, VALUE_BYTES};
+use super::parts::table::VALUE_BYTES;
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpId, OpKind, Value};
-use crate::time::{Duration, LocalTime};
+use crate::op::{Key, Level, NodeId, OpKind, Value};
+use crate::time::Duration;
 use backup::Backup;
 use primary::Primary;
 use reads::Waiting;
-use serde::{Deserialize, Serialize};
 
 /// The protocol.
 #[derive(Debug)]
 pub struct PrimaryBackup;
-
-/// A place in the primary's order: the number of writes up to and including one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Token(pub u64);
-
-/// What a read needs before it may be served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Need {
-    /// The primary's latest.
-    Latest,
-    /// At least this; the default token is satisfied by anything.
-    Token(Token),
-    /// Everything acknowledged longer ago than this.
-    Within(Duration),
-}
-
-/// A read or scan on its way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ReadRequest {
-    /// The client's operation.
-    pub op: OpId,
-    /// The key, or the first.
-    pub key: Key,
-    /// Keys of a scan; 0 for a read.
-    pub count: u16,
-    /// What it needs.
-    pub need: Need,
-}
-
-/// What the primary says with everything it sends to backups.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Everything acknowledged before `stamp` is at or below this index.
-    pub commit: u64,
-    /// The primary's clock.
-    pub stamp: LocalTime,
-}
-
-/// Everything that is said.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub enum Msg {
-    /// Client to primary.
-    Write(Command),
-    /// Client to any replica.
-    Read(ReadRequest),
-    /// Replica to client: done, with the value read or [`Value::INITIAL`] for a write.
-    Reply {
-        /// The client's operation.
-        op: OpId,
-        /// What was read.
-        value: Value,
-        /// The replica's place in the order.
-        token: Token,
-    },
-    /// Replica to client: a scan's values.
-    Values {
-        /// The client's operation.
-        op: OpId,
-        /// In key order.
-        values: Box<[Value]>,
-        /// The replica's place in the order.
-        token: Token,
-    },
-    /// Replica to client: only the primary can serve this.
-    Redirect(OpId),
-    /// Primary to backup: one entry.
-    Ship {
-        /// The primary's standing.
-        standing: Standing,
-        /// The entry's index.
-        index: u64,
-        /// The entry.
-        command: Command,
-    },
-    /// Primary to backup: nothing new, and you should have everything up to `last`.
-    Beat {
-        /// The primary's standing.
-        standing: Standing,
-        /// The latest index.
-        last: u64,
-    },
-    /// Backup to primary.
-    Ack {
-        /// It has everything up to here, as far in as [`Reached`] says.
-        reached: u64,
-        /// It misses entries from here on; 0 for none.
-        missing: u64,
-    },
-    /// Primary to backup: begin anew from here.
-    Install(Box<Snapshot>),
-}
-
-/// Timers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Timer {
-    /// The primary's heartbeat.
-    Beat,
-    /// The primary syncs what it has acknowledged already.
-    Flush,
-    /// A write has waited long enough for backups.
-    Patience,
-    /// A backup shows what has been on its disk for long enough.
-    Replay,
-    /// A client has waited long enough for an answer.
-    Attempt,
-}
 
 impl Protocol for PrimaryBackup {
     const NAME: &'static str = "primary-backup";
