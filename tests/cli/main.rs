@@ -46,9 +46,11 @@ fn list_shows_what_exists_and_runs_nothing() {
     assert!(line("smoke-cut/async/eventual-nearest ").contains("nearest replica"));
 
     let protocols = desk.ok(&["list", "--protocols"]);
-    for word in ["raft\n", "primary-backup\n", "promises linearizable", "not offered"] {
+    for word in ["raft\n", "primary-backup\n", "with acknowledge", "promises linearizable"] {
         assert!(protocols.contains(word), "{word} is missing in {protocols}");
     }
+    let leases = protocols.lines().filter(|line| line.starts_with("  lease ")).count();
+    assert_eq!(leases, 1, "what is not offered is not listed");
     let matrices = desk.ok(&["list", "--matrices"]);
     let regions = |set: &str| -> usize {
         let line = matrices.lines().find(|line| line.starts_with(set)).expect("a set");
