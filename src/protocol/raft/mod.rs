@@ -9,12 +9,13 @@
 //! - `election`: terms, votes, stepping down.
 //! - `replication`: entries to followers, the commit index, snapshots.
 //! - `reads`: one path per consistency level.
+//! - `stamps`: commit wait and closed timestamps, if clocks have a known uncertainty.
 //! - `client`: finds the leader, keeps the session's tokens.
 //!
 //! **Latency**, at constant delay, with `c` the client's round trip to the leader, `r` the leader's
 //! round trip to the follower that completes the majority, and `f` a disk sync: a write takes
 //! `c + r + f` (the follower's sync; the leader's own runs meanwhile), a linearizable read `c + r`
-//! (no disk), a lease read `c`.
+//! (no disk), a lease read `c`. With an `uncertainty` of `e` a write takes `c + max(r + f, 2e)`.
 //!
 //! **Messages** per write among `n` replicas: a request, `n - 1` appends, `n - 1` answers, a reply;
 //! with `eager_commit` also `n - 1` commit notices, which nobody answers.
@@ -32,6 +33,7 @@ mod message;
 mod reads;
 mod replica;
 mod replication;
+mod stamps;
 #[cfg(test)]
 mod tests;
 
@@ -67,11 +69,41 @@ pub struct Config {
     pub max_drift_ppm: u32,
     /// How far two replicas' clocks may be apart. Bounded staleness is wrong if they are farther.
     pub max_clock_error: Duration,
+    /// How far a clock may be from true time, in place of `max_clock_error`: with it entries carry
+    /// timestamps, writes wait until theirs is past, and followers are told closed ones. All are
+    /// wrong if clocks are worse. None: nothing of this.
+    pub uncertainty: Option<Duration>,
+    /// How far behind the leader's clock timestamps are closed. Longer: older reads at followers.
+    /// CockroachDB's default is 3 s. Without `uncertainty` it means nothing.
+    pub closed_lag: Duration,
+    /// Where linearizable reads are served.
+    pub reads: Reads,
     /// A snapshot is taken, and the log before it dropped, after this many entries.
     pub snapshot_every: u64,
     /// Whether followers are told of a commit at once, as in etcd, or with the next append or
     /// heartbeat. Off: fewer messages, older reads at followers.
     pub eager_commit: bool,
+}
+
+/// How a linearizable read is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reads {
+    /// The leader asks a majority whether it still leads; no clock is believed.
+    ReadIndex,
+    /// The nearest replica waits until its closed timestamp has passed the read's; a leader trusts
+    /// its lease.
+    ClosedTimestamp,
+}
+
+impl Reads {
+    /// The level at which a read asks the leader when a follower could not serve it.
+    fn at_leader(self) -> Level {
+        match self {
+            Self::ReadIndex => Level::Linearizable,
+            Self::ClosedTimestamp => Level::Lease,
+        }
+    }
 }
 
 impl Default for Config {
@@ -82,6 +114,9 @@ impl Default for Config {
             election_timeout: Duration::secs(1),
             max_drift_ppm: 200,
             max_clock_error: Duration::millis(10),
+            uncertainty: None,
+            closed_lag: Duration::millis(200),
+            reads: Reads::ReadIndex,
             snapshot_every: 10_000,
             eager_commit: true,
         }
@@ -92,6 +127,12 @@ impl Config {
     /// How long a lease lasts by the leader's clock.
     fn lease(&self) -> Duration {
         lease::trusted(self.election_timeout, self.max_drift_ppm)
+    }
+
+    /// What a write waits for its timestamp, beside all else, if the leader's clock is right or
+    /// wrong by a constant.
+    fn commit_wait(&self) -> Duration {
+        self.uncertainty.unwrap_or_default() * 2
     }
 }
 
@@ -129,20 +170,49 @@ impl Protocol for Raft {
                 "`max_drift_ppm = {max_drift_ppm}`; write at most 100000, a tenth"
             ));
         }
+        if config.commit_wait() >= election_timeout {
+            return Err(format!(
+                "twice the `uncertainty` ({}) must be shorter than `election_timeout` \
+                 ({election_timeout}), or a lease closes no timestamp that a reader waits for",
+                config.commit_wait()
+            ));
+        }
+        if config.reads == Reads::ClosedTimestamp && config.uncertainty.is_none() {
+            return Err("`reads = \"closed-timestamp\"` needs `uncertainty`, \
+                how far a clock may be from true time"
+                .into());
+        }
         if config.snapshot_every == 0 {
             return Err("`snapshot_every` counts entries; write at least 1".into());
         }
         Ok(())
     }
 
-    fn offer(_: &Config, level: Level) -> Option<Offer> {
+    fn offer(config: &Config, level: Level) -> Option<Offer> {
+        let waits = config.uncertainty.is_some();
         let (read_path, promise) = match level {
-            Level::Linearizable => ("ReadIndex at the leader", Guarantee::Linearizable),
+            Level::Linearizable => {
+                let path = match config.reads {
+                    Reads::ReadIndex => "ReadIndex at the leader",
+                    Reads::ClosedTimestamp => {
+                        "nearest replica, once its closed timestamp is past the read's"
+                    }
+                };
+                (path, Guarantee::Linearizable)
+            }
             Level::Lease => ("lease at the leader, else ReadIndex", Guarantee::Linearizable),
-            Level::Bounded(age) => (
-                "nearest replica if fresh enough, else ReadIndex at the leader",
-                Guarantee::BoundedStaleness(age),
-            ),
+            Level::Bounded(age) => {
+                let path = match (waits, config.reads) {
+                    (false, _) => "nearest replica if fresh enough, else ReadIndex at the leader",
+                    (true, Reads::ReadIndex) => {
+                        "nearest replica if its closed timestamp allows, else ReadIndex"
+                    }
+                    (true, Reads::ClosedTimestamp) => {
+                        "nearest replica if its closed timestamp allows, else lease"
+                    }
+                };
+                (path, Guarantee::BoundedStaleness(age))
+            }
             Level::Sequential => (
                 "nearest replica, once it has the session's reads and writes",
                 Guarantee::Sequential,
@@ -160,7 +230,9 @@ impl Protocol for Raft {
             Level::EventualAny => ("any replica, local", Guarantee::Eventual),
             _ => return None,
         };
-        Some(Offer { read_path, write_path: "leader, majority", promise })
+        let write_path =
+            if waits { "leader, majority and commit wait" } else { "leader, majority" };
+        Some(Offer { read_path, write_path, promise })
     }
 
     fn theory(
@@ -175,10 +247,14 @@ impl Protocol for Raft {
         let r = majority_rtt(geometry, leader);
         match (op, level) {
             // The leader's own sync, `f`, is never the last of a majority: `max(f, r + f)`.
-            (OpKind::Write, _) => Some(c + r + geometry.disk),
+            (OpKind::Write, _) => Some(c + (r + geometry.disk).max(config.commit_wait())),
             (OpKind::Rmw, _) => None,
-            (_, Level::Linearizable) => Some(c + r),
-            (_, Level::Lease) => (basis_age(config, r) < config.lease()).then_some(c),
+            (_, Level::Linearizable) if config.reads == Reads::ReadIndex => Some(c + r),
+            // At a follower the heartbeat's phase decides.
+            (_, Level::Linearizable) if geometry.nearest(client).first() != Some(&leader) => None,
+            (_, Level::Linearizable | Level::Lease) => {
+                (basis_age(config, r) < config.lease()).then_some(c)
+            }
             (_, Level::Bounded(age)) => bounded_theory(config, age, geometry, client),
             (_, Level::EventualNearest) => Some(nearest_rtt(geometry, client)),
             _ => None,
@@ -219,11 +295,21 @@ fn bounded_theory(
 ) -> Option<Duration> {
     let leader = NodeId(config.leader);
     let nearest = *geometry.nearest(client).first()?;
-    let mut oldest = basis_age(config, majority_rtt(geometry, leader));
+    let r = majority_rtt(geometry, leader);
+    let mut oldest = basis_age(config, r);
     if nearest != leader {
-        let there = geometry.one_way[leader.index() * geometry.processes + nearest.index()];
-        // Twice: the allowance itself, and clocks that really are that far apart.
-        oldest = oldest + there + config.heartbeat + config.max_clock_error * 2;
+        let there = geometry.way(leader, nearest) + config.heartbeat;
+        oldest = if config.uncertainty.is_some() {
+            // A write under way holds back what is closed, and a lease near its end does.
+            let held = (r + geometry.disk).max(config.commit_wait());
+            if oldest + config.commit_wait() >= config.lease() {
+                return None;
+            }
+            there + config.closed_lag.max(held) + config.commit_wait() + Duration(1)
+        } else {
+            // Twice: the allowance itself, and clocks that really are that far apart.
+            oldest + there + config.max_clock_error * 2
+        };
     }
     (oldest <= lease::within(age, config.max_drift_ppm)).then(|| geometry.rtt(client, nearest))
 }

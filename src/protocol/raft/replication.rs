@@ -68,7 +68,7 @@ pub(super) struct Compaction {
 impl Replica {
     /// Adds an entry to the log of the leader: to its own disk and to everybody at once.
     pub(super) fn propose(&mut self, command: Option<Command>, cx: &mut ReplicaCx<'_, Raft>) {
-        let entry = Entry { term: self.term, command };
+        let entry = Entry { term: self.term, command, stamp: self.next_stamp(cx.clock()) };
         let index = self.store(entry, cx);
         assert!(index - self.commit < UNCOMMITTED_MAX, "a leader without a majority steps down");
         for to in self.env.peers() {
@@ -77,6 +77,7 @@ impl Replica {
     }
 
     fn store(&mut self, entry: Entry, cx: &mut ReplicaCx<'_, Raft>) -> u64 {
+        self.stamped = self.stamped.max(entry.stamp);
         let index = self.log.push(entry);
         let id = cx.persist(Record::Entry { index, entry });
         self.durable.written(id, index);
@@ -115,13 +116,17 @@ impl Replica {
         // A follower that has fallen behind the base is asked for the base, and will lack it.
         let prev = self.log.position(from - 1).unwrap_or(self.log.base());
         let beat = Beat { round: self.leading.round, sent: cx.clock() };
-        let (term, commit, fresh) = (self.term, self.commit, self.basis());
+        let (term, commit, fresh) = (self.term, self.commit, self.vouch(cx.clock()));
         cx.send(to, Msg::Append(Append { term, prev, commit, beat, fresh, entries }));
+    }
+
+    fn image(&self, last: Position) -> Image {
+        Image { last, stamp: self.stamped, table: self.table.clone() }
     }
 
     fn send_image(&mut self, to: NodeId, cx: &mut ReplicaCx<'_, Raft>) {
         let last = self.log.position(self.commit).unwrap_or(self.log.base());
-        let image = Box::new(Image { last, table: self.table.clone() });
+        let image = Box::new(self.image(last));
         let beat = Beat { round: self.leading.round, sent: cx.clock() };
         cx.send(to, Msg::Install { term: self.term, beat, image });
     }
@@ -196,16 +201,21 @@ impl Replica {
         self.confirm_reads(beat, cx);
     }
 
-    /// Commits what a majority has on disk, if it is of this term (section 5.4.2).
-    fn advance_commit(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
+    /// Commits what a majority has on disk, if it is of this term (section 5.4.2), as far as its
+    /// stamps are past.
+    pub(super) fn advance_commit(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
         let reached = self.majority_reached(|peer| peer.matched);
         let of_this_term = self.log.position(reached).is_some_and(|at| at.term == self.term);
         if reached <= self.commit || !of_this_term {
             return;
         }
-        self.commit_to(reached, cx);
+        let index = self.waited_out(reached, cx);
+        if index == self.commit {
+            return;
+        }
+        self.commit_to(index, cx);
         if self.env.config.eager_commit {
-            let (term, commit, fresh) = (self.term, self.commit, self.basis());
+            let (term, commit, fresh) = (self.term, self.commit, self.vouch(cx.clock()));
             for to in self.env.peers() {
                 cx.send(to, Msg::Commit { term, commit, fresh });
             }
@@ -298,6 +308,7 @@ impl Replica {
         }
         if self.commit >= commit {
             self.fresh = self.fresh.max(fresh);
+            self.release_closed(cx);
         }
     }
 
@@ -344,6 +355,7 @@ impl Replica {
         assert!(last.index > self.commit, "what is committed here agrees with the leader");
         self.durable.cut(self.commit + 1);
         self.log.install(last);
+        self.stamped = self.stamped.max(image.stamp);
         self.table.clone_from(&image.table);
         self.commit = last.index;
         self.compaction.last = last.index;
@@ -385,7 +397,7 @@ impl Replica {
             return;
         }
         let Some(last) = self.log.position(self.commit) else { return };
-        let image = Box::new(Image { last, table: self.table.clone() });
+        let image = Box::new(self.image(last));
         let start = cx.persist(Record::Snapshot { term: self.term, vote: self.vote, image });
         let mut end = start;
         for index in last.index + 1..=self.log.last().index {

@@ -87,7 +87,7 @@ impl Solo {
 
 fn write(term: u32, value: u32) -> Entry {
     let command = Command { key: Key(0), value: Value(value), client: NodeId(9), op: OpId(value) };
-    Entry { term: Term(term), command: Some(command) }
+    Entry { term: Term(term), command: Some(command), stamp: LocalTime(0) }
 }
 
 fn record(index: u64, entry: Entry) -> Record {
