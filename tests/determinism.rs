@@ -16,6 +16,7 @@ const DIGESTS: &str = "
 smoke-cut/async           ff1bcad983d0b204 b02bccffd969d1c0
 smoke-cut/semi-sync       a73aa13fe32fa588 8b09ae165c1ce2fb
 smoke-cut/raft            7486d391bf9f01e3 cf32b31fb680268a
+smoke-cut/follower-reads  26ce30d56414a526 9b8ab32ae7227c85
 smoke-cut/chain           bbf9f54ef045f865 78a75cf3b383e1ca
 smoke-cut/craq            b4b5be764264f857 561191d68f3a17e4
 smoke-cut/leaderless      dc861a9be9a80f84 d1d286187e573e65
@@ -27,6 +28,8 @@ smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
 smoke-levels/raft         0b2842ce6bb66499 69910d8f8ad388f9
+smoke-levels/commit-wait  23fdd1978280930a a082301c073ba1cb
+smoke-levels/follower-reads 3f84cf18c7cb487f 31bc6ce226fe1c26
 smoke-levels/chain        97aa37a5377c772b 811e609de660754f
 smoke-levels/craq         5424b42262d6fbf9 38c4b9beb7c7c895
 smoke-levels/leaderless   66dc94f2b89bed67 62804eff82b0c63f
