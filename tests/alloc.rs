@@ -88,6 +88,8 @@ fn primary_backup() {
 fn raft() {
     let levels = ["linearizable", "lease", "bounded(500ms)", "session", "eventual-any"];
     twice_the_work_allocates_no_more("raft", "leader = 1", &levels);
+    let closed = "uncertainty = '20ms', closed_lag = '0ms', reads = 'closed-timestamp'";
+    twice_the_work_allocates_no_more("raft", closed, &["linearizable", "bounded(500ms)"]);
 }
 
 #[test]

@@ -123,6 +123,29 @@ fn raft_promises_no_less_than_it_keeps() {
 }
 
 #[test]
+fn closed_timestamps_promise_no_less_than_they_keep() {
+    all_broken("follower-reads", 20);
+}
+
+#[test]
+fn clocks_beyond_the_uncertainty_break_what_followers_serve_and_only_that() {
+    let bounded = Level::Bounded(Duration::millis(500));
+    for (level, breaks) in [(Level::Linearizable, true), (bounded, true), (Level::Session, false)] {
+        let of = |plan: &Plan| plan.name.mode == "follower-reads" && plan.name.level == level;
+        let cell = cells().into_iter().find(of).expect("a cell of this level");
+        let broken = (1..=20).any(|seed| {
+            let mut plan = perturbed(&cell, seed);
+            // It takes what was true 900 ms ago for the present.
+            plan.replicas[2].clock.offset_ms = -900.0;
+            let history = simulate(&plan, seed).history;
+            assert_eq!(judge(&history, Guarantee::Eventual), Verdict::Holds, "seed {seed}");
+            matches!(judge(&history, promise(&cell)), Verdict::Violated(_))
+        });
+        assert_eq!(broken, breaks, "{level}");
+    }
+}
+
+#[test]
 fn plain_quorums_promise_no_less_than_they_keep() {
     all_broken("plain", 10);
 }

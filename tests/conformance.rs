@@ -93,6 +93,16 @@ fn raft_keeps_its_promises() {
 }
 
 #[test]
+fn commit_wait_keeps_its_promises() {
+    swarm("commit-wait", 3);
+}
+
+#[test]
+fn closed_timestamps_keep_their_promises() {
+    swarm("follower-reads", 18);
+}
+
+#[test]
 fn chain_replication_keeps_its_promises() {
     swarm("chain", 14);
 }

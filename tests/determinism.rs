@@ -21,6 +21,7 @@ smoke-cut/off             bdf834eab98443ba 61142f89aa022630
 smoke-cut/fall-back       43511be13fb11858 28aea18868c2e285
 smoke-cut/wait            01f99ab4650282e8 d0c2dbf77813064f
 smoke-cut/raft            7486d391bf9f01e3 cf32b31fb680268a
+smoke-cut/follower-reads  26ce30d56414a526 9b8ab32ae7227c85
 smoke-cut/chain           bbf9f54ef045f865 78a75cf3b383e1ca
 smoke-cut/craq            b4b5be764264f857 561191d68f3a17e4
 smoke-cut/leaderless      dc861a9be9a80f84 d1d286187e573e65
@@ -37,6 +38,8 @@ smoke-levels/off          11673ad53cd3cf42 e4b260ce952200f3
 smoke-levels/fall-back    87ba304426b9b628 7c5f45aa1dd7049e
 smoke-levels/wait         df054873da62ab08 d54aa83a47e87e61
 smoke-levels/raft         0b2842ce6bb66499 69910d8f8ad388f9
+smoke-levels/commit-wait  23fdd1978280930a a082301c073ba1cb
+smoke-levels/follower-reads 3f84cf18c7cb487f 31bc6ce226fe1c26
 smoke-levels/chain        97aa37a5377c772b 811e609de660754f
 smoke-levels/craq         5424b42262d6fbf9 38c4b9beb7c7c895
 smoke-levels/leaderless   66dc94f2b89bed67 62804eff82b0c63f

@@ -38,6 +38,43 @@ fn each_mode_costs_what_theory_says_between_three_continents() {
 }
 
 #[test]
+fn commit_wait_hides_behind_the_quorum_round_or_exceeds_it() {
+    let write = |near, uncertainty: f64| {
+        let config = format!("{{ uncertainty = \"{uncertainty}ms\" }}");
+        costs(AWS, near, "raft", &config, "linearizable")
+    };
+    for uncertainty in [0.0, 4.0, 20.0, 34.8] {
+        assert_eq!(write("a", uncertainty), (69.6, 69.6));
+    }
+    // Twice the uncertainty; reads do not wait.
+    assert_eq!(write("a", 34.9), (69.8, 69.6));
+    assert_eq!(write("a", 100.0), (200.0, 69.6));
+    assert_eq!(write("b", 4.0), (139.2, 139.2));
+    assert_eq!(write("b", 100.0), (269.6, 139.2));
+}
+
+#[test]
+fn a_read_by_closed_timestamp_costs_one_way_and_what_the_next_heartbeat_lets_it_wait() {
+    let config = "{ uncertainty = \"4ms\", closed_lag = \"0ms\", heartbeat = \"7ms\", \
+        reads = \"closed-timestamp\" }";
+    let took = |near, way: f64| {
+        let run = simulate(&plan(&triangle(AWS, near, "raft", config, "linearizable")), 7);
+        let reads = measured(&run.history, OpKind::Read);
+        let waits = reads.map(|op| op.completed.since(op.intended) - Duration::from_ms(way));
+        let waits: Vec<Duration> = waits.collect();
+        assert!(waits.len() > 150, "{} reads", waits.len());
+        (*waits.iter().min().expect("reads"), *waits.iter().max().expect("reads"))
+    };
+    // A heartbeat that is sent later than the read arrives closes the read's timestamp.
+    for (near, way) in [("b", 34.8), ("c", 109.45)] {
+        let (least, most) = took(near, way);
+        assert!(least > Duration::ZERO && least < Duration::millis(1), "{near}: {least}");
+        assert!(most > Duration::millis(6) && most <= Duration(7_000_001), "{near}: {most}");
+    }
+    assert_eq!(costs(AWS, "a", "raft", config, "linearizable"), (69.6, 0.0));
+}
+
+#[test]
 fn a_chain_costs_the_sum_of_its_links() {
     // From the client to the head, along the chain, and from the tail back: half of each round trip,
     // (69.6 + 182.2 + 218.9) / 2 from Virginia.

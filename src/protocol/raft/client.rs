@@ -4,8 +4,8 @@
 //! A request sent twice keeps its number, so a write takes effect once (thesis, 6.3). The client
 //! never gives up: the world decides when an operation has taken too long.
 
-use super::Raft;
 use super::message::{Msg, Timer};
+use super::{Raft, Reads};
 use crate::op::{Level, NodeId, Op, OpId, Outcome, Request, Ret};
 use crate::protocol::{ClientCx, Env};
 use crate::time::{Duration, LocalTime};
@@ -54,9 +54,11 @@ pub struct Client {
 
 impl Client {
     /// Where an operation goes first.
-    fn first_route(request: &Request) -> Route {
+    fn first_route(&self, request: &Request) -> Route {
+        let at_leader = self.env.config.reads == Reads::ReadIndex;
         match (request.op, request.level) {
-            (Op::Write(_), _) | (_, Level::Linearizable | Level::Lease) => Route::Leader,
+            (Op::Write(_), _) | (_, Level::Lease) => Route::Leader,
+            (_, Level::Linearizable) if at_leader => Route::Leader,
             (_, Level::EventualAny) => Route::Any,
             _ => Route::Near(0),
         }
@@ -138,7 +140,7 @@ impl Client {
     }
 
     /// The replica asked does not lead, or could not show that it is fresh enough; from then on the
-    /// operation is the leader's, as a linearizable one.
+    /// operation is the leader's, as one that wants the latest.
     fn on_redirect(
         &mut self,
         from: NodeId,
@@ -153,7 +155,7 @@ impl Client {
         let mut leader = leader;
         if self.route != Route::Leader {
             self.route = Route::Leader;
-            current.level = Level::Linearizable;
+            current.level = self.env.config.reads.at_leader();
             leader = leader.or(Some(self.leader));
         }
         let known = leader.filter(|leader| *leader != from);
@@ -199,7 +201,7 @@ impl crate::protocol::Client<Raft> for Client {
         self.stop_pausing(cx);
         self.pause = PAUSE;
         self.redirected = false;
-        self.route = Self::first_route(&request);
+        self.route = self.first_route(&request);
         self.current = Some(request);
         self.ask(cx);
     }
@@ -222,7 +224,7 @@ impl crate::protocol::Client<Raft> for Client {
                 self.ask(cx);
             }
             // These are replicas'.
-            Timer::Election | Timer::Heartbeat => {}
+            Timer::Election | Timer::Heartbeat | Timer::CommitWait => {}
         }
     }
 }

@@ -50,6 +50,7 @@ impl Replica {
         self.role = Role::Follower;
         if led {
             cx.cancel_timer(Timer::Heartbeat);
+            self.keep_what_was_closed(cx.clock());
             self.give_up_reads(cx);
             self.await_leader(cx);
         }
@@ -182,7 +183,8 @@ impl Replica {
             }
             self.follow(term, None, cx);
         }
-        let free = self.vote.is_none() || self.vote == Some(from);
+        // This term may have come by hearsay, and the leader last heard be of an earlier one.
+        let free = self.vote.is_none() && !self.has_leader(cx.clock()) || self.vote == Some(from);
         if term < self.term || !free || last < self.log.last() {
             cx.send(from, Msg::Vote { term: self.term, granted: false, pre: false });
         } else if self.vote.is_none() {
@@ -230,6 +232,7 @@ impl Replica {
         cx.cancel_timer(Timer::Election);
         cx.set_timer(Timer::Heartbeat, self.env.config.heartbeat);
         self.propose(None, cx);
+        self.adopt_reads(cx);
     }
 
     /// Makes itself heard, unless no majority has been heard from for an election timeout: then

@@ -6,6 +6,7 @@
 
 use crate::protocol::WriteId;
 use crate::protocol::parts::table::Command;
+use crate::time::LocalTime;
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -47,6 +48,8 @@ pub struct Entry {
     pub term: Term,
     /// The write; `None` for the empty entry with which a leader begins its term.
     pub command: Option<Command>,
+    /// Under commit wait, its timestamp, above that of every entry before it; zero otherwise.
+    pub stamp: LocalTime,
 }
 
 /// Entries after a compaction point.
@@ -201,7 +204,7 @@ mod tests {
     fn log(terms: &[u32]) -> Log {
         let mut log = Log::default();
         for term in terms {
-            log.push(Entry { term: Term(*term), command: None });
+            log.push(Entry { term: Term(*term), command: None, stamp: LocalTime(0) });
         }
         log
     }

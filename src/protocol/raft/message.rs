@@ -38,7 +38,8 @@ pub struct Append {
     pub commit: u64,
     /// To be returned.
     pub beat: Beat,
-    /// Everything decided before the leader's clock read this is at or before `commit`.
+    /// Everything decided before the leader's clock read this is at or before `commit`; under commit
+    /// wait, everything stamped at or before this, which is a closed timestamp.
     pub fresh: Option<LocalTime>,
     /// The entries after `prev`.
     pub entries: ArrayVec<Entry, BATCH>,
@@ -49,6 +50,8 @@ pub struct Append {
 pub struct Image {
     /// The last entry applied.
     pub last: Position,
+    /// No entry up to there has a later stamp.
+    pub stamp: LocalTime,
     /// The state after it.
     pub table: Table,
 }
@@ -159,14 +162,24 @@ impl Msg {
                 Self::Reply { .. } => 20,
                 Self::Redirect { .. } | Self::Vote { .. } => 10,
                 Self::RequestVote { .. } => 20,
-                Self::Append(append) => 48 + ENTRY * append.entries.len() as u32,
+                Self::Append(append) => {
+                    let entries = append.entries.iter();
+                    48 + entries.map(|entry| ENTRY + stamp_size(entry.stamp)).sum::<u32>()
+                }
                 Self::Appended { .. } => 28,
                 Self::Mismatch { .. } => 36,
                 Self::Refused { .. } => 4,
                 Self::Commit { .. } => 20,
-                Self::Install { image, .. } => 36 + image.table.wire_size(),
+                Self::Install { image, .. } => {
+                    36 + stamp_size(image.stamp) + image.table.wire_size()
+                }
             }
     }
+}
+
+/// A stamp takes its eight bytes where there is one.
+fn stamp_size(stamp: LocalTime) -> u32 {
+    if stamp == LocalTime::default() { 0 } else { 8 }
 }
 
 /// What must survive a crash.
@@ -198,13 +211,15 @@ pub enum Record {
     },
 }
 
-/// Timers: the first two are replicas', the others clients'.
+/// Timers: the first three are replicas', the others clients'.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
     /// Time to see whether a leader has been heard of.
     Election,
     /// Time for a leader to make itself heard.
     Heartbeat,
+    /// The stamp of a leader's next entry to commit is past.
+    CommitWait,
     /// Time to see whether an answer is overdue.
     Attempt,
     /// The pause before asking again is over.

@@ -7,14 +7,15 @@
 //! reads by ReadIndex and by lease (6.4), snapshots (5.1).
 //!
 //! - `election`: terms, votes, stepping down.
-//! - `replication`: entries to followers, the commit index, snapshots.
+//! - `replication`, `following`: entries from the leader to its followers, commits, snapshots.
 //! - `reads`: one path per consistency level.
+//! - `stamps`: commit wait and closed timestamps, if clocks have a known uncertainty.
 //! - `client`: finds the leader, keeps the session's tokens.
 //!
 //! **Latency**, at constant delay, with `c` the client's round trip to the leader, `r` the leader's
 //! round trip to the follower that completes the majority, and `f` a disk sync: a write takes
 //! `c + r + f` (the follower's sync; the leader's own runs meanwhile), a linearizable read `c + r`
-//! (no disk), a lease read `c`.
+//! (no disk), a lease read `c`. With an `uncertainty` of `e` a write takes `c + max(r + f, 2e)`.
 //!
 //! **Messages** per write among `n` replicas: a request, `n - 1` appends, `n - 1` answers, a reply;
 //! with `eager_commit` also `n - 1` commit notices, which nobody answers.
@@ -26,16 +27,20 @@
 //! that no read waits for another).
 
 mod client;
+mod config;
 mod election;
+mod following;
 mod log;
 mod message;
 mod reads;
 mod replica;
 mod replication;
+mod stamps;
 #[cfg(test)]
 mod tests;
 
 pub use client::Client;
+pub use config::{Config, Reads};
 pub use log::{BATCH, Entry, Position, Term};
 pub use message::{Append, Beat, Image, Msg, Record, Timer};
 pub use replica::Replica;
@@ -45,55 +50,10 @@ use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
 use crate::op::{Level, NodeId, OpKind};
 use crate::time::Duration;
-use serde::Deserialize;
 
 /// The protocol.
 #[derive(Debug)]
 pub enum Raft {}
-
-/// Its settings.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Config {
-    /// The replica that stands for election the moment it first boots.
-    pub leader: u32,
-    /// How often a leader makes itself heard. Long: followers learn late what was committed. Short:
-    /// more messages.
-    pub heartbeat: Duration,
-    /// How long a follower waits for a leader before it refuses no candidate; it becomes one itself
-    /// after one to two times this, drawn anew each time. Also what a lease is made of.
-    pub election_timeout: Duration,
-    /// How many parts per million a clock may gain or lose. Leases are wrong if clocks are worse.
-    pub max_drift_ppm: u32,
-    /// How far two replicas' clocks may be apart. Bounded staleness is wrong if they are farther.
-    pub max_clock_error: Duration,
-    /// A snapshot is taken, and the log before it dropped, after this many entries.
-    pub snapshot_every: u64,
-    /// Whether followers are told of a commit at once, as in etcd, or with the next append or
-    /// heartbeat. Off: fewer messages, older reads at followers.
-    pub eager_commit: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            leader: 0,
-            heartbeat: Duration::millis(100),
-            election_timeout: Duration::secs(1),
-            max_drift_ppm: 200,
-            max_clock_error: Duration::millis(10),
-            snapshot_every: 10_000,
-            eager_commit: true,
-        }
-    }
-}
-
-impl Config {
-    /// How long a lease lasts by the leader's clock.
-    fn lease(&self) -> Duration {
-        lease::trusted(self.election_timeout, self.max_drift_ppm)
-    }
-}
 
 impl Protocol for Raft {
     const NAME: &'static str = "raft";
@@ -107,42 +67,34 @@ impl Protocol for Raft {
     type Client = Client;
 
     fn validate(config: &Config, replicas: u32) -> Result<(), String> {
-        let Config { leader, heartbeat, election_timeout, max_drift_ppm, .. } = *config;
-        if replicas == 0 {
-            return Err("raft needs at least one replica".into());
-        }
-        if leader >= replicas {
-            let last = replicas - 1;
-            return Err(format!("`leader = {leader}` is no replica; write 0 to {last}"));
-        }
-        if heartbeat < Duration::micros(1) {
-            return Err(format!("`heartbeat` is {heartbeat}; write at least 1us"));
-        }
-        if heartbeat >= election_timeout {
-            return Err(format!(
-                "`heartbeat` ({heartbeat}) must be shorter than `election_timeout` \
-                 ({election_timeout}); a tenth of it is usual"
-            ));
-        }
-        if max_drift_ppm > 100_000 {
-            return Err(format!(
-                "`max_drift_ppm = {max_drift_ppm}`; write at most 100000, a tenth"
-            ));
-        }
-        if config.snapshot_every == 0 {
-            return Err("`snapshot_every` counts entries; write at least 1".into());
-        }
-        Ok(())
+        config.validate(replicas)
     }
 
-    fn offer(_: &Config, level: Level) -> Option<Offer> {
+    fn offer(config: &Config, level: Level) -> Option<Offer> {
+        let waits = config.uncertainty.is_some();
         let (read_path, promise) = match level {
-            Level::Linearizable => ("ReadIndex at the leader", Guarantee::Linearizable),
+            Level::Linearizable => {
+                let path = match config.reads {
+                    Reads::ReadIndex => "ReadIndex at the leader",
+                    Reads::ClosedTimestamp => {
+                        "nearest replica, once its closed timestamp is past the read's"
+                    }
+                };
+                (path, Guarantee::Linearizable)
+            }
             Level::Lease => ("lease at the leader, else ReadIndex", Guarantee::Linearizable),
-            Level::Bounded(age) => (
-                "nearest replica if fresh enough, else ReadIndex at the leader",
-                Guarantee::BoundedStaleness(age),
-            ),
+            Level::Bounded(age) => {
+                let path = match (waits, config.reads) {
+                    (false, _) => "nearest replica if fresh enough, else ReadIndex at the leader",
+                    (true, Reads::ReadIndex) => {
+                        "nearest replica if its closed timestamp allows, else ReadIndex"
+                    }
+                    (true, Reads::ClosedTimestamp) => {
+                        "nearest replica if its closed timestamp allows, else lease"
+                    }
+                };
+                (path, Guarantee::BoundedStaleness(age))
+            }
             Level::Sequential => (
                 "nearest replica, once it has the session's reads and writes",
                 Guarantee::Sequential,
@@ -160,7 +112,9 @@ impl Protocol for Raft {
             Level::EventualAny => ("any replica, local", Guarantee::Eventual),
             _ => return None,
         };
-        Some(Offer { read_path, write_path: "leader, majority", promise })
+        let write_path =
+            if waits { "leader, majority and commit wait" } else { "leader, majority" };
+        Some(Offer { read_path, write_path, promise })
     }
 
     fn theory(
@@ -175,10 +129,14 @@ impl Protocol for Raft {
         let r = majority_rtt(geometry, leader);
         match (op, level) {
             // The leader's own sync, `f`, is never the last of a majority: `max(f, r + f)`.
-            (OpKind::Write, _) => Some(c + r + geometry.disk),
+            (OpKind::Write, _) => Some(c + (r + geometry.disk).max(config.commit_wait())),
             (OpKind::Rmw, _) => None,
-            (_, Level::Linearizable) => Some(c + r),
-            (_, Level::Lease) => (basis_age(config, r) < config.lease()).then_some(c),
+            (_, Level::Linearizable) if config.reads == Reads::ReadIndex => Some(c + r),
+            // At a follower the heartbeat's phase decides.
+            (_, Level::Linearizable) if geometry.nearest(client).first() != Some(&leader) => None,
+            (_, Level::Linearizable | Level::Lease) => {
+                (basis_age(config, r) < config.lease()).then_some(c)
+            }
             (_, Level::Bounded(age)) => bounded_theory(config, age, geometry, client),
             (_, Level::EventualNearest) => Some(nearest_rtt(geometry, client)),
             _ => None,
@@ -219,11 +177,21 @@ fn bounded_theory(
 ) -> Option<Duration> {
     let leader = NodeId(config.leader);
     let nearest = *geometry.nearest(client).first()?;
-    let mut oldest = basis_age(config, majority_rtt(geometry, leader));
+    let r = majority_rtt(geometry, leader);
+    let mut oldest = basis_age(config, r);
     if nearest != leader {
-        let there = geometry.one_way[leader.index() * geometry.processes + nearest.index()];
-        // Twice: the allowance itself, and clocks that really are that far apart.
-        oldest = oldest + there + config.heartbeat + config.max_clock_error * 2;
+        let there = geometry.way(leader, nearest) + config.heartbeat;
+        oldest = if config.uncertainty.is_some() {
+            // A write under way holds back what is closed, and a lease near its end does.
+            let held = (r + geometry.disk).max(config.commit_wait());
+            if oldest + config.commit_wait() >= config.lease() {
+                return None;
+            }
+            there + config.closed_lag.max(held) + config.commit_wait() + Duration(1)
+        } else {
+            // Twice: the allowance itself, and clocks that really are that far apart.
+            oldest + there + config.max_clock_error * 2
+        };
     }
     (oldest <= lease::within(age, config.max_drift_ppm)).then(|| geometry.rtt(client, nearest))
 }

@@ -10,12 +10,14 @@
 //! - *Bounded(t)*: the leader stamps its messages with the send time that a majority last answered,
 //!   its basis. No other leader decided anything before that, so whoever has applied the commit
 //!   index sent along knows all that was decided until then. A deposed leader's basis stands still.
+//! - *Closed timestamps* serve *bounded(t)*, and *linearizable* if asked to, at any replica where
+//!   clocks have a known uncertainty (`stamps`).
 //! - *Session* and its halves: the replica waits until it has applied the client's token.
 //! - *Eventual*: whatever is here.
 
-use super::Raft;
 use super::message::{Beat, Msg};
 use super::replica::{Replica, Role};
+use super::{Raft, Reads};
 use crate::op::{Key, Level, NodeId, Op, OpId, Request, Ret, Value};
 use crate::protocol::ReplicaCx;
 use crate::protocol::parts::lease;
@@ -39,14 +41,15 @@ pub(super) struct PendingRead {
     round: u64,
 }
 
-/// A read that waits for its token.
+/// A read that waits for its token: an index, or a closed timestamp.
 #[derive(Clone, Copy, Debug)]
 struct Waiter {
     request: Request,
     token: u64,
 }
 
-/// Reads that wait until the log has been applied up to their tokens.
+/// Reads that wait until something that rises, the index applied or the timestamp closed, has
+/// reached their tokens.
 #[derive(Debug, Default)]
 pub(super) struct Waiting {
     /// By client: the one operation it has in flight, if it waits here.
@@ -69,14 +72,14 @@ impl Waiting {
     }
 
     /// Takes a read whose token has been reached.
-    fn next(&mut self, applied: u64) -> Option<(NodeId, Request)> {
+    fn next(&mut self, reached: u64) -> Option<(NodeId, Request)> {
         while let Some(Reverse((mark, client))) = self.marks.peek().copied() {
-            if mark > applied {
+            if mark > reached {
                 return None;
             }
             self.marks.pop();
             let slot = &mut self.slots[client.index()];
-            match slot.take_if(|waiter| waiter.token <= applied) {
+            match slot.take_if(|waiter| waiter.token <= reached) {
                 Some(waiter) => return Some((client, waiter.request)),
                 None => self.marks.extend(slot.map(|waiter| Reverse((waiter.token, client)))),
             }
@@ -95,8 +98,13 @@ impl Replica {
     ) {
         match (request.op, request.level) {
             (Op::Write(value), _) => self.on_write(from, request.id, request.key, value, cx),
-            (_, Level::Linearizable) => self.read_index(from, request, cx),
-            (_, Level::Lease) => {
+            (_, Level::Linearizable) if self.env.config.reads == Reads::ReadIndex => {
+                self.read_index(from, request, cx);
+            }
+            (_, Level::Linearizable) if self.role != Role::Leader => {
+                self.read_closed(from, request, cx);
+            }
+            (_, Level::Linearizable | Level::Lease) => {
                 if self.leads() && self.lease_holds(cx.clock()) {
                     self.answer(from, &request, cx);
                 } else {
@@ -147,6 +155,32 @@ impl Replica {
 
     fn redirect(&mut self, client: NodeId, op: OpId, cx: &mut ReplicaCx<'_, Raft>) {
         cx.send(client, Msg::Redirect { op, leader: self.leader });
+    }
+
+    /// The latest value, at a follower: whatever was acknowledged or seen until now is stamped at or
+    /// before the upper end of this clock's interval.
+    fn read_closed(&mut self, client: NodeId, request: Request, cx: &mut ReplicaCx<'_, Raft>) {
+        let stamp = cx.clock() + self.env.config.uncertainty.unwrap_or_default();
+        if self.fresh >= Some(stamp) {
+            self.answer(client, &request, cx);
+        } else {
+            self.closing.wait(client, Waiter { request, token: stamp.0 });
+        }
+    }
+
+    /// Answers the reads whose stamps have been closed.
+    pub(super) fn release_closed(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
+        let closed = self.fresh.unwrap_or_default();
+        while let Some((client, request)) = self.closing.next(closed.0) {
+            self.answer(client, &request, cx);
+        }
+    }
+
+    /// A new leader is told of no closed timestamps any more: those who wait here get the latest.
+    pub(super) fn adopt_reads(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
+        while let Some((client, request)) = self.closing.next(u64::MAX) {
+            self.read_index(client, request, cx);
+        }
     }
 
     /// A leader whose own first entry is not committed yet does not know what was decided before
@@ -220,7 +254,7 @@ impl Replica {
         let config = &self.env.config;
         let (stamp, error) = match self.basis() {
             Some(basis) => (Some(basis), Duration::ZERO),
-            None => (self.fresh, config.max_clock_error),
+            None => (self.fresh, config.uncertainty.unwrap_or(config.max_clock_error)),
         };
         let allowed = lease::within(age, config.max_drift_ppm);
         stamp.is_some_and(|stamp| now + error <= stamp + allowed)

@@ -76,7 +76,12 @@ pub struct Replica {
     pub(super) peers: Vec<Peer>,
     /// Everything decided before the clock of a leader read this has been applied here.
     pub(super) fresh: Option<LocalTime>,
+    /// No entry of this log has a later stamp, and this replica has closed none.
+    pub(super) stamped: LocalTime,
+    /// Reads that wait for an index.
     pub(super) waiting: Waiting,
+    /// Reads that wait for a closed timestamp.
+    pub(super) closing: Waiting,
     /// For counting majorities.
     pub(super) scratch: Vec<u64>,
 }
@@ -101,7 +106,9 @@ impl Replica {
             leading: Leading::default(),
             peers,
             fresh: None,
+            stamped: LocalTime::default(),
             waiting: Waiting::default(),
+            closing: Waiting::default(),
             scratch: Vec::new(),
         }
     }
@@ -121,12 +128,14 @@ impl Replica {
                         Some(_) => self.log.cut(*index),
                         None => {}
                     }
+                    self.stamped = self.stamped.max(entry.stamp);
                     let at = self.log.push(*entry);
                     assert_eq!(at, *index, "records come back whole and in order");
                 }
                 Record::Snapshot { term, vote, image } => {
                     (self.term, self.vote) = (*term, *vote);
                     self.table.clone_from(&image.table);
+                    self.stamped = self.stamped.max(image.stamp);
                     self.log.install(image.last);
                     self.commit = image.last.index;
                     self.compaction.last = image.last.index;
@@ -198,6 +207,7 @@ impl crate::protocol::Replica<Raft> for Replica {
         match timer {
             Timer::Election => self.on_election_timer(cx),
             Timer::Heartbeat => self.on_heartbeat_timer(cx),
+            Timer::CommitWait => self.on_commit_wait_timer(cx),
             // These are clients'.
             Timer::Attempt | Timer::Backoff => {}
         }

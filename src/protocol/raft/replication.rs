@@ -61,14 +61,14 @@ pub(super) struct Compaction {
     /// The index of the latest.
     pub(super) last: u64,
     /// The record of one being written, and the last of the entries written again after it.
-    pending: Option<(WriteId, WriteId)>,
+    pub(super) pending: Option<(WriteId, WriteId)>,
 }
 
 // The leader's side.
 impl Replica {
     /// Adds an entry to the log of the leader: to its own disk and to everybody at once.
     pub(super) fn propose(&mut self, command: Option<Command>, cx: &mut ReplicaCx<'_, Raft>) {
-        let entry = Entry { term: self.term, command };
+        let entry = Entry { term: self.term, command, stamp: self.next_stamp(cx.clock()) };
         let index = self.store(entry, cx);
         assert!(index - self.commit < UNCOMMITTED_MAX, "a leader without a majority steps down");
         for to in self.env.peers() {
@@ -76,7 +76,8 @@ impl Replica {
         }
     }
 
-    fn store(&mut self, entry: Entry, cx: &mut ReplicaCx<'_, Raft>) -> u64 {
+    pub(super) fn store(&mut self, entry: Entry, cx: &mut ReplicaCx<'_, Raft>) -> u64 {
+        self.stamped = self.stamped.max(entry.stamp);
         let index = self.log.push(entry);
         let id = cx.persist(Record::Entry { index, entry });
         self.durable.written(id, index);
@@ -115,13 +116,17 @@ impl Replica {
         // A follower that has fallen behind the base is asked for the base, and will lack it.
         let prev = self.log.position(from - 1).unwrap_or(self.log.base());
         let beat = Beat { round: self.leading.round, sent: cx.clock() };
-        let (term, commit, fresh) = (self.term, self.commit, self.basis());
+        let (term, commit, fresh) = (self.term, self.commit, self.vouch(cx.clock()));
         cx.send(to, Msg::Append(Append { term, prev, commit, beat, fresh, entries }));
+    }
+
+    fn image(&self, last: Position) -> Image {
+        Image { last, stamp: self.stamped, table: self.table.clone() }
     }
 
     fn send_image(&mut self, to: NodeId, cx: &mut ReplicaCx<'_, Raft>) {
         let last = self.log.position(self.commit).unwrap_or(self.log.base());
-        let image = Box::new(Image { last, table: self.table.clone() });
+        let image = Box::new(self.image(last));
         let beat = Beat { round: self.leading.round, sent: cx.clock() };
         cx.send(to, Msg::Install { term: self.term, beat, image });
     }
@@ -196,16 +201,21 @@ impl Replica {
         self.confirm_reads(beat, cx);
     }
 
-    /// Commits what a majority has on disk, if it is of this term (section 5.4.2).
-    fn advance_commit(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
+    /// Commits what a majority has on disk, if it is of this term (section 5.4.2), as far as its
+    /// stamps are past.
+    pub(super) fn advance_commit(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
         let reached = self.majority_reached(|peer| peer.matched);
         let of_this_term = self.log.position(reached).is_some_and(|at| at.term == self.term);
         if reached <= self.commit || !of_this_term {
             return;
         }
-        self.commit_to(reached, cx);
+        let index = self.waited_out(reached, cx);
+        if index == self.commit {
+            return;
+        }
+        self.commit_to(index, cx);
         if self.env.config.eager_commit {
-            let (term, commit, fresh) = (self.term, self.commit, self.basis());
+            let (term, commit, fresh) = (self.term, self.commit, self.vouch(cx.clock()));
             for to in self.env.peers() {
                 cx.send(to, Msg::Commit { term, commit, fresh });
             }
@@ -214,151 +224,10 @@ impl Replica {
     }
 }
 
-// The follower's side.
-impl Replica {
-    /// A leader has spoken. Says whether it is the leader of this replica's term.
-    fn heed_leader(
-        &mut self,
-        from: NodeId,
-        term: Term,
-        beat: Beat,
-        cx: &mut ReplicaCx<'_, Raft>,
-    ) -> bool {
-        if term < self.term {
-            cx.send(from, Msg::Refused { term: self.term });
-            return false;
-        }
-        if term > self.term || self.leader != Some(from) || self.role != Role::Follower {
-            assert!(term > self.term || self.role != Role::Leader, "two leaders in {term:?}");
-            self.follow(term, Some(from), cx);
-        }
-        let now = cx.clock();
-        self.ballot.heard = Some(now);
-        self.ballot.since = now;
-        self.following.beat = self.following.beat.max(beat);
-        true
-    }
-
-    pub(super) fn on_append(&mut self, from: NodeId, append: Append, cx: &mut ReplicaCx<'_, Raft>) {
-        let Append { term, prev, commit, beat, fresh, entries } = append;
-        if !self.heed_leader(from, term, beat, cx) {
-            return;
-        }
-        if !self.log.agrees(prev) {
-            cx.send(from, Msg::Mismatch { term, hint: self.log.floor(prev), beat });
-            return;
-        }
-        let end = prev.index + entries.len() as u64;
-        let mut news = false;
-        for (index, entry) in (prev.index + 1..).zip(entries) {
-            news |= self.take(index, entry, cx);
-        }
-        self.following.matched = self.following.matched.max(end);
-        self.learn(commit, fresh, cx);
-        if !news {
-            self.acknowledge(from, cx);
-        }
-    }
-
-    /// Stores the leader's entry unless it is here; says whether it was news.
-    fn take(&mut self, index: u64, entry: Entry, cx: &mut ReplicaCx<'_, Raft>) -> bool {
-        if index <= self.log.base().index {
-            return false;
-        }
-        if let Some(here) = self.log.position(index) {
-            if here.term == entry.term {
-                return false;
-            }
-            assert!(index > self.commit, "a committed entry is never replaced");
-            self.log.cut(index);
-            self.durable.cut(index);
-        }
-        self.store(entry, cx);
-        true
-    }
-
-    pub(super) fn on_commit(
-        &mut self,
-        from: NodeId,
-        term: Term,
-        commit: u64,
-        fresh: Option<LocalTime>,
-        cx: &mut ReplicaCx<'_, Raft>,
-    ) {
-        if self.heed_leader(from, term, Beat::default(), cx) {
-            self.learn(commit, fresh, cx);
-        }
-    }
-
-    /// The leader's commit index holds for as much of this log as is known to be the leader's.
-    fn learn(&mut self, commit: u64, fresh: Option<LocalTime>, cx: &mut ReplicaCx<'_, Raft>) {
-        let known = commit.min(self.following.matched);
-        if known > self.commit {
-            self.commit_to(known, cx);
-        }
-        if self.commit >= commit {
-            self.fresh = self.fresh.max(fresh);
-        }
-    }
-
-    /// Tells the leader how much of its log is on this disk.
-    fn acknowledge(&mut self, leader: NodeId, cx: &mut ReplicaCx<'_, Raft>) {
-        let matched = self.following.matched.min(self.durable.index());
-        self.following.reported = matched;
-        let beat = self.following.beat;
-        cx.send(leader, Msg::Appended { term: self.term, matched, beat });
-    }
-
-    /// More of the log is on disk: that is what a majority is counted from.
-    pub(super) fn on_log_durable(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
-        if self.role == Role::Leader {
-            self.peers[self.env.me.index()].matched = self.durable.index();
-            self.advance_commit(cx);
-            return;
-        }
-        let matched = self.following.matched.min(self.durable.index());
-        if let (Some(leader), true) = (self.leader, matched > self.following.reported) {
-            self.acknowledge(leader, cx);
-        }
-    }
-
-    /// Starts from the leader's snapshot, unless this log already goes that far.
-    pub(super) fn on_install(
-        &mut self,
-        from: NodeId,
-        term: Term,
-        beat: Beat,
-        image: Image,
-        cx: &mut ReplicaCx<'_, Raft>,
-    ) {
-        if !self.heed_leader(from, term, beat, cx) {
-            return;
-        }
-        let last = image.last;
-        self.following.matched = self.following.matched.max(last.index);
-        if self.log.agrees(last) {
-            self.learn(last.index, None, cx);
-            self.acknowledge(from, cx);
-            return;
-        }
-        assert!(last.index > self.commit, "what is committed here agrees with the leader");
-        self.durable.cut(self.commit + 1);
-        self.log.install(last);
-        self.table.clone_from(&image.table);
-        self.commit = last.index;
-        self.compaction.last = last.index;
-        let (term, vote) = (self.term, self.vote);
-        let id = cx.persist(Record::Snapshot { term, vote, image: Box::new(image) });
-        self.durable.written(id, last.index);
-        self.compaction.pending = Some((id, id));
-        self.release_waiting(cx);
-    }
-}
-
 // Both sides.
 impl Replica {
     /// Applies the log up to `index`. The leader also answers: the entry itself says whom.
-    fn commit_to(&mut self, index: u64, cx: &mut ReplicaCx<'_, Raft>) {
+    pub(super) fn commit_to(&mut self, index: u64, cx: &mut ReplicaCx<'_, Raft>) {
         let leading = self.role == Role::Leader;
         for at in self.commit + 1..=index {
             let Some(Entry { command: Some(command), .. }) = self.log.entry(at) else { continue };
@@ -385,7 +254,7 @@ impl Replica {
             return;
         }
         let Some(last) = self.log.position(self.commit) else { return };
-        let image = Box::new(Image { last, table: self.table.clone() });
+        let image = Box::new(self.image(last));
         let start = cx.persist(Record::Snapshot { term: self.term, vote: self.vote, image });
         let mut end = start;
         for index in last.index + 1..=self.log.last().index {

@@ -2,10 +2,11 @@
 
 mod net;
 mod solo;
+mod stamps;
 mod swarm;
 
 use super::replica::Role;
-use super::{Config, Raft, Term};
+use super::{Config, Raft, Reads, Term};
 use crate::op::{Level, NodeId, Op, OpKind, Ret, Value};
 use crate::protocol::Protocol;
 use crate::time::Duration;
@@ -406,6 +407,8 @@ fn settings_are_checked() {
     assert!(wrong(|c| c.heartbeat = Duration::ZERO).contains("1us"));
     assert!(wrong(|c| c.snapshot_every = 0).contains("at least 1"));
     assert!(wrong(|c| c.max_drift_ppm = 200_000).contains("100000"));
+    assert!(wrong(|c| c.uncertainty = Some(ms(500.0))).contains("twice the `uncertainty` (1s)"));
+    assert!(wrong(|c| c.reads = Reads::ClosedTimestamp).contains("needs `uncertainty`"));
     assert!(Raft::validate(&Config::default(), 0).is_err());
     let config: Config = toml::from_str("leader = 2\nheartbeat = '50ms'").expect("valid");
     assert_eq!(config, Config { heartbeat: Duration::millis(50), ..led_by(2) });

@@ -87,7 +87,7 @@ impl Solo {
 
 fn write(term: u32, value: u32) -> Entry {
     let command = Command { key: Key(0), value: Value(value), client: NodeId(9), op: OpId(value) };
-    Entry { term: Term(term), command: Some(command) }
+    Entry { term: Term(term), command: Some(command), stamp: LocalTime(0) }
 }
 
 fn record(index: u64, entry: Entry) -> Record {
@@ -249,4 +249,108 @@ fn a_snapshot_record_carries_the_term_and_the_vote() {
     let again = Solo::recover(3, &records, config);
     assert_eq!((again.replica.term, again.replica.vote), (Term(1), Some(NodeId(0))));
     assert_eq!((again.replica.commit, again.replica.log.last()), (1, at(1, 1)));
+}
+
+/// Clocks may be 10 ms off, and timestamps are closed at once.
+fn trusting() -> Config {
+    Config {
+        uncertainty: Some(Duration::millis(10)),
+        closed_lag: Duration::ZERO,
+        ..Config::default()
+    }
+}
+
+/// A leader of three whose first entry is committed and its timestamp waited out.
+fn trusting_leader(records: &[Record]) -> Solo {
+    let mut solo = Solo::recover(3, records, trusting());
+    solo.elect();
+    solo.disk_has_everything();
+    let last = solo.replica.log.last().index;
+    let beat = Beat { round: 1, sent: solo.now };
+    solo.hears(1, Msg::Appended { term: solo.replica.term, matched: last, beat });
+    assert!(solo.replica.commit < last, "its timestamp is not past");
+    let stamp = solo.replica.log.entry(last).expect("the entry").stamp;
+    solo.now = solo.now.max(stamp) + Duration::millis(10);
+    solo.act(|replica, cx| replica.on_timer(Timer::CommitWait, cx));
+    assert_eq!(solo.replica.commit, last);
+    solo
+}
+
+/// What its next heartbeat closes.
+fn closes(solo: &mut Solo) -> LocalTime {
+    let sent = solo.act(|replica, cx| replica.beat(cx));
+    match &sent[..] {
+        [(_, Msg::Append(Append { fresh: Some(closed), .. })), _] => *closed,
+        other => panic!("no closed timestamp in {other:?}"),
+    }
+}
+
+fn ask_write(value: u32) -> Msg {
+    let (id, op, level) = (OpId(value), Op::Write(Value(value)), Level::Linearizable);
+    Msg::Ask { request: Request { id, key: Key(0), op, level }, token: 0 }
+}
+
+#[test]
+fn later_entries_are_stamped_above_what_was_closed_and_closed_timestamps_below_them() {
+    let mut solo = trusting_leader(&[]);
+    let closed = closes(&mut solo);
+    assert_eq!(closed, LocalTime(solo.now.0 + 9_999_999), "up to the end of its own interval");
+    solo.hears(9, ask_write(1));
+    solo.hears(8, ask_write(2));
+    let stamp = |index| solo.replica.log.entry(index).expect("there").stamp;
+    let (first, second) = (stamp(2), stamp(3));
+    assert!(closed < first && first < second, "even at the same instant");
+    solo.now = solo.now + Duration::millis(5);
+    assert_eq!(closes(&mut solo).0, first.0 - 1, "it is not decided");
+}
+
+#[test]
+fn a_leader_sure_of_its_office_no_longer_closes_nothing_more() {
+    let mut solo = trusting_leader(&[]);
+    solo.now = solo.now + Duration::secs(5);
+    let closed = closes(&mut solo);
+    assert!(closed < solo.now, "{closed:?} after five silent seconds at {:?}", solo.now);
+    solo.now = solo.now + Duration::secs(5);
+    assert_eq!(closes(&mut solo), closed);
+}
+
+#[test]
+fn a_leader_whose_clock_is_behind_stamps_above_its_log_and_above_its_snapshot() {
+    let far = LocalTime(0) + Duration::secs(50);
+    let entry = Entry { stamp: far, ..write(1, 1) };
+    let solo = trusting_leader(&[record(1, entry)]);
+    assert!(solo.replica.log.entry(2).expect("its own").stamp > far);
+    let table = crate::protocol::parts::table::Table::new(4);
+    let image = Box::new(super::super::Image { last: at(1, 1), stamp: far, table });
+    let solo = trusting_leader(&[Record::Snapshot { term: Term(1), vote: None, image }]);
+    assert!(solo.replica.log.entry(2).expect("its own").stamp > far);
+}
+
+#[test]
+fn a_leader_that_hears_of_a_later_term_votes_for_nobody_while_what_it_closed_may_lie_ahead() {
+    let mut solo = trusting_leader(&[]);
+    let (term, last) = (solo.replica.term.next(), at(9, 9));
+    solo.hears(2, Msg::Refused { term });
+    assert_eq!(solo.replica.role, Role::Follower);
+    let request = || Msg::RequestVote { term, last, pre: false };
+    let refused = [(NodeId(2), Msg::Vote { term, granted: false, pre: false })];
+    assert_eq!(solo.hears(2, request()), refused);
+    solo.now = solo.now + Duration::secs(1);
+    assert_eq!(solo.hears(2, request()), []);
+    let granted = [(NodeId(2), Msg::Vote { term, granted: true, pre: false })];
+    assert_eq!(solo.disk_has_everything(), granted);
+}
+
+#[test]
+fn a_term_known_by_hearsay_does_not_make_a_follower_forget_its_leader() {
+    let mut solo = Solo::recover(3, &[], Config::default());
+    solo.now = solo.now + Duration::secs(10);
+    solo.hears(1, append(1, at(0, 0), write(1, 1), 0));
+    solo.hears(2, Msg::Vote { term: Term(2), granted: false, pre: true });
+    assert_eq!(solo.replica.term, Term(2));
+    let request = || Msg::RequestVote { term: Term(2), last: at(9, 9), pre: false };
+    let refused = [(NodeId(2), Msg::Vote { term: Term(2), granted: false, pre: false })];
+    assert_eq!(solo.hears(2, request()), refused, "its leader may hold a lease");
+    solo.now = solo.now + Duration::secs(1);
+    assert_eq!(solo.hears(2, request()), []);
 }
