@@ -3,28 +3,30 @@
 //! A radix heap (Ahuja, Mehlhorn, Orlin and Tarjan, "Faster Algorithms for the Shortest Path Problem",
 //! JACM 37(2), 1990): time never runs backwards, so pending events can lie in buckets by the highest bit
 //! in which their time differs from a *base* that no pending time is before. The earliest event is in
-//! the lowest bucket that holds any. Such a bucket is searched while it is short; a long one is dealt
-//! out to lower ones with its earliest time for a base, and no event is ever dealt out upwards.
+//! the lowest bucket that holds any. Such a bucket is sorted while it is short, and is the *front* then;
+//! a long one is dealt out to lower ones, with its earliest time for a base. No event ever moves up.
 //!
 //! Events at one instant happen in the order they were scheduled, exactly, on every machine: they are
-//! always in the same bucket, for that depends on their time and the base alone, and all a bucket ever
-//! does is to be added to at its end and dealt out from its beginning. A std `BinaryHeap` with sequence
-//! numbers is the oracle in the test below.
+//! always together, for where they are depends on their time alone, and no step turns two of them
+//! around. A std `BinaryHeap` with sequence numbers is the oracle in the test below.
 
 use crate::time::Instant;
 
 /// How many events may be pending; a run that needs more outruns its service.
 const MAX_PENDING: usize = 1 << 24;
 
-/// A bucket with no more events than this is searched rather than dealt out.
-const SHORT: usize = 16;
+/// A bucket with no more events than this is sorted rather than dealt out.
+const SHORT: usize = 24;
 
 /// An event and when it happens.
 type Entry<E> = (Instant, E);
 
 /// Pending events by time.
 pub struct Queue<E> {
-    /// No pending time is before this.
+    /// The next events, latest first: all that are before `limit`.
+    front: Vec<Entry<E>>,
+    limit: Instant,
+    /// No time in what follows is before this.
     base: Instant,
     /// Events at the base, those from `taken` on.
     now: Vec<Entry<E>>,
@@ -41,6 +43,8 @@ pub struct Queue<E> {
 impl<E> Default for Queue<E> {
     fn default() -> Self {
         Self {
+            front: Vec::new(),
+            limit: Instant::ZERO,
             base: Instant::ZERO,
             now: Vec::new(),
             taken: 0,
@@ -78,38 +82,20 @@ impl<E: Copy> Queue<E> {
             self.len < MAX_PENDING,
             "more than {MAX_PENDING} events are pending: the load outruns the cluster without bound"
         );
-        self.place((at, event));
+        if at < self.limit {
+            let behind = self.front.iter().rev().take_while(|(other, _)| *other <= at).count();
+            self.front.insert(self.front.len() - behind, (at, event));
+        } else {
+            self.place((at, event));
+        }
     }
 
     /// Takes the earliest event.
     #[inline]
     pub fn pop(&mut self) -> Option<Entry<E>> {
-        loop {
-            if let Some(entry) = self.now.get(self.taken).copied() {
-                self.taken += 1;
-                if self.taken == self.now.len() {
-                    self.now.clear();
-                    self.taken = 0;
-                }
-                self.len -= 1;
-                return Some(entry);
-            }
-            if self.filled == 0 {
-                return None;
-            }
-            let lowest = self.filled.trailing_zeros() as usize;
-            let bucket = &mut self.buckets[lowest];
-            if bucket.len() > SHORT {
-                self.deal_out(lowest);
-                continue;
-            }
-            let entry = bucket.remove(earliest(bucket));
-            if bucket.is_empty() {
-                self.filled &= !(1 << lowest);
-            }
-            self.len -= 1;
-            return Some(entry);
-        }
+        let entry = self.front.pop().or_else(|| self.next())?;
+        self.len -= 1;
+        Some(entry)
     }
 
     #[inline]
@@ -123,29 +109,59 @@ impl<E: Copy> Queue<E> {
         }
     }
 
-    /// Empties the lowest bucket into those below it; its earliest events become the ones of now.
-    fn deal_out(&mut self, lowest: usize) {
+    /// The earliest event behind the front, which is empty.
+    fn next(&mut self) -> Option<Entry<E>> {
+        loop {
+            if let Some(entry) = self.now.get(self.taken).copied() {
+                self.taken += 1;
+                if self.taken == self.now.len() {
+                    self.now.clear();
+                    self.taken = 0;
+                }
+                return Some(entry);
+            }
+            if self.filled == 0 {
+                return None;
+            }
+            let lowest = self.filled.trailing_zeros();
+            self.filled &= !(1 << lowest);
+            if self.buckets[lowest as usize].len() > SHORT {
+                self.deal_out(lowest);
+            } else {
+                self.bring_forward(lowest);
+                return self.front.pop();
+            }
+        }
+    }
+
+    /// Makes a short bucket the front.
+    fn bring_forward(&mut self, lowest: u32) {
+        // The bucket's times have this bit, which the base has not, and the base's higher ones.
+        let end = ((self.base.0 >> lowest) + 2).checked_mul(1 << lowest);
+        self.limit = end.map_or(Instant::NEVER, Instant);
+        self.front.extend(self.buckets[lowest as usize].drain(..).rev());
+        for sorted in 1..self.front.len() {
+            let entry = self.front[sorted];
+            let mut hole = sorted;
+            while hole > 0 && self.front[hole - 1].0 < entry.0 {
+                self.front[hole] = self.front[hole - 1];
+                hole -= 1;
+            }
+            self.front[hole] = entry;
+        }
+    }
+
+    /// Empties a long bucket into those below it; its earliest events become the ones of now.
+    fn deal_out(&mut self, lowest: u32) {
         let spare = std::mem::take(&mut self.spare);
-        let mut bucket = std::mem::replace(&mut self.buckets[lowest], spare);
-        self.filled &= !(1 << lowest);
-        self.base = bucket[earliest(&bucket)].0;
+        let mut bucket = std::mem::replace(&mut self.buckets[lowest as usize], spare);
+        self.limit = Instant::ZERO;
+        self.base = bucket.iter().map(|(at, _)| *at).min().unwrap_or(self.base);
         for entry in bucket.drain(..) {
             self.place(entry);
         }
         self.spare = bucket;
     }
-}
-
-/// Where the earliest entry is, the first of those at one time.
-#[inline]
-fn earliest<E>(entries: &[Entry<E>]) -> usize {
-    let mut earliest = 0;
-    for (index, (at, _)) in entries.iter().enumerate().skip(1) {
-        if *at < entries[earliest].0 {
-            earliest = index;
-        }
-    }
-    earliest
 }
 
 #[cfg(test)]
@@ -154,6 +170,21 @@ mod tests {
     use proptest::prelude::*;
     use std::cmp::Reverse;
     use std::collections::BinaryHeap;
+
+    #[test]
+    fn the_end_of_time_is_a_time() {
+        let mut queue = Queue::default();
+        for n in 0..2 * SHORT {
+            queue.push(Instant::NEVER, n);
+        }
+        queue.push(Instant(1 << 63), 99);
+        assert_eq!(queue.pop(), Some((Instant(1 << 63), 99)));
+        queue.push(Instant::NEVER, 2 * SHORT);
+        for n in 0..=2 * SHORT {
+            assert_eq!(queue.pop(), Some((Instant::NEVER, n)));
+        }
+        assert_eq!((queue.pop(), queue.len()), (None, 0));
+    }
 
     proptest! {
         /// Pushes (never into the past) and pops in any mix agree with the standard heap, ties included.
