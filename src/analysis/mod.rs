@@ -134,14 +134,17 @@ pub fn stalest_read(history: &History) -> Option<u32> {
     stalest.map(|(_, op)| op)
 }
 
-/// What an operation read: keys and values, nothing unless it is a read or a scan that is ok.
+/// What an operation read: keys and values, nothing unless it is a read or a scan that is ok, or an
+/// update that was refused: that saw the version which did not meet its condition.
 #[inline]
 pub(crate) fn values_read<'a>(
     history: &'a History,
     op: &'a Operation,
 ) -> impl Iterator<Item = (Key, Value)> + 'a {
     let values = match (op.kind, op.status) {
-        (OpKind::Read, Status::Ok) => std::slice::from_ref(&op.value),
+        (OpKind::Read, Status::Ok) | (OpKind::Write, Status::Refused) => {
+            std::slice::from_ref(&op.value)
+        }
         (OpKind::Scan, Status::Ok) => history.scan_values(op),
         _ => &[],
     };

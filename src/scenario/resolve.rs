@@ -8,7 +8,7 @@ use super::source::{Refusal, ScenarioError, Source, plain};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
 use super::{Protocols, faults, workload};
-use crate::op::{Level, unknown};
+use crate::op::{Contents, Level, unknown};
 use crate::time::Duration;
 use std::path::Path;
 use toml::Spanned;
@@ -105,6 +105,7 @@ pub(super) fn resolve(
         links,
         load,
         records,
+        contents: Contents::default(),
         length,
         warm_up,
         timeout,

@@ -218,7 +218,7 @@ impl Client<Toy> for Session {
         self.current = Some(request);
         let Request { id: op, key, level, .. } = request;
         let (to, msg) = match request.op {
-            Op::Write(value) => {
+            Op::Write(value, _) => {
                 (NodeId(0), Msg::Write(Entry { key, value, client: self.env.me, op }))
             }
             Op::Read | Op::Scan(_) => {
@@ -242,7 +242,7 @@ impl Client<Toy> for Session {
         let Some(request) = self.current.take_if(|request| request.id == op) else { return };
         self.token = self.token.max(token);
         let ret = match request.op {
-            Op::Write(_) => Ret::Written,
+            Op::Write(..) => Ret::Written,
             Op::Read | Op::Scan(_) => Ret::Value(value),
         };
         cx.complete(op, Outcome::Done(ret));

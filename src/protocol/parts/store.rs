@@ -2,6 +2,7 @@
 //! table it makes. Primary-backup and chain replication hold their data in it.
 
 use super::table::{Command, Table};
+use crate::op::Contents;
 use crate::protocol::{Protocol, ReplicaCx, WriteId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -53,7 +54,7 @@ pub struct Store {
 impl Store {
     /// Rebuilds the copy from the durable log; entries after the snapshot are not applied yet.
     #[must_use]
-    pub fn recover(keys: u32, records: &[Record]) -> Self {
+    pub fn recover(keys: u32, contents: Contents, records: &[Record]) -> Self {
         let mut store = Self {
             log: VecDeque::new(),
             base: 0,
@@ -61,7 +62,7 @@ impl Store {
             durable: 0,
             syncing: VecDeque::new(),
             applied: 0,
-            table: Table::new(keys),
+            table: Table::new(keys, contents),
             snapshot: (0, None),
             early: VecDeque::new(),
         };
@@ -210,7 +211,8 @@ impl Store {
         }
     }
 
-    /// Applies the next entry, if it is at or below `upto`; says which it was and whether it was new.
+    /// Applies the next entry, if it is at or below `upto`; says which it was and whether it took
+    /// effect now.
     pub fn apply_next(&mut self, upto: u64) -> Option<(Command, bool)> {
         if self.applied >= upto {
             return None;

@@ -11,7 +11,7 @@ mod keys;
 pub use keys::Keys;
 
 use crate::distribution::Sampler;
-use crate::op::{Key, OpKind};
+use crate::op::{Key, OpKind, Outcome, Update};
 use crate::rng::Rng;
 use crate::scenario::plan::{Arrivals, Length, Load as Kind, Mix, Plan, Probe};
 use crate::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub struct Task {
     pub key: Key,
     /// How many keys a scan takes.
     pub count: u16,
+    /// Of a write: what it does to its key.
+    pub update: Update,
     /// Half of a read-modify-write.
     pub rmw: bool,
     /// When it was meant to begin.
@@ -152,7 +154,8 @@ impl Load {
         if let Some(key) = session.rmw.take() {
             let kind = OpKind::Write;
             self.horizon = self.horizon.max(now);
-            return Some(Task { kind, key, count: 0, rmw: true, intended: now });
+            let update = Update::Put;
+            return Some(Task { kind, key, count: 0, update, rmw: true, intended: now });
         }
         let over = match self.length {
             Length::Time(length) => session.intended.0 >= length.0,
@@ -165,7 +168,8 @@ impl Load {
         self.horizon = self.horizon.max(session.intended);
         let mix = &self.mixes[usize::from(session.group)];
         let (rng, intended) = (&mut session.rng, session.intended);
-        let task = |kind, key, count, rmw| Some(Task { kind, key, count, rmw, intended });
+        let update = Update::Put;
+        let task = |kind, key, count, rmw| Some(Task { kind, key, count, update, rmw, intended });
         let share = rng.unit();
         let mut upto = mix.insert;
         if share < upto {
@@ -188,8 +192,9 @@ impl Load {
         task(if share < upto { OpKind::Write } else { OpKind::Read }, key, 0, false)
     }
 
-    /// The client's operation has ended; `took_effect` as far as the client knows.
-    pub fn ended(&mut self, client: u32, took_effect: bool, now: Instant) {
+    /// The client's operation has ended, as far as the client knows.
+    pub fn ended(&mut self, client: u32, outcome: &Outcome, now: Instant) {
+        let took_effect = matches!(outcome, Outcome::Done(_));
         if self.probe.is_some() {
             return self.ended_probe(client, took_effect, now);
         }
@@ -256,7 +261,9 @@ impl Load {
 
     fn begin_probe(&mut self, client: u32, now: Instant) -> Option<Task> {
         let rounds = self.probe.as_mut()?;
-        let task = |kind, key| Some(Task { kind, key, count: 0, rmw: false, intended: now });
+        let update = Update::Put;
+        let task =
+            |kind, key| Some(Task { kind, key, count: 0, update, rmw: false, intended: now });
         if rounds.over {
             return None;
         }
