@@ -33,6 +33,7 @@ pub(super) fn blank() -> Row {
         op: String::new(),
         n: 0,
         ok: 0,
+        refused: 0,
         failed: 0,
         unknown: 0,
         mean_ms: 0.0,

@@ -71,8 +71,11 @@ pub struct Row {
     pub op: String,
     /// Measured operations; always `ok + failed + unknown`.
     pub n: u64,
-    /// Took effect.
+    /// Took effect, or were refused by what they found.
     pub ok: u64,
+    /// Of those, conditional updates that were refused.
+    #[serde(default)]
+    pub refused: u64,
     /// Certainly did not.
     pub failed: u64,
     /// May or may not have.

@@ -29,6 +29,7 @@ pub(crate) fn row(cell: &str) -> Row {
         op: "read".into(),
         n: 100,
         ok: 100,
+        refused: 0,
         failed: 0,
         unknown: 0,
         mean_ms: 69.6,

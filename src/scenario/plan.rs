@@ -284,6 +284,8 @@ pub struct Mix {
     pub keys: KeyChoice,
     /// Scans take 1 to this many keys.
     pub scan_max: u16,
+    /// Milliseconds for which a lock that was granted is held.
+    pub hold_ms: Distribution,
     /// When operations begin.
     pub arrivals: Arrivals,
 }

@@ -84,6 +84,10 @@ pub(super) fn resolve(
     let sites = Sites::place(document, &matrix, &rename, mixes)?;
     let links = sites.links(document, &matrix)?;
     let (load, records) = load(document, &sites)?;
+    let contents = match &document.workload {
+        Some(workload) => workload::contents(workload.get_ref())?,
+        None => Contents::default(),
+    };
     let length = length(document, &load)?;
     let warm_up = warm_up(document, length)?;
     let (timeout, attempt_timeout) = timeouts(document)?;
@@ -105,7 +109,7 @@ pub(super) fn resolve(
         links,
         load,
         records,
-        contents: Contents::default(),
+        contents,
         length,
         warm_up,
         timeout,
@@ -153,6 +157,13 @@ fn mode(
     protocols
         .check(protocol, &config, replicas)
         .map_err(|message| Refusal::at(config_span, plain(&message)))?;
+    let (object, kept) = (template.contents.object, protocols.objects(protocol, &config));
+    if !kept.contains(&object) {
+        let names = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let message =
+            format!("{protocol}, so configured, keeps no {object}; keys may hold: {names}");
+        return Err(Refusal::at(written.protocol.span(), message));
+    }
     let Some(levels) = written.levels.as_ref().or(document.levels.as_ref()) else {
         let message =
             "the mode names no levels; write levels = \"all\" or a list, here or at the top";
