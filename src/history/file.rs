@@ -282,7 +282,7 @@ fn in_words(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
     use crate::history::{Begin, FinalState, Recorder};
-    use crate::op::{Outcome, Ret};
+    use crate::op::{Object, Outcome, Ret, State};
     use proptest::prelude::*;
 
     /// One of everything.
@@ -334,6 +334,64 @@ mod tests {
         let back = read(text(&history).as_slice(), "h.jsonl").expect("readable");
         assert_eq!(back, history);
         assert_eq!(back.digest(), history.digest());
+    }
+
+    /// A stock of two: one is taken, two are refused, and what is left is read.
+    fn stock() -> History {
+        let contents = Contents { object: Object::Stock, initial: 2 };
+        let mut r = Recorder::new(vec!["a".into()], Instant(0), Instant(99), vec![], 8)
+            .with_contents(contents);
+        let session = r.new_session();
+        let op = |kind, update, at| Begin {
+            session,
+            group: 0,
+            kind,
+            rmw: false,
+            key: Key(0),
+            count: 0,
+            update,
+            intended: Instant(at),
+            invoked: Instant(at),
+        };
+        let left = State { version: Value(1), word: 1 };
+        let (id, value) = r.begin(op(OpKind::Write, Update::Take(1), 1));
+        r.commit(Instant(1), Key(0), value, crate::op::Rank::AS_DECIDED);
+        r.end(id, &Outcome::Done(Ret::State(left)), Instant(2));
+        let (id, _) = r.begin(op(OpKind::Write, Update::Take(2), 3));
+        r.end(id, &Outcome::Done(Ret::Refused(left)), Instant(4));
+        let (id, _) = r.begin(op(OpKind::Read, Update::Put, 5));
+        r.end(id, &Outcome::Done(Ret::State(left)), Instant(6));
+        r.finish(1, Instant(90), vec![FinalState { values: vec![Value(1)], words: vec![1] }])
+    }
+
+    #[test]
+    fn objects_are_written_with_their_updates_and_states() {
+        let history = stock();
+        let text = String::from_utf8(text(&history)).expect("JSON is UTF-8");
+        assert_eq!(read(text.as_bytes(), "h.jsonl").expect("readable"), history);
+        let lies = [
+            ("\"stock\"", "\"set\"", "h.jsonl:2: take 1 is no update of a set"),
+            ("{\"take\":2}", "{\"add\":2}", "h.jsonl:3: add 2 is no update of a stock"),
+            ("\"word\":1,", "", "h.jsonl:2: a `word` is what"),
+            (
+                "\"value\":1,\"update\":{\"take\":1}",
+                "\"value\":2,\"update\":{\"take\":1}",
+                "must be 1",
+            ),
+            ("{\"words\":[1]}", "{\"words\":[1,1]}", "h.jsonl:7: `words` go with the final state"),
+            ("\"op\":\"read\"", "\"op\":\"read\",\"update\":{\"take\":1}", "only a write has an"),
+            (
+                "\"contents\":{\"object\":\"stock\",\"initial\":2},",
+                "",
+                "take 1 is no update of a register",
+            ),
+        ];
+        for (old, new, message) in lies {
+            let bad = text.replacen(old, new, 1);
+            assert_ne!(bad, text, "{old} is not in the file");
+            let error = read(bad.as_bytes(), "h.jsonl").expect_err(new).to_string();
+            assert!(error.contains(message), "{new}: {error}");
+        }
     }
 
     #[test]

@@ -153,6 +153,32 @@ pub(in crate::protocol) fn slot<T: Copy + Default>(table: &mut Vec<T>, index: us
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op::Object;
+
+    #[test]
+    fn a_conditional_update_sent_twice_gets_the_same_answer_twice() {
+        let contents = Contents { object: Object::Stock, initial: 1 };
+        let mut table = Table::new(1, contents);
+        let take = |client, op| Command {
+            key: Key(0),
+            value: Value(op),
+            update: Update::Take(1),
+            client: NodeId(client),
+            op: OpId(op),
+        };
+        let told = |table: &Table, Command { client, op, .. }| table.told(client, op);
+        let sold = State { version: Value(1), word: 0 };
+        assert!(table.apply(&take(5, 1)));
+        assert!(!table.apply(&take(6, 2)), "refused");
+        for _ in 0..2 {
+            assert_eq!(told(&table, take(5, 1)), Some(Ret::State(sold)));
+            assert_eq!(told(&table, take(6, 2)), Some(Ret::Refused(sold)));
+            assert!(!table.apply(&take(5, 1)), "once only");
+        }
+        assert_eq!((table.state(Key(0)), table.state(Key(9))), (sold, contents.first()));
+        assert!(!table.apply(&take(5, 3)));
+        assert_eq!(told(&table, take(5, 1)), None, "its client has gone on");
+    }
 
     #[test]
     fn a_request_sent_twice_takes_effect_once() {
