@@ -82,13 +82,6 @@ fn impossible_values_get_their_line() {
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
             "12: any 3 needs 3 followers; there are 2",
         ),
-        ("", "object = \"conter\"\n", "14: unknown object `conter`; did you mean `counter`?"),
-        ("", "object = \"stock\"\n", "14: a stock needs its units"),
-        (
-            "ycsb = \"B\"",
-            "ycsb = \"B\"\nobject = \"counter\"\n[[modes]]\nprotocol = \"primary-backup\"",
-            "16: primary-backup, so configured, keeps no counter; keys may hold: register",
-        ),
         ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
         ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
         ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"n0\" }", "4: the name `n0` means"),
@@ -116,6 +109,21 @@ fn impossible_values_get_their_line() {
         ),
         ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
         ("", "this is not toml\n", "14: "),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn an_object_that_a_protocol_does_not_keep_is_refused_where_the_protocol_is_named() {
+    for (old, new, expected) in [
+        ("", "object = \"conter\"\n", "14: unknown object `conter`; did you mean `counter`?"),
+        ("", "object = \"stock\"\n", "14: a stock needs its units"),
+        (
+            "ycsb = \"B\"",
+            "ycsb = \"B\"\nobject = \"counter\"\n[[modes]]\nprotocol = \"primary-backup\"",
+            "16: primary-backup, so configured, keeps no counter; keys may hold: register",
+        ),
     ] {
         refused(old, new, expected);
     }
