@@ -107,9 +107,9 @@ impl Client<Abd> for Session {
         }
         match (request.op, self.storing) {
             _ if self.heard.len() < majority(self.env.replicas) => return,
-            (Op::Write(value), false) => self.tag = (self.tag.0 + 1, value),
+            (Op::Write(value, _), false) => self.tag = (self.tag.0 + 1, value),
             (Op::Read | Op::Scan(_), false) => {}
-            (Op::Write(_), true) => cx.complete(id, Outcome::Done(Ret::Written)),
+            (Op::Write(..), true) => cx.complete(id, Outcome::Done(Ret::Written)),
             (Op::Read, true) => cx.complete(id, Outcome::Done(Ret::Value(self.tag.1))),
             (Op::Scan(_), true) => cx.complete(id, Outcome::Failed), // There are none here.
         }

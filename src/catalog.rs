@@ -3,7 +3,7 @@
 //! Inside a world a protocol is a type; here it becomes a value, once, at the cold edge. A new protocol
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
-use crate::op::{Level, OpKind};
+use crate::op::{Level, Object, OpKind};
 use crate::protocol::chain::Chain;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
@@ -26,6 +26,7 @@ pub struct ProtocolEntry {
     pub plain: &'static str,
     check: fn(&toml::Table, u32) -> Result<(), String>,
     offer: fn(&toml::Table, Level) -> Option<Offer>,
+    objects: fn(&toml::Table) -> &'static [Object],
     theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
     simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
 }
@@ -40,6 +41,7 @@ impl ProtocolEntry {
             plain: P::PLAIN,
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
+            objects: |config| parse::<P>(config).map_or(&[], |config| P::objects(&config)),
             theory: |plan, op, group| {
                 let config = parse::<P>(&plan.config).ok()?;
                 let client = client_address(plan, group);
@@ -61,6 +63,12 @@ impl ProtocolEntry {
         let settings = self.plain.parse().unwrap_or_default();
         let levels = Level::NAMES.iter().filter_map(|name| name.parse().ok());
         levels.filter_map(|level| Some((level, self.offer(&settings, level)?))).collect()
+    }
+
+    /// What keys may hold under its smallest settings.
+    #[must_use]
+    pub fn objects(&self) -> &'static [Object] {
+        (self.objects)(&self.plain.parse().unwrap_or_default())
     }
 
     /// What the protocol's closed form gives for a client group's operations.
@@ -140,6 +148,10 @@ impl Protocols for Catalog {
 
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
+    }
+
+    fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object] {
+        self.find(protocol).map_or(&[], |entry| (entry.objects)(config))
     }
 }
 

@@ -4,6 +4,10 @@
 //! 0 is the value every key has before its first write. So every read names the write it saw, and
 //! checkers index arrays instead of hashing.
 
+mod object;
+
+pub use object::{Contents, Object, State, Update};
+
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -115,8 +119,8 @@ impl fmt::Display for OpKind {
 pub enum Op {
     /// Read the request's key.
     Read,
-    /// Store this value under the request's key.
-    Write(Value),
+    /// Update the request's key; the value is the update's name, and what a register then holds.
+    Write(Value, Update),
     /// Read this many consecutive keys, beginning with the request's.
     Scan(u16),
 }
@@ -127,9 +131,15 @@ impl Op {
     pub fn kind(self) -> OpKind {
         match self {
             Self::Read => OpKind::Read,
-            Self::Write(_) => OpKind::Write,
+            Self::Write(..) => OpKind::Write,
             Self::Scan(_) => OpKind::Scan,
         }
+    }
+
+    /// Whether this is a write and the answer says that it took effect.
+    #[must_use]
+    pub fn wrote(self, ret: &Ret) -> bool {
+        matches!(self, Self::Write(..)) && !matches!(ret, Ret::Refused(_))
     }
 }
 
@@ -146,13 +156,17 @@ pub struct Request {
     pub level: Level,
 }
 
-/// What an operation that took effect returned.
+/// What an operation returned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ret {
-    /// The write is acknowledged.
+    /// The write of a register is acknowledged.
     Written,
-    /// The value read.
+    /// The value read from a register.
     Value(Value),
+    /// Of an object other than a register: what was read, or what the update made of it.
+    State(State),
+    /// The update's condition was not met by this state, so it changed nothing.
+    Refused(State),
     /// The values of a scan, in key order.
     Values(Box<[Value]>),
 }
@@ -160,7 +174,7 @@ pub enum Ret {
 /// How an operation ended, as its client knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// It took effect and returned this.
+    /// It was carried out and returned this.
     Done(Ret),
     /// It certainly had no effect: refused, or a read that timed out.
     Failed,

@@ -19,7 +19,7 @@
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
-use crate::op::OpKind;
+use crate::op::{Object, OpKind};
 use crate::results::{
     CellAccumulator, CellMeta, CellResult, News, Offered, Results, RunNote, SCHEMA, ScenarioNote,
     Theory,
@@ -394,6 +394,10 @@ fn offered(plan: &Plan) -> Vec<Offered> {
             (OpKind::Scan, mix.scan),
             (OpKind::Rmw, mix.rmw),
         ] {
+            // How many locks will be granted, and so freed, nobody can plan.
+            if op == OpKind::Write && plan.contents.object == Object::Lock {
+                continue;
+            }
             let region = &plan.regions[group.region];
             let rate = rate * share;
             match found.iter_mut().find(|known| known.op == op && known.region == *region) {

@@ -96,6 +96,11 @@ fn clocks_beyond_their_bound_let_a_lease_lie_and_the_checker_says_so() {
 
 /// The toy store with one of its flaws.
 fn toy(flaw: &str, level: &str) -> Plan {
+    toy_with("ycsb = \"A\"", flaw, level)
+}
+
+/// The same under another load.
+fn toy_with(workload: &str, flaw: &str, level: &str) -> Plan {
     let text = format!(
         r#"
         question = "Is the flaw caught?"
@@ -115,7 +120,7 @@ fn toy(flaw: &str, level: &str) -> Plan {
         [link]
         jitter_ms = {{ exponential = {{ mean = 5 }} }}
         [workload]
-        ycsb = "A"
+        {workload}
         records = 30
         arrivals = {{ poisson = {{ rate = 30 }} }}
         [[faults]]
@@ -180,4 +185,65 @@ fn a_replica_that_answers_although_it_stopped_listening() {
 fn a_replica_that_answers_with_the_value_of_another_key() {
     let told = caught(&toy("confused", "eventual-nearest"), 3, "convergence");
     assert!(told.contains("written to key"), "{told}");
+}
+
+/// Keys that hold objects, few enough that conditions are often not met.
+fn objects(object: &str, flaw: &str, level: &str) -> Plan {
+    let mut plan = toy_with(&format!("ycsb = \"F\"\nobject = {object}"), flaw, level);
+    plan.records = 5;
+    plan
+}
+
+const OBJECTS: [&str; 5] = [
+    "\"counter\"",
+    "\"set\"",
+    "\"cas-register\"",
+    "\"stock\"\nunits = 20",
+    "\"lock\"\nhold_ms = 50",
+];
+
+#[test]
+fn objects_without_a_flaw_are_what_their_updates_make_them() {
+    for object in OBJECTS {
+        sound(&objects(object, "none", "linearizable"), 5);
+        sound(&objects(object, "none", "eventual-nearest"), 5);
+    }
+}
+
+#[test]
+fn an_update_applied_twice() {
+    for object in ["\"counter\"", "\"stock\"\nunits = 60"] {
+        let told = caught(&objects(object, "twice", "eventual-nearest"), 3, "objects");
+        assert!(told.contains("found it at"), "{told}");
+    }
+}
+
+#[test]
+fn an_update_that_one_replica_forgot() {
+    let told = caught(&objects("\"counter\"", "sloppy", "linearizable"), 3, "objects");
+    assert!(told.contains("replica 2 holds"), "{told}");
+    assert!(told.ends_with("one is lost, or applied twice"), "{told}");
+}
+
+#[test]
+fn more_sold_than_there_was() {
+    let oversold = objects("\"stock\"\nunits = 20", "generous", "eventual-nearest");
+    let told = caught(&oversold, 3, "objects");
+    assert!(told.starts_with("more was taken than there was"), "{told}");
+}
+
+#[test]
+fn a_lock_granted_twice() {
+    let told = caught(&objects(OBJECTS[4], "generous", "eventual-nearest"), 3, "objects");
+    assert!(told.starts_with("mutual exclusion is broken"), "{told}");
+    let told = caught(&objects("\"cas-register\"", "generous", "session"), 3, "objects");
+    assert!(told.contains("(compare-and-set of"), "{told}");
+}
+
+#[test]
+fn stale_objects_that_call_themselves_linearizable() {
+    for checker in ["linearizable", "linearizable-objects"] {
+        let told = caught(&objects("\"counter\"", "local-reads", "linearizable"), 3, checker);
+        assert!(told.contains("read "), "{told}");
+    }
 }

@@ -52,6 +52,11 @@ smoke-levels/multi-clock  9d987413d5b85297 90e97cc7ac767d64
 smoke-levels/multi-causal 00bf52be9eba20a5 676b621d7c6d0055
 smoke-levels/multi-star   6b3ae3da7268bc83 4b65e5ad097f06f3
 smoke-levels/multi-ring   ab3d4bfeabba0c70 82e17113ce5b5caa
+smoke-objects/semi-sync   f06d9d43f259565c f9ff153a9663bce4
+smoke-objects/wait        10071f92a2a4838c e6a6e128de8dd872
+smoke-objects/raft        138c4fa8597c8783 10b61f7ae1ce32c6
+smoke-objects/chain       120a842655fe7936 948d97bb80563f62
+smoke-objects/craq        f334fe19921d4036 dbc3189452d7f73a
 smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd

@@ -77,7 +77,7 @@ impl<'a> Walk<'a> {
             let count: &mut u32 = &mut counts[op.session as usize];
             *count += 1;
             writers.push((op.session, *count));
-            if op.status != Status::Failed
+            if op.may_write()
                 && let Some(place) = order.place(op.value)
             {
                 let newest = (place, id as u32);
@@ -104,7 +104,7 @@ impl<'a> Walk<'a> {
         // A write's past is that of its beginning, a read's that of its end.
         let time = |id: &u32| {
             let op = &self.history.operations[*id as usize];
-            let at = if op.kind == OpKind::Write { op.invoked } else { op.completed };
+            let at = if op.may_write() { op.invoked } else { op.completed };
             (at, *id)
         };
         let mut events: Vec<u32> = (0..self.history.operations.len() as u32).collect();
@@ -115,7 +115,7 @@ impl<'a> Walk<'a> {
             let op = &self.history.operations[id as usize];
             let seen = match (op.kind, op.status) {
                 (_, Status::Failed) => continue,
-                (OpKind::Write, _) => self.write(id),
+                (OpKind::Write, Status::Ok | Status::Unknown) => self.write(id),
                 _ => self.read(id),
             };
             verdict = verdict.worst(seen);

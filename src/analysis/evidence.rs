@@ -20,6 +20,7 @@ pub(super) fn value(value: Value) -> String {
 pub(super) fn did(op: &Operation, key: Key, of: Value) -> String {
     let Operation { session, invoked, completed, .. } = op;
     let verb = match op.kind {
+        OpKind::Write if op.status == Status::Refused => format!("was refused at {} of", value(of)),
         OpKind::Write => format!("wrote {} to", value(of)),
         OpKind::Read | OpKind::Rmw => format!("read {} from", value(of)),
         OpKind::Scan => format!("scanned {} from", value(of)),
@@ -59,6 +60,8 @@ pub(super) fn out_of_thin_air(
         format!("a value that was written to key {}", writer.key.0)
     } else if writer.status == Status::Failed {
         format!("whose write by session {} had failed without effect", writer.session)
+    } else if writer.status == Status::Refused {
+        format!("whose update by session {} had been refused", writer.session)
     } else if writer.invoked > reader.completed {
         format!("before session {} began to write it at {}", writer.session, ms(writer.invoked))
     } else {

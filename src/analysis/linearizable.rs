@@ -94,7 +94,7 @@ fn gather(history: &History) -> Vec<Cluster> {
     clusters[0].after = 0;
     for op in &history.operations {
         let after = op.completed.0.saturating_add(1);
-        if op.kind == OpKind::Write {
+        if op.kind == OpKind::Write && op.status != Status::Refused {
             let cluster = &mut clusters[op.value.0 as usize];
             cluster.after = cluster.after.min(after);
             if op.status != Status::Failed {
@@ -116,7 +116,7 @@ fn walk(history: &History, clusters: &mut [Cluster]) -> Result<(), Fault> {
     let nothing = Widest { after: u64::MAX, s: 0, value: Value::INITIAL, initial: false };
     let mut keys = vec![nothing; history.keys as usize];
     for op in history.operations.iter().rev() {
-        if op.kind == OpKind::Write {
+        if op.kind == OpKind::Write && op.status != Status::Refused {
             let cluster = &mut clusters[op.value.0 as usize];
             // Its own completion is no earlier, so some read ended before the write began.
             if cluster.after <= op.invoked.0 {
@@ -183,7 +183,7 @@ struct Ends {
 fn ends(history: &History, key: Key, of: Value) -> Ends {
     let mut ends = Ends { f: u64::MAX, ..Ends::default() };
     for (id, op) in history.operations.iter().enumerate() {
-        let writes = op.kind == OpKind::Write && op.value == of;
+        let writes = op.kind == OpKind::Write && op.status != Status::Refused && op.value == of;
         if !writes && !values_read(history, op).any(|read| read == (key, of)) {
             continue;
         }

@@ -6,8 +6,10 @@ use super::Times;
 /// Figures of one phase, region and kind of operation.
 #[derive(Clone, Debug, Default)]
 pub struct Slot {
-    /// Took effect.
+    /// Took effect, or were refused by what they found.
     pub ok: u64,
+    /// Of those, updates whose condition was not met.
+    pub refused: u64,
     /// Certainly did not.
     pub failed: u64,
     /// May or may not have.
@@ -52,6 +54,7 @@ impl Slot {
     /// Adds another slot's figures.
     pub fn merge(&mut self, other: &Self) {
         self.ok += other.ok;
+        self.refused += other.refused;
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.in_time += other.in_time;

@@ -72,7 +72,7 @@ pub(super) fn observe(
 ) {
     let mut sweep = Sweep::new(history, order, writes);
     for (id, op) in history.operations.iter().enumerate() {
-        if op.kind == OpKind::Write {
+        if op.kind == OpKind::Write && op.status != Status::Refused {
             if op.status == Status::Ok {
                 sweep.begin(id as u32);
             }

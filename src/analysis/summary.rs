@@ -205,8 +205,9 @@ fn record(
     let slot = summary.slot_mut(phase, region, op.kind);
     let passed = op.completed.since(op.intended);
     let response = match op.status {
-        Status::Ok => {
+        Status::Ok | Status::Refused => {
             slot.ok += 1;
+            slot.refused += u64::from(op.status == Status::Refused);
             let begun = op.invoked <= history.horizon && history.phase(op.invoked) == phase;
             slot.in_time += u64::from(begun);
             passed
@@ -240,7 +241,8 @@ fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summa
     let mut pending: Option<Seen> = None;
     observe(history, &order, &writes, |seen| {
         let op = &history.operations[seen.op as usize];
-        if op.intended < history.warm_up {
+        // A refused update is judged as a read, but it is no row of reads.
+        if op.intended < history.warm_up || op.kind == OpKind::Write {
             return;
         }
         let region = region_of[usize::from(op.group)];

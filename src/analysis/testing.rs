@@ -6,7 +6,7 @@
 //! recorder would; sessions with the same letter share a client group.
 
 use crate::history::{Commit, FinalState, History, Operation, Status, Traffic};
-use crate::op::{Key, OpKind, Rank, Value};
+use crate::op::{Contents, Key, OpKind, Rank, Value};
 use crate::rng::Rng;
 use crate::time::Instant;
 
@@ -126,14 +126,16 @@ impl Story {
         History {
             groups: vec!["near".into(), "far".into()],
             keys,
+            contents: Contents::default(),
             writes: names.len() as u32 - 1,
             warm_up: Instant::ZERO,
             horizon,
             windows: vec![],
             operations: self.operations,
             scanned: self.scanned.iter().map(|value| number(*value)).collect(),
+            effects: vec![],
             commits,
-            finals: vec![FinalState { values: last }; 2],
+            finals: vec![FinalState { values: last, words: vec![] }; 2],
             traffic: Traffic::default(),
         }
     }

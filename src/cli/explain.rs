@@ -152,6 +152,9 @@ fn show(text: &mut String, plan: &Plan, history: &History, why: &str, id: u32, t
         op.invoked.0 as f64 / 1e6,
         match op.status {
             Status::Ok => format!("took {:.3} ms", op.completed.since(op.intended).as_ms()),
+            Status::Refused => {
+                format!("refused after {:.3} ms", op.completed.since(op.intended).as_ms())
+            }
             Status::Failed => "failed".to_owned(),
             Status::Unknown => "outcome unknown".to_owned(),
         }

@@ -60,6 +60,8 @@ fn protocols(catalog: &Catalog) -> String {
         if !entry.plain.is_empty() {
             let _ = writeln!(text, "  with {}:", entry.plain);
         }
+        let objects: Vec<String> = entry.objects().iter().map(ToString::to_string).collect();
+        let _ = writeln!(text, "  keys hold: {}", objects.join(", "));
         for (level, Offer { promise, read_path, .. }) in entry.levels() {
             let (level, promise) = (level.to_string(), promise.to_string());
             let _ = writeln!(text, "  {level:17}  promises {promise:17}  {read_path}");

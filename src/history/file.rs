@@ -8,8 +8,8 @@
 //! names the file and the line.
 
 use super::invariants::{MOST_KEYS, Reader};
-use super::{Commit, History, Status, Traffic, Window};
-use crate::op::{Key, OpKind, Value};
+use super::{Commit, Effect, History, Status, Traffic, Window};
+use crate::op::{Contents, Key, OpKind, Update, Value};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Read, Write};
@@ -43,6 +43,8 @@ struct Header {
     version: u32,
     groups: Vec<String>,
     keys: u32,
+    #[serde(default, skip_serializing_if = "Contents::is_register")]
+    contents: Contents,
     warm_up: Instant,
     horizon: Instant,
     windows: Vec<Window>,
@@ -58,12 +60,14 @@ impl Header {
         History {
             groups: self.groups.clone(),
             keys: self.keys,
+            contents: self.contents,
             writes: 0,
             warm_up: self.warm_up,
             horizon: self.horizon,
             windows: self.windows.clone(),
             operations: Vec::new(),
             scanned: Vec::new(),
+            effects: Vec::new(),
             commits: Vec::new(),
             finals: Vec::new(),
             traffic: self.traffic,
@@ -85,6 +89,8 @@ enum Line {
     Operation(OperationLine),
     Commit(Commit),
     Final(Vec<Value>),
+    /// The state words of the final state before it.
+    Words(Vec<u64>),
 }
 
 /// An operation with its scanned values beside it.
@@ -101,12 +107,20 @@ pub(super) struct OperationLine {
     pub(super) count: Option<u16>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) value: Option<Value>,
+    #[serde(default, skip_serializing_if = "is_put")]
+    pub(super) update: Update,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) word: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) values: Option<Vec<Value>>,
     pub(super) status: Status,
     pub(super) intended: Instant,
     pub(super) invoked: Instant,
     pub(super) completed: Option<Instant>,
+}
+
+fn is_put(update: &Update) -> bool {
+    *update == Update::Put
 }
 
 /// Writes a history; the caller buffers.
@@ -119,6 +133,7 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
         version: FORMAT,
         groups: history.groups.clone(),
         keys: history.keys,
+        contents: history.contents,
         warm_up: history.warm_up,
         horizon: history.horizon,
         windows: history.windows.clone(),
@@ -128,9 +143,11 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
         finals: history.finals.len() as u64,
     };
     put(&mut to, &header)?;
-    for op in &history.operations {
-        let ok = op.status == Status::Ok;
+    for (id, op) in history.operations.iter().enumerate() {
+        let ok = matches!(op.status, Status::Ok | Status::Refused);
         let values = ok && op.kind == OpKind::Scan;
+        let effect = history.effects.get(id).copied();
+        let Effect { update, word } = effect.unwrap_or_default();
         let line = Line::Operation(OperationLine {
             session: op.session,
             group: op.group,
@@ -139,6 +156,8 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
             key: op.key,
             count: (op.kind == OpKind::Scan).then_some(op.count),
             value: (op.kind == OpKind::Write || ok && !values).then_some(op.value),
+            update,
+            word: (effect.is_some() && ok && !values).then_some(word),
             values: values.then(|| history.scan_values(op).to_vec()),
             status: op.status,
             intended: op.intended,
@@ -152,6 +171,9 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
     }
     for state in &history.finals {
         put(&mut to, &Line::Final(state.values.clone()))?;
+        if !history.contents.is_register() {
+            put(&mut to, &Line::Words(state.words.clone()))?;
+        }
     }
     to.flush()
 }
@@ -213,6 +235,7 @@ fn read_lines(lines: &mut Lines<impl BufRead>) -> Result<History, String> {
                 finals += 1;
                 reader.final_state(values)?;
             }
+            Line::Words(words) => reader.final_words(words)?,
             _ => return Err("operations come first, then commits, then final states".into()),
         }
     }
@@ -259,7 +282,7 @@ fn in_words(error: &serde_json::Error) -> String {
 mod tests {
     use super::*;
     use crate::history::{Begin, FinalState, Recorder};
-    use crate::op::{Outcome, Ret};
+    use crate::op::{Object, Outcome, Ret, State};
     use proptest::prelude::*;
 
     /// One of everything.
@@ -275,6 +298,7 @@ mod tests {
             rmw,
             key: Key(2),
             count: 2,
+            update: Update::Put,
             intended: Instant(at - 1),
             invoked: Instant(at),
         };
@@ -292,7 +316,8 @@ mod tests {
         r.end(id, &Outcome::Failed, Instant(10));
         let (id, _) = r.begin(op(two, OpKind::Write, false, 20));
         r.end(id, &Outcome::Unknown, Instant(50));
-        let finals = vec![FinalState { values: vec![Value(0), Value(0), value, Value(0)] }; 2];
+        let finals = vec![Value(0), Value(0), value, Value(0)];
+        let finals = vec![FinalState { values: finals, words: vec![] }; 2];
         r.sent(Instant(10), 100);
         r.finish(4, Instant(90), finals)
     }
@@ -309,6 +334,64 @@ mod tests {
         let back = read(text(&history).as_slice(), "h.jsonl").expect("readable");
         assert_eq!(back, history);
         assert_eq!(back.digest(), history.digest());
+    }
+
+    /// A stock of two: one is taken, two are refused, and what is left is read.
+    fn stock() -> History {
+        let contents = Contents { object: Object::Stock, initial: 2 };
+        let mut r = Recorder::new(vec!["a".into()], Instant(0), Instant(99), vec![], 8)
+            .with_contents(contents);
+        let session = r.new_session();
+        let op = |kind, update, at| Begin {
+            session,
+            group: 0,
+            kind,
+            rmw: false,
+            key: Key(0),
+            count: 0,
+            update,
+            intended: Instant(at),
+            invoked: Instant(at),
+        };
+        let left = State { version: Value(1), word: 1 };
+        let (id, value) = r.begin(op(OpKind::Write, Update::Take(1), 1));
+        r.commit(Instant(1), Key(0), value, crate::op::Rank::AS_DECIDED);
+        r.end(id, &Outcome::Done(Ret::State(left)), Instant(2));
+        let (id, _) = r.begin(op(OpKind::Write, Update::Take(2), 3));
+        r.end(id, &Outcome::Done(Ret::Refused(left)), Instant(4));
+        let (id, _) = r.begin(op(OpKind::Read, Update::Put, 5));
+        r.end(id, &Outcome::Done(Ret::State(left)), Instant(6));
+        r.finish(1, Instant(90), vec![FinalState { values: vec![Value(1)], words: vec![1] }])
+    }
+
+    #[test]
+    fn objects_are_written_with_their_updates_and_states() {
+        let history = stock();
+        let text = String::from_utf8(text(&history)).expect("JSON is UTF-8");
+        assert_eq!(read(text.as_bytes(), "h.jsonl").expect("readable"), history);
+        let lies = [
+            ("\"stock\"", "\"set\"", "h.jsonl:2: take 1 is no update of a set"),
+            ("{\"take\":2}", "{\"add\":2}", "h.jsonl:3: add 2 is no update of a stock"),
+            ("\"word\":1,", "", "h.jsonl:2: a `word` is what"),
+            (
+                "\"value\":1,\"update\":{\"take\":1}",
+                "\"value\":2,\"update\":{\"take\":1}",
+                "must be 1",
+            ),
+            ("{\"words\":[1]}", "{\"words\":[1,1]}", "h.jsonl:7: `words` go with the final state"),
+            ("\"op\":\"read\"", "\"op\":\"read\",\"update\":{\"take\":1}", "only a write has an"),
+            (
+                "\"contents\":{\"object\":\"stock\",\"initial\":2},",
+                "",
+                "take 1 is no update of a register",
+            ),
+        ];
+        for (old, new, message) in lies {
+            let bad = text.replacen(old, new, 1);
+            assert_ne!(bad, text, "{old} is not in the file");
+            let error = read(bad.as_bytes(), "h.jsonl").expect_err(new).to_string();
+            assert!(error.contains(message), "{new}: {error}");
+        }
     }
 
     #[test]

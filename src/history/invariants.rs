@@ -2,8 +2,8 @@
 //! is the same list again, as errors in words. Tests are beside the reader of files.
 
 use super::file::OperationLine;
-use super::{Commit, FinalState, History, Operation, Status};
-use crate::op::{Key, OpKind, Value};
+use super::{Commit, Effect, FinalState, History, Operation, Status};
+use crate::op::{Key, OpKind, Update, Value};
 use crate::time::Instant;
 use std::collections::BTreeMap;
 
@@ -39,6 +39,7 @@ impl Reader {
             completed: line.completed.unwrap_or(Instant::NEVER),
         };
         self.shape(&op, &line)?;
+        self.effect(&op, &line)?;
         self.order(&op)?;
         let id = self.history.operations.len();
         if id >= u32::MAX as usize - 1 {
@@ -50,6 +51,10 @@ impl Reader {
         }
         self.sessions.insert(op.session, id as u32);
         self.history.scanned.extend(line.values.into_iter().flatten());
+        if !self.history.contents.is_register() {
+            let effect = Effect { update: line.update, word: line.word.unwrap_or(0) };
+            self.history.effects.push(effect);
+        }
         self.history.operations.push(op);
         Ok(())
     }
@@ -58,6 +63,7 @@ impl Reader {
     fn value(&self, line: &OperationLine) -> Result<Value, String> {
         let next = self.history.writes + 1;
         match (line.op, line.status, line.value, &line.values) {
+            (OpKind::Write, Status::Refused, Some(seen), None) => Ok(seen),
             (OpKind::Write, _, Some(value), None) if value.0 == next => Ok(value),
             (OpKind::Write, _, _, None) => {
                 Err(format!("writes are numbered in order: this one's `value` must be {next}"))
@@ -118,6 +124,31 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether its update and its state word are those of what keys hold.
+    fn effect(&self, op: &Operation, line: &OperationLine) -> Result<(), String> {
+        let contents = self.history.contents;
+        let object = contents.object;
+        let refused = op.status == Status::Refused;
+        if op.kind == OpKind::Write && !object.allows(line.update) {
+            return Err(format!("{} is no update of a {object}", line.update));
+        }
+        if op.kind != OpKind::Write && (line.update != Update::Put || refused) {
+            return Err("only a write has an `update` and can be refused".into());
+        }
+        if contents.is_register() && refused {
+            return Err(
+                "a write of a register has no condition on which it could be refused".into()
+            );
+        }
+        let returns = (refused || op.status == Status::Ok) && op.kind != OpKind::Scan;
+        if line.word.is_some() != (returns && !contents.is_register()) {
+            return Err("a `word` is what an operation on an object other than a register \
+                        returned, if it returned"
+                .into());
+        }
+        Ok(())
+    }
+
     /// Whether the operation may follow those before it.
     fn order(&self, op: &Operation) -> Result<(), String> {
         if self.history.operations.last().is_some_and(|last| last.invoked > op.invoked) {
@@ -165,7 +196,17 @@ impl Reader {
         if values.len() > self.history.keys as usize {
             return Err(format!("a final state has more than {} keys", self.history.keys));
         }
-        self.history.finals.push(FinalState { values });
+        self.history.finals.push(FinalState { values, words: Vec::new() });
+        Ok(())
+    }
+
+    pub(super) fn final_words(&mut self, words: Vec<u64>) -> Result<(), String> {
+        let objects = !self.history.contents.is_register();
+        let last = self.history.finals.last_mut();
+        let Some(last) = last.filter(|last| objects && last.values.len() == words.len()) else {
+            return Err("`words` go with the final state before them, one to a value".into());
+        };
+        last.words = words;
         Ok(())
     }
 }

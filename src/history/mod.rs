@@ -4,6 +4,7 @@
 //! session overlap never, nothing completes before it was invoked, and an operation whose outcome is
 //! unknown stays open to the end and ends its session (Jepsen's and etcd's rule).
 
+mod digest;
 mod file;
 mod invariants;
 mod record;
@@ -11,7 +12,7 @@ mod record;
 pub use file::{FORMAT, HistoryError, read, write};
 pub use record::{Begin, Recorder};
 
-use crate::op::{Key, OpKind, Rank, Value};
+use crate::op::{Contents, Key, OpKind, Rank, State, Update, Value};
 use crate::time::Instant;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,8 @@ pub enum Status {
     Failed,
     /// A write that may take effect at any time after its invocation, or never.
     Unknown,
+    /// An update whose condition was not met by the version it saw: it is a read of that version.
+    Refused,
 }
 
 /// One operation.
@@ -43,8 +46,8 @@ pub struct Operation {
     pub rmw: bool,
     /// The key, or a scan's first key.
     pub key: Key,
-    /// The value written, or returned by an `Ok` read. Of an `Ok` scan: where its values begin in
-    /// [`History::scanned`].
+    /// The value written, or returned by an `Ok` read. Of a `Refused` update: the version it saw. Of an
+    /// `Ok` scan: where its values begin in [`History::scanned`].
     pub value: Value,
     /// Of a scan: how many keys.
     pub count: u16,
@@ -54,6 +57,24 @@ pub struct Operation {
     pub invoked: Instant,
     /// When the client knew its end; [`Instant::NEVER`] for an unknown outcome.
     pub completed: Instant,
+}
+
+impl Operation {
+    /// Whether it is a write that took effect, or may have; its value is then its own.
+    #[must_use]
+    pub fn may_write(&self) -> bool {
+        self.kind == OpKind::Write && matches!(self.status, Status::Ok | Status::Unknown)
+    }
+}
+
+/// What an operation on an object other than a register was, beside its versions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// Of a write: what it asked for.
+    pub update: Update,
+    /// The state word that it returned: of an `Ok` read or a `Refused` update that of the version it
+    /// saw, of an `Ok` write that of its own version.
+    pub word: u64,
 }
 
 /// A decided write. The version order of a key is that of its commits' ranks, and where these are equal
@@ -122,6 +143,8 @@ pub struct Traffic {
 pub struct FinalState {
     /// What a local read of each key would return, by key.
     pub values: Vec<Value>,
+    /// With which state word; empty for registers.
+    pub words: Vec<u64>,
 }
 
 /// Everything recorded of one run.
@@ -131,6 +154,8 @@ pub struct History {
     pub groups: Vec<String>,
     /// Keys are `0..keys`.
     pub keys: u32,
+    /// What they hold at first.
+    pub contents: Contents,
     /// How many writes there are: their values are `1..=writes`.
     pub writes: u32,
     /// Operations intended before this instant are warm-up: judged, but not measured.
@@ -143,6 +168,8 @@ pub struct History {
     pub operations: Vec<Operation>,
     /// The values scans returned, one after another.
     pub scanned: Vec<Value>,
+    /// By operation; empty for registers.
+    pub effects: Vec<Effect>,
     /// Decided writes in the order they were decided; empty where the world cannot see them.
     pub commits: Vec<Commit>,
     /// Per replica; empty where the world cannot see them.
@@ -171,9 +198,16 @@ impl History {
         &self.scanned[scan.value.0 as usize..][..usize::from(scan.count)]
     }
 
+    /// What a read that is `Ok` or an update that is `Refused` saw of an object.
+    #[must_use]
+    pub fn state_seen(&self, op: u32) -> State {
+        let (operation, effect) = (&self.operations[op as usize], &self.effects[op as usize]);
+        State { version: operation.value, word: effect.word }
+    }
+
     /// A 64-bit digest of everything above: equal digests, equal runs.
     #[must_use]
     pub fn digest(&self) -> u64 {
-        record::digest(self)
+        digest::digest(self)
     }
 }

@@ -1,4 +1,4 @@
-//! The recorder: how a world writes down a run while it happens, and the digest of what it wrote.
+//! The recorder: how a world writes down a run while it happens.
 //!
 //! It numbers operations, hands out the dense unique values of writes, and refuses, by panicking,
 //! whatever would make the history a lie: those are mistakes of the world that calls it, never of a
@@ -6,8 +6,8 @@
 //! invariants are those of etcd's robustness tests: an unknown outcome stays open and ends its
 //! session.
 
-use super::{Commit, FinalState, History, Operation, Status, Traffic, Window};
-use crate::op::{Key, OpId, OpKind, Outcome, Rank, Ret, Value};
+use super::{Commit, Effect, FinalState, History, Operation, Status, Traffic, Window};
+use crate::op::{Contents, Key, OpId, OpKind, Outcome, Rank, Ret, State, Update, Value};
 use crate::time::Instant;
 
 /// More than this is not reserved ahead; the tables then grow as they must.
@@ -31,6 +31,8 @@ pub struct Begin {
     pub key: Key,
     /// Of a scan: how many keys; otherwise 0 or 1.
     pub count: u16,
+    /// Of a write: what it does.
+    pub update: Update,
     /// When the load generator meant to begin it.
     pub intended: Instant,
     /// When it begins.
@@ -77,18 +79,30 @@ impl Recorder {
         let history = History {
             groups,
             keys: 0,
+            contents: Contents::default(),
             writes: 0,
             warm_up,
             horizon,
             windows,
             operations: Vec::with_capacity(expected),
             scanned: Vec::new(),
+            effects: Vec::new(),
             commits: Vec::with_capacity(expected),
             finals: Vec::new(),
             traffic: Traffic::default(),
         };
         let decided = Vec::with_capacity(expected / 64 + 1);
         Self { history, sessions: Vec::new(), open: 0, latest: Instant::ZERO, decided }
+    }
+
+    /// Says what keys hold; nothing may have begun yet.
+    #[must_use]
+    pub fn with_contents(mut self, contents: Contents) -> Self {
+        self.history.contents = contents;
+        if !contents.is_register() {
+            self.history.effects.reserve(self.history.operations.capacity());
+        }
+        self
     }
 
     /// Opens a session and returns its number; they count from 0.
@@ -104,7 +118,7 @@ impl Recorder {
     /// operation makes no sense.
     #[inline]
     pub fn begin(&mut self, begin: Begin) -> (OpId, Value) {
-        let Begin { session, group, kind, rmw, key, count, intended, invoked } = begin;
+        let Begin { session, group, kind, rmw, key, count, update, intended, invoked } = begin;
         let id = self.history.operations.len() as u32;
         assert!(id < NONE - 1, "a history holds at most 2^32 - 2 operations");
         assert!(kind != OpKind::Rmw, "a read-modify-write is recorded as a read and a write");
@@ -123,6 +137,8 @@ impl Recorder {
             let pairs = first.is_some_and(|op| op.kind == OpKind::Read && op.rmw && op.key == key);
             assert!(pairs, "operation {id} has no read to follow");
         }
+        let fits = kind != OpKind::Write || self.history.contents.object.allows(update);
+        assert!(fits, "operation {id}: {update} is no update of what keys hold");
         state.open = id;
         self.open += 1;
         self.latest = invoked;
@@ -133,6 +149,9 @@ impl Recorder {
             Value::INITIAL
         };
         let count = if kind == OpKind::Scan { count } else { 0 };
+        if !self.history.contents.is_register() {
+            self.history.effects.push(Effect { update, word: 0 });
+        }
         self.history.operations.push(Operation {
             session,
             group,
@@ -153,7 +172,8 @@ impl Recorder {
     ///
     /// # Panics
     /// If the operation is not in flight, if it ends before it began, or if the outcome does not
-    /// fit: only writes may be unknown, and a scan returns as many values as it asked for.
+    /// fit: only writes may be unknown or refused, a scan returns as many values as it asked for, and
+    /// states are of objects other than registers.
     #[inline]
     pub fn end(&mut self, op: OpId, outcome: &Outcome, at: Instant) {
         let operation = &mut self.history.operations[op.0 as usize];
@@ -171,6 +191,18 @@ impl Recorder {
             (OpKind::Read, Outcome::Done(Ret::Value(value))) => {
                 operation.value = *value;
                 Status::Ok
+            }
+            (OpKind::Read | OpKind::Write, Outcome::Done(Ret::State(State { version, word }))) => {
+                let named = operation.kind == OpKind::Read || operation.value == *version;
+                assert!(named, "operation {} made version {}", op.0, version.0);
+                operation.value = *version;
+                self.history.effects[op.0 as usize].word = *word;
+                Status::Ok
+            }
+            (OpKind::Write, Outcome::Done(Ret::Refused(State { version, word }))) => {
+                operation.value = *version;
+                self.history.effects[op.0 as usize].word = *word;
+                Status::Refused
             }
             (OpKind::Scan, Outcome::Done(Ret::Values(values))) => {
                 assert!(values.len() == usize::from(operation.count), "scan {} is short", op.0);
@@ -260,64 +292,6 @@ impl Recorder {
     }
 }
 
-/// A 64-bit digest over every field in the order they are declared, lengths included. Each 64-bit
-/// word goes through one step of FNV-1a followed by a shift that brings the high bits back down;
-/// the result is the same on every platform and changes only with [`super::FORMAT`].
-pub(super) fn digest(history: &History) -> u64 {
-    let mut hash = Digest(0xcbf2_9ce4_8422_2325);
-    hash.word(history.groups.len() as u64);
-    for group in &history.groups {
-        hash.word(group.len() as u64);
-        group.bytes().for_each(|byte| hash.word(u64::from(byte)));
-    }
-    hash.word(u64::from(history.keys) << 32 | u64::from(history.writes));
-    hash.word(history.warm_up.0);
-    hash.word(history.horizon.0);
-    hash.word(history.windows.len() as u64);
-    for window in &history.windows {
-        hash.word(window.start.0);
-        hash.word(window.end.0);
-    }
-    hash.word(history.operations.len() as u64);
-    for op in &history.operations {
-        let kind = u64::from(op.kind as u8) << 8 | u64::from(op.status as u8);
-        let place = u64::from(op.group) << 32 | u64::from(op.count) << 48;
-        hash.word(place | kind << 1 | u64::from(op.rmw));
-        hash.word(u64::from(op.session) << 32 | u64::from(op.key.0));
-        hash.word(u64::from(op.value.0));
-        hash.word(op.intended.0);
-        hash.word(op.invoked.0);
-        hash.word(op.completed.0);
-    }
-    hash.word(history.scanned.len() as u64);
-    history.scanned.iter().for_each(|value| hash.word(u64::from(value.0)));
-    hash.word(history.commits.len() as u64);
-    for commit in &history.commits {
-        hash.word(commit.at.0);
-        hash.word(u64::from(commit.key.0) << 32 | u64::from(commit.value.0));
-        hash.word(commit.rank.time);
-        hash.word(u64::from(commit.rank.node));
-    }
-    hash.word(history.finals.len() as u64);
-    for state in &history.finals {
-        hash.word(state.values.len() as u64);
-        state.values.iter().for_each(|value| hash.word(u64::from(value.0)));
-    }
-    hash.word(history.traffic.messages);
-    hash.word(history.traffic.bytes);
-    hash.0
-}
-
-struct Digest(u64);
-
-impl Digest {
-    #[inline]
-    fn word(&mut self, word: u64) {
-        let mixed = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
-        self.0 = mixed ^ mixed >> 32;
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -329,7 +303,8 @@ mod tests {
     fn begin(session: u32, kind: OpKind, at: u64) -> Begin {
         let at = Instant(at);
         let (key, count) = (Key(3), u16::from(kind == OpKind::Scan) * 2);
-        Begin { session, group: 0, kind, rmw: false, key, count, intended: at, invoked: at }
+        let update = Update::Put;
+        Begin { session, group: 0, kind, rmw: false, key, count, update, intended: at, invoked: at }
     }
 
     #[test]
@@ -359,42 +334,6 @@ mod tests {
         assert_eq!(history.scan_values(&history.operations[3]), [Value(2), Value(0)]);
         assert_eq!(history.commits.iter().map(|c| c.value.0).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(history.traffic, Traffic { messages: 1, bytes: 64 });
-    }
-
-    #[test]
-    fn the_digest_notices_every_field() {
-        let mut r = recorder();
-        let session = r.new_session();
-        let (read, _) = r.begin(begin(session, OpKind::Read, 1));
-        r.end(read, &Outcome::Done(Ret::Value(Value(0))), Instant(2));
-        let original = r.finish(5, Instant(10), vec![FinalState { values: vec![Value(0)] }]);
-        let edits: [fn(&mut History); 12] = [
-            |h| h.groups[0].push('!'),
-            |h| h.keys += 1,
-            |h| h.warm_up.0 += 1,
-            |h| h.windows.push(Window { start: Instant(0), end: Instant(0) }),
-            |h| h.operations[0].session = 1,
-            |h| h.operations[0].status = Status::Failed,
-            |h| h.operations[0].rmw = true,
-            |h| h.operations[0].completed.0 += 1 << 63,
-            |h| h.scanned.push(Value(0)),
-            |h| {
-                h.commits.push(Commit {
-                    at: Instant(0),
-                    key: Key(0),
-                    value: Value(0),
-                    rank: Rank::AS_DECIDED,
-                });
-            },
-            |h| h.finals[0].values[0] = Value(1),
-            |h| h.traffic.bytes += 1,
-        ];
-        for (i, edit) in edits.iter().enumerate() {
-            let mut edited = original.clone();
-            edit(&mut edited);
-            assert_ne!(edited.digest(), original.digest(), "edit {i}");
-        }
-        assert_eq!(original.clone().digest(), original.digest());
     }
 
     #[test]

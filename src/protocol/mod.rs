@@ -28,7 +28,7 @@ pub mod raft;
 pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Leg, Level, NodeId, OpKind, Request, Value};
+use crate::op::{Contents, Key, Leg, Level, NodeId, Object, OpKind, Request, Value};
 use crate::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -78,6 +78,13 @@ pub trait Protocol: Sized + 'static {
     /// Bytes on the wire, for links with a bandwidth and for the bytes-per-operation column.
     fn wire_size(msg: &Self::Msg) -> u32;
 
+    /// Which objects keys may hold under these settings. A protocol that serves others than registers
+    /// carries out what [`Op::Write`](crate::op::Op::Write) says, once per request, gives the same answer
+    /// to a request sent again, and notes as commits only updates that took effect.
+    fn objects(_config: &Self::Config) -> &'static [Object] {
+        &[Object::Register]
+    }
+
     /// Which leg of an operation a message travels, for links whose jitter differs by leg.
     fn leg(_msg: &Self::Msg) -> Option<Leg> {
         None
@@ -112,6 +119,8 @@ pub struct Env<P: Protocol> {
     pub region: u16,
     /// Keys are `0..keys`; tables may be sized by it.
     pub keys: u32,
+    /// What they hold at first.
+    pub contents: Contents,
     /// Whether no earlier life of this process can have promised anything to anybody.
     pub first_boot: bool,
     /// How long a client waits for an answer before it tries another replica.
@@ -128,6 +137,7 @@ impl<P: Protocol> Clone for Env<P> {
             regions: Arc::clone(&self.regions),
             region: self.region,
             keys: self.keys,
+            contents: self.contents,
             first_boot: self.first_boot,
             attempt_timeout: self.attempt_timeout,
         }
@@ -155,6 +165,11 @@ pub trait Replica<P: Protocol>: Sized {
     /// What a purely local read of `key` would return now, or [`Value::NOT_HELD`] of a replica that
     /// need not have the key. Only auditors ask, after the run.
     fn inspect(&self, key: Key) -> Value;
+    /// The state word that such a read would return; only of protocols that serve objects other than
+    /// registers.
+    fn inspect_word(&self, _key: Key) -> u64 {
+        0
+    }
 }
 
 /// The session's side of a protocol: one operation in flight. It may be thin (talk to the leader) or

@@ -45,7 +45,7 @@ struct Spec<'a> {
 const BLANK: &str = r#"{"schema":1,"version":"0.1.0","cell":"","scenario":"","system":"",
 "variant":"","axis":null,"axis_unit":null,"axis_at":null,"protocol":"","config":"","level":"",
 "path":"","promise":"","verdict":"holds","evidence":"","world":"sim","seeds":20,"first_seed":1,
-"phase":"","client_region":"","op":"","n":0,"ok":0,"failed":0,"unknown":0,"mean_ms":0,"p10_ms":0,
+"phase":"","client_region":"","op":"","n":0,"ok":0,"refused":0,"failed":0,"unknown":0,"mean_ms":0,"p10_ms":0,
 "p25_ms":0,"p50_ms":0,"p75_ms":0,"p90_ms":0,"p95_ms":0,"p99_ms":0,"p999_ms":0,"max_ms":0,
 "p50_low_ms":null,"p50_high_ms":null,"p99_low_ms":null,"p99_high_ms":null,"service_p50_ms":0,
 "service_p99_ms":0,"theory_ms":null,"fresh_or_stale":0,"stale":0,"stale_rate":null,

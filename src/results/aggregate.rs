@@ -260,6 +260,7 @@ impl CellAccumulator {
             op: op.name().to_owned(),
             n: slot.n(),
             ok: slot.ok,
+            refused: slot.refused,
             failed: slot.failed,
             unknown: slot.unknown,
             ..template.clone()

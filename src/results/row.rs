@@ -10,19 +10,20 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 1;
 
 /// How the history compares with the promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerdictWord {
     /// Every seed's history keeps the promise.
     Holds,
     /// Some seed's could not be decided, and none breaks it.
+    #[default]
     Unknown,
     /// Some seed's history breaks it.
     Violated,
 }
 
 /// One row of `rows.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// Number of this schema.
@@ -71,8 +72,11 @@ pub struct Row {
     pub op: String,
     /// Measured operations; always `ok + failed + unknown`.
     pub n: u64,
-    /// Took effect.
+    /// Took effect, or were refused by what they found.
     pub ok: u64,
+    /// Of those, conditional updates that were refused.
+    #[serde(default)]
+    pub refused: u64,
     /// Certainly did not.
     pub failed: u64,
     /// May or may not have.

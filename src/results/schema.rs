@@ -53,7 +53,10 @@ pub const ROW: &[Column] = &[
         "read, write, scan or rmw. The halves of an rmw count as read and write too."),
     column("n", "operations",
         "Measured operations: ok + failed + unknown. The warm-up is not measured."),
-    column("ok", "operations", "Took effect."),
+    column("ok", "operations", "Took effect, or were refused by what they found."),
+    column("refused", "operations",
+        "Of those, conditional updates that were refused: not enough left, not the version \
+         compared with, a lock in other hands."),
     column("failed", "operations", "Certainly did not; reads that timed out among them."),
     column("unknown", "operations",
         "Writes that timed out: they may or may not have taken effect."),

@@ -176,6 +176,9 @@ pub(super) struct WorkloadEntry {
     pub(super) keys: Option<Spanned<KeyChoice>>,
     pub(super) scan_max: Option<Spanned<u16>>,
     pub(super) records: Option<Spanned<u32>>,
+    pub(super) object: Option<Spanned<String>>,
+    pub(super) units: Option<Spanned<u32>>,
+    pub(super) hold_ms: Option<Spanned<Distribution>>,
     pub(super) arrivals: Option<Spanned<ArrivalsEntry>>,
     pub(super) think_ms: Option<Spanned<Distribution>>,
 }

@@ -29,7 +29,8 @@
 //! region   = "us-east-1"           # or "us-east-1/b"; without a zone, zone a
 //! name     = "shop"                # optional, for [[links]], faults and probes
 //! sessions = 8
-//! workload = { read = 1 }          # optional: what differs from [workload]; all but records
+//! workload = { read = 1 }          # optional: what differs from [workload]; not what
+//!                                  # keys there are and what they hold
 //!
 //! [link]                           # what all links are like
 //! jitter_ms     = { lognormal = { median = 0.5, sigma = 1.0 } }  # added to each message
@@ -54,6 +55,11 @@
 //!                                  # { hotspot = { data = 0.2, operations = 0.8 } }
 //! records  = 1000                  # keys that exist at the start; default 1000
 //! scan_max = 100                   # scans take 1 to this many keys
+//! object   = "register"            # what keys hold: or counter (updates add 1), set (insert or
+//!                                  # remove), cas-register (compare-and-set after a read: rmw),
+//!                                  # stock (take 1), lock (lock, hold, unlock)
+//! # units  = 10                    # of a stock: what each key has at first
+//! # hold_ms = 20                   # of a lock: how long it is held
 //! arrivals = { poisson = { rate = 100 } }   # or constant, or "closed"; rate is per client group
 //! # think_ms = 5                   # pause between operations; closed arrivals only
 //!
@@ -121,7 +127,7 @@ mod workload;
 pub use overrides::Overrides;
 pub use source::{ScenarioError, Source, builtin, find};
 
-use crate::op::Level;
+use crate::op::{Level, Object};
 use document::Document;
 use plan::Plan;
 use resolve::{Failure, Resolved};
@@ -144,6 +150,9 @@ pub trait Protocols {
 
     /// Whether the protocol, so configured, offers the level.
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool;
+
+    /// What keys may hold in the protocol, so configured.
+    fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object];
 }
 
 /// A scenario, resolved.

@@ -2,7 +2,7 @@
 //! names left to look up.
 
 use crate::distribution::Distribution;
-use crate::op::Level;
+use crate::op::{Contents, Level};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +64,8 @@ pub struct Plan {
     pub load: Load,
     /// Keys that exist at the start.
     pub records: u32,
+    /// What keys hold at first.
+    pub contents: Contents,
     /// How long, and how much of the beginning is not measured.
     pub length: Length,
     /// Dropped from every figure, not from the verdict.
@@ -282,6 +284,8 @@ pub struct Mix {
     pub keys: KeyChoice,
     /// Scans take 1 to this many keys.
     pub scan_max: u16,
+    /// Milliseconds for which a lock that was granted is held.
+    pub hold_ms: Distribution,
     /// When operations begin.
     pub arrivals: Arrivals,
 }

@@ -9,7 +9,7 @@ use super::source::{Refusal, ScenarioError, Source, plain};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
 use super::{Protocols, faults, workload};
-use crate::op::{Level, unknown};
+use crate::op::{Contents, Level, unknown};
 use crate::time::Duration;
 use std::path::Path;
 use toml::Spanned;
@@ -85,6 +85,10 @@ pub(super) fn resolve(
     let sites = Sites::place(document, &matrix, &rename, mixes)?;
     let links = sites.links(document, &matrix)?;
     let (load, records) = load(document, &sites)?;
+    let contents = match &document.workload {
+        Some(workload) => workload::contents(workload.get_ref())?,
+        None => Contents::default(),
+    };
     let length = length(document, &load)?;
     let warm_up = warm_up(document, length)?;
     let (timeout, attempt_timeout) = timeouts(document)?;
@@ -106,6 +110,7 @@ pub(super) fn resolve(
         links,
         load,
         records,
+        contents,
         length,
         warm_up,
         timeout,
@@ -156,6 +161,13 @@ fn mode(
     protocols
         .check(protocol, &config, replicas)
         .map_err(|message| Refusal::at(config_span, plain(&message)))?;
+    let (object, kept) = (template.contents.object, protocols.objects(protocol, &config));
+    if !kept.contains(&object) {
+        let names = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let message =
+            format!("{protocol}, so configured, keeps no {object}; keys may hold: {names}");
+        return Err(Refusal::at(written.protocol.span(), message));
+    }
     let Some(levels) = written.levels.as_ref().or(document.levels.as_ref()) else {
         let message =
             "the mode names no levels; write levels = \"all\" or a list, here or at the top";

@@ -55,6 +55,10 @@ impl Protocols for Fake {
             _ => true,
         }
     }
+
+    fn objects(&self, protocol: &str, _: &toml::Table) -> &'static [Object] {
+        if protocol == "raft" { &Object::ALL } else { &[Object::Register] }
+    }
 }
 
 fn read(text: &str) -> Result<Scenario, ScenarioError> {

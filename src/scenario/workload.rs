@@ -1,4 +1,4 @@
-//! Workloads: the YCSB presets, explicit shares, arrivals, and probes.
+//! Workloads: the YCSB presets, explicit shares, what keys hold, arrivals, and probes.
 //!
 //! The six mixes are those of YCSB's core workloads (Cooper et al., "Benchmarking Cloud Serving
 //! Systems with YCSB", SoCC 2010; files workloads/workloada to workloadf of its repository).
@@ -7,7 +7,7 @@ use super::document::{ArrivalsEntry, ProbeEntry, WorkloadEntry};
 use super::plan::{Arrivals, KeyChoice, Mix, Probe};
 use super::source::Refusal;
 use crate::distribution::Distribution;
-use crate::op::unknown;
+use crate::op::{Contents, Object, unknown};
 use crate::time::Duration;
 use toml::Spanned;
 
@@ -44,19 +44,48 @@ pub(super) fn records(entry: Option<&Spanned<u32>>) -> Result<u32, Refusal> {
     Err(Refusal::at(records.span(), message))
 }
 
+/// What keys hold, and at first.
+pub(super) fn contents(entry: &WorkloadEntry) -> Result<Contents, Refusal> {
+    let object = match &entry.object {
+        None => Object::Register,
+        Some(name) => name.get_ref().parse().map_err(|m: String| Refusal::at(name.span(), m))?,
+    };
+    let initial = match (&entry.units, &entry.object) {
+        (Some(units), _) if object == Object::Stock => u64::from(*units.get_ref()),
+        (None, Some(name)) if object == Object::Stock => {
+            return Err(Refusal::at(name.span(), "a stock needs its units; write units = 10, say"));
+        }
+        (Some(units), _) => {
+            let message = format!("units belong to object = \"stock\"; this one is a {object}");
+            return Err(Refusal::at(units.span(), message));
+        }
+        (None, _) => 0,
+    };
+    if let Some(hold) = entry.hold_ms.as_ref().filter(|_| object != Object::Lock) {
+        let message = format!("hold_ms belongs to object = \"lock\"; this one is a {object}");
+        return Err(Refusal::at(hold.span(), message));
+    }
+    Ok(Contents { object, initial })
+}
+
 /// The mix of a client group: its own entries over those of the scenario.
 pub(super) fn mix(
     common: &Spanned<WorkloadEntry>,
     own: Option<&Spanned<WorkloadEntry>>,
 ) -> Result<Mix, Refusal> {
-    if let Some(records) = own.and_then(|own| own.get_ref().records.as_ref()) {
-        let message = "records belongs in [workload]: all clients share one store";
-        return Err(Refusal::at(records.span(), message));
+    if let Some((name, span)) = own.and_then(|own| shared(own.get_ref())) {
+        let message = format!("{name} belongs in [workload]: all clients share one store");
+        return Err(Refusal::at(span, message));
     }
     let shares_of = own
         .filter(|own| own.get_ref().ycsb.is_some() || has_shares(own.get_ref()))
         .unwrap_or(common);
     let ([read, update, insert, scan, rmw], preset_keys) = shares(shares_of)?;
+    if update > 0.0 && contents(common.get_ref())?.object == Object::CasRegister {
+        let message = "a cas-register is updated by who has read it; write rmw in place of update, \
+                       or ycsb = \"F\"";
+        return Err(Refusal::at(shares_of.span(), message));
+    }
     // A group that only changes the keys, the scans or the pace changes nothing else.
     let own = own.map(Spanned::get_ref);
     let inherits = |entry: &WorkloadEntry| entry.keys.clone();
@@ -71,7 +100,18 @@ pub(super) fn mix(
     let paced = own.filter(|own| own.arrivals.is_some() || own.think_ms.is_some());
     let arrivals = arrivals(paced.unwrap_or(common.get_ref()))?;
     let scan_max = scan_max.map_or(SCAN_MAX, |scan_max| *scan_max.get_ref());
-    Ok(Mix { read, update, insert, scan, rmw, keys, scan_max, arrivals })
+    let hold_ms = common.get_ref().hold_ms.as_ref();
+    let hold_ms = hold_ms.map_or(Distribution::ZERO, |hold| hold.get_ref().clone());
+    Ok(Mix { read, update, insert, scan, rmw, keys, scan_max, hold_ms, arrivals })
+}
+
+/// What a group says that is not its own to say.
+fn shared(own: &WorkloadEntry) -> Option<(&'static str, std::ops::Range<usize>)> {
+    let span = |name, at: Option<std::ops::Range<usize>>| at.map(|at| (name, at));
+    span("records", own.records.as_ref().map(Spanned::span))
+        .or(span("object", own.object.as_ref().map(Spanned::span)))
+        .or(span("units", own.units.as_ref().map(Spanned::span)))
+        .or(span("hold_ms", own.hold_ms.as_ref().map(Spanned::span)))
 }
 
 /// What stands in a plan whose load is a probe: never asked for.
@@ -84,6 +124,7 @@ pub(super) fn no_mix() -> Mix {
         rmw: 0.0,
         keys: KeyChoice::Uniform,
         scan_max: SCAN_MAX,
+        hold_ms: Distribution::ZERO,
         arrivals: Arrivals::Closed { think_ms: Distribution::ZERO },
     }
 }
@@ -264,10 +305,34 @@ mod tests {
                 "hotspot.data is 0",
             ),
             ("workload = { ycsb = 'A' }\nown = { records = 5 }", "records belongs in [workload]"),
+            ("workload = { ycsb = 'A' }\nown = { object = 'set' }", "object belongs in [workload]"),
+            ("workload = { ycsb = 'A', object = 'cas-register' }", "write rmw in place of update"),
         ] {
             let message = read(text).unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");
         }
         assert!(records(Some(&Spanned::new(0..1, 0))).is_err());
+    }
+
+    #[test]
+    fn keys_hold_registers_unless_the_workload_says_what_else() {
+        let read = |text: &str| {
+            let entry: WorkloadEntry =
+                toml::from_str(text).map_err(|e| Refusal::from(e).message)?;
+            contents(&entry).map_err(|refusal| refusal.message)
+        };
+        assert_eq!(read("ycsb = 'A'"), Ok(Contents::default()));
+        let stock = Contents { object: Object::Stock, initial: 3 };
+        assert_eq!(read("object = 'stock'\nunits = 3"), Ok(stock));
+        for (text, expected) in [
+            ("object = 'stok'", "unknown object `stok`; did you mean `stock`?"),
+            ("object = 'stock'", "a stock needs its units"),
+            ("object = 'set'\nunits = 3", "units belong to object = \"stock\"; this one is a set"),
+            ("units = 3", "this one is a register"),
+            ("object = 'counter'\nhold_ms = 3", "hold_ms belongs to object = \"lock\""),
+        ] {
+            let message = read(text).unwrap_err();
+            assert!(message.contains(expected), "{text}: {message}");
+        }
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! One primary orders writes, syncs them, applies, acknowledges, and ships them to its backups in
 //! order. Linearizable reads go to the primary; session reads to the nearest replica, which waits until
-//! it has what the session has seen; eventual ones to the nearest, which answers with what it has.
+//! it has what the session has seen; eventual ones to the nearest, which answers with what it has. Keys
+//! hold any object; a request is sent once, so no answer need be remembered.
 
 use pacelc::guarantee::Guarantee;
-use pacelc::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Request, Ret, Value};
+use pacelc::op::{
+    Key, Level, NodeId, Object, Op, OpId, OpKind, Outcome, Request, Ret, State, Update, Value,
+};
 use pacelc::protocol::{
     Client, ClientCx, Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId,
 };
@@ -33,6 +36,12 @@ pub(crate) enum Flaw {
     Deaf,
     /// Now and then a replica answers with the value of the next key.
     Confused,
+    /// Now and then an update is applied twice.
+    Twice,
+    /// Now and then conditions do not count.
+    Generous,
+    /// The last replica forgets an update now and then, but not that it was there.
+    Sloppy,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -46,6 +55,7 @@ pub(crate) struct Config {
 pub(crate) struct Entry {
     key: Key,
     value: Value,
+    update: Update,
     client: NodeId,
     op: OpId,
 }
@@ -54,7 +64,7 @@ pub(crate) struct Entry {
 pub(crate) enum Msg {
     Write(Entry),
     Read { op: OpId, key: Key, token: u64 },
-    Reply { op: OpId, value: Value, token: u64 },
+    Reply { op: OpId, ret: Ret, token: u64 },
     Ship { index: u64, entry: Entry },
 }
 
@@ -86,6 +96,10 @@ impl Protocol for Toy {
         None
     }
 
+    fn objects(_: &Config) -> &'static [Object] {
+        &Object::ALL
+    }
+
     fn wire_size(_: &Msg) -> u32 {
         100
     }
@@ -95,7 +109,7 @@ impl Protocol for Toy {
 #[derive(Debug)]
 pub(crate) struct Server {
     env: Env<Toy>,
-    values: Vec<Value>,
+    states: Vec<State>,
     applied: u64,
     /// Of the primary: what is on its way to the disk.
     syncing: VecDeque<(WriteId, Entry)>,
@@ -106,20 +120,40 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    fn apply(&mut self, entry: &Entry) {
+    /// Carries out an update and says what its client is told.
+    fn apply(&mut self, entry: &Entry) -> Ret {
         self.applied += 1;
-        let deaf = self.env.config.flaw == Flaw::Deaf && self.env.me.0 == 2 && self.applied > 40;
-        if !deaf {
-            self.values[entry.key.index()] = entry.value;
+        let (last, now_and_then) = (self.env.me.0 == 2, self.applied.is_multiple_of(20));
+        let state = &mut self.states[entry.key.index()];
+        let word = entry.update.on(*state);
+        let word = match (self.env.config.flaw, word) {
+            (Flaw::Deaf, _) if last && self.applied > 40 => return Ret::Written,
+            (Flaw::Twice, Some(word)) if now_and_then => {
+                entry.update.on(State { word, ..*state }).or(Some(word))
+            }
+            (Flaw::Generous, None) if now_and_then => match entry.update {
+                Update::Lock(process) => Some(u64::from(process + 1) << 32),
+                _ => Some(state.word),
+            },
+            (Flaw::Sloppy, Some(_)) if last && now_and_then => Some(state.word),
+            _ => word,
+        };
+        match word {
+            Some(word) => *state = State { version: entry.value, word },
+            None => return Ret::Refused(*state),
         }
+        let register = self.env.contents.is_register();
+        if register { Ret::Written } else { Ret::State(*state) }
     }
 
     /// The primary decides a write: it is visible, acknowledged and on its way to the backups.
     fn decide(&mut self, entry: Entry, cx: &mut ReplicaCx<'_, Toy>) {
-        self.apply(&entry);
-        cx.note_commit(entry.key, entry.value);
+        let ret = self.apply(&entry);
+        if !matches!(ret, Ret::Refused(_)) {
+            cx.note_commit(entry.key, entry.value);
+        }
         let Entry { op, client, .. } = entry;
-        cx.send(client, Msg::Reply { op, value: entry.value, token: self.applied });
+        cx.send(client, Msg::Reply { op, ret, token: self.applied });
         for backup in self.env.peers() {
             cx.send(backup, Msg::Ship { index: self.applied, entry });
         }
@@ -127,8 +161,10 @@ impl Server {
 
     fn answer(&self, to: NodeId, op: OpId, key: Key, cx: &mut ReplicaCx<'_, Toy>) {
         let confused = self.env.config.flaw == Flaw::Confused && op.0.is_multiple_of(10);
-        let place = (key.index() + usize::from(confused)) % self.values.len();
-        cx.send(to, Msg::Reply { op, value: self.values[place], token: self.applied });
+        let place = (key.index() + usize::from(confused)) % self.states.len();
+        let (state, register) = (self.states[place], self.env.contents.is_register());
+        let ret = if register { Ret::Value(state.version) } else { Ret::State(state) };
+        cx.send(to, Msg::Reply { op, ret, token: self.applied });
     }
 
     fn serve_waiting(&mut self, cx: &mut ReplicaCx<'_, Toy>) {
@@ -155,10 +191,10 @@ impl Index for Key {
 
 impl Replica<Toy> for Server {
     fn recover(env: Env<Toy>, log: &[Entry], _: &mut ReplicaCx<'_, Toy>) -> Self {
-        let values = vec![Value::INITIAL; env.keys as usize];
+        let states = vec![env.contents.first(); env.keys as usize];
         let (syncing, early, waiting) = (VecDeque::new(), Vec::new(), Vec::new());
-        let mut server = Self { env, values, applied: 0, syncing, early, waiting };
-        log.iter().for_each(|entry| server.apply(entry));
+        let mut server = Self { env, states, applied: 0, syncing, early, waiting };
+        log.iter().for_each(|entry| drop(server.apply(entry)));
         server
     }
 
@@ -197,7 +233,11 @@ impl Replica<Toy> for Server {
     }
 
     fn inspect(&self, key: Key) -> Value {
-        self.values[key.index()]
+        self.states[key.index()].version
+    }
+
+    fn inspect_word(&self, key: Key) -> u64 {
+        self.states[key.index()].word
     }
 }
 
@@ -218,8 +258,8 @@ impl Client<Toy> for Session {
         self.current = Some(request);
         let Request { id: op, key, level, .. } = request;
         let (to, msg) = match request.op {
-            Op::Write(value) => {
-                (NodeId(0), Msg::Write(Entry { key, value, client: self.env.me, op }))
+            Op::Write(value, update) => {
+                (NodeId(0), Msg::Write(Entry { key, value, update, client: self.env.me, op }))
             }
             Op::Read | Op::Scan(_) => {
                 let (to, token) = match (level, self.env.config.flaw) {
@@ -238,13 +278,11 @@ impl Client<Toy> for Session {
     }
 
     fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Toy>) {
-        let Msg::Reply { op, value, token } = msg else { return };
-        let Some(request) = self.current.take_if(|request| request.id == op) else { return };
+        let Msg::Reply { op, ret, token } = msg else { return };
+        if self.current.take_if(|request| request.id == op).is_none() {
+            return;
+        }
         self.token = self.token.max(token);
-        let ret = match request.op {
-            Op::Write(_) => Ret::Written,
-            Op::Read | Op::Scan(_) => Ret::Value(value),
-        };
         cx.complete(op, Outcome::Done(ret));
     }
 

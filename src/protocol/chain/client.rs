@@ -2,7 +2,7 @@
 //! says.
 
 use super::{Chain, Msg, Need, ReadRequest, Timer};
-use crate::op::{Level, NodeId, Op, OpId, Outcome, Request, Ret};
+use crate::op::{Level, NodeId, Op, Outcome, Request};
 use crate::protocol::parts::table::Command;
 use crate::protocol::{Client, ClientCx, Env};
 
@@ -25,7 +25,9 @@ impl Session {
         let read =
             |count| Msg::Read(ReadRequest { op, key, count, need: self.need(request.level) });
         let msg = match request.op {
-            Op::Write(value) => Msg::Write(Command { key, value, client: self.env.me, op }),
+            Op::Write(value, update) => {
+                Msg::Write(Command { key, value, update, client: self.env.me, op })
+            }
             Op::Read => read(0),
             Op::Scan(count) => read(count),
         };
@@ -36,7 +38,7 @@ impl Session {
     fn target(&self, request: Request, cx: &mut ClientCx<'_, Chain>) -> NodeId {
         let config = &self.env.config;
         match (request.op, request.level) {
-            (Op::Write(_), _) => config.at(0),
+            (Op::Write(..), _) => config.at(0),
             (_, Level::Linearizable) if !config.apportioned => config.at(self.env.replicas - 1),
             (_, Level::EventualAny) => NodeId(cx.rng().below(u64::from(self.env.replicas)) as u32),
             _ => self.env.nearest[self.attempts % self.env.nearest.len()],
@@ -50,12 +52,6 @@ impl Session {
             Level::Sequential | Level::Session | Level::MonotonicReads => Need::AtLeast(self.seen),
             _ => Need::AtLeast(0),
         }
-    }
-
-    fn finish(&mut self, op: OpId, ret: Ret, cx: &mut ClientCx<'_, Chain>) {
-        self.current = None;
-        cx.cancel_timer(Timer::Attempt);
-        cx.complete(op, Outcome::Done(ret));
     }
 }
 
@@ -71,17 +67,13 @@ impl Client<Chain> for Session {
     }
 
     fn on_message(&mut self, _from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Chain>) {
-        let (Msg::Reply { op, index, .. } | Msg::Values { op, index, .. }) = msg else { return };
-        let Some(request) = self.current.filter(|request| request.id == op) else { return };
-        let ret = match (msg, request.op) {
-            (Msg::Values { values, .. }, _) => Ret::Values(values),
-            (Msg::Reply { value, .. }, Op::Read) => Ret::Value(value),
-            _ => Ret::Written,
-        };
-        if ret != Ret::Written {
+        let Msg::Reply { op, ret, index } = msg else { return };
+        let Some(request) = self.current.take_if(|request| request.id == op) else { return };
+        if !request.op.wrote(&ret) {
             self.seen = self.seen.max(index);
         }
-        self.finish(op, ret, cx);
+        cx.cancel_timer(Timer::Attempt);
+        cx.complete(op, Outcome::Done(ret));
     }
 
     fn on_timer(&mut self, _timer: Timer, cx: &mut ClientCx<'_, Chain>) {

@@ -24,7 +24,7 @@ use super::parts::limits;
 use super::parts::table::{Command, FRAME_BYTES, VALUE_BYTES};
 use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpId, OpKind, Value};
+use crate::op::{Key, Level, NodeId, Object, OpId, OpKind, Ret};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 
@@ -99,21 +99,12 @@ pub enum Msg {
     Write(Command),
     /// Client to any replica.
     Read(ReadRequest),
-    /// Replica to client: done, with the value read or [`Value::INITIAL`] for a write.
+    /// Replica to client: done.
     Reply {
         /// The client's operation.
         op: OpId,
-        /// What was read.
-        value: Value,
-        /// How many writes that state has.
-        index: u64,
-    },
-    /// Replica to client: a scan's values.
-    Values {
-        /// The client's operation.
-        op: OpId,
-        /// In key order.
-        values: Box<[Value]>,
+        /// The result.
+        ret: Ret,
         /// How many writes that state has.
         index: u64,
     },
@@ -240,13 +231,19 @@ impl Protocol for Chain {
         }
     }
 
+    fn objects(_: &Config) -> &'static [Object] {
+        &Object::ALL
+    }
+
     fn wire_size(msg: &Msg) -> u32 {
         FRAME_BYTES
             + match msg {
                 Msg::Write(_) => 16 + VALUE_BYTES,
                 Msg::Read(_) => 24,
+                Msg::Reply { ret: Ret::Values(values), .. } => {
+                    12 + VALUE_BYTES * values.len() as u32
+                }
                 Msg::Reply { .. } => 12 + VALUE_BYTES,
-                Msg::Values { values, .. } => 12 + VALUE_BYTES * values.len() as u32,
                 Msg::Ship { .. } => 24 + VALUE_BYTES,
                 Msg::Beat(_) | Msg::Query { .. } => 8,
                 Msg::Ack { .. } | Msg::Version { .. } => 16,

@@ -1,7 +1,7 @@
 //! A link of the chain: append, sync, hand on; learn from behind what the tail has.
 
 use super::{Chain, Msg, Need, ReadRequest, Record, Timer};
-use crate::op::{Key, NodeId, OpId, Value};
+use crate::op::{Key, NodeId, OpId, Ret, State, Value};
 use crate::protocol::parts::resend::Resend;
 use crate::protocol::parts::store::Store;
 use crate::protocol::parts::table::Command;
@@ -33,7 +33,7 @@ type Cx<'a, 'b> = &'a mut ReplicaCx<'b, Chain>;
 impl Server {
     fn on_write(&mut self, command: Command, cx: Cx<'_, '_>) {
         if self.store.table().has_applied(command.client, command.op) {
-            return acknowledge(&command, self.store.applied(), cx);
+            return self.acknowledge(&command, cx);
         }
         // A request that is sent again while it is under way must not stand twice in the order: reads
         // of what is under way would take the second for a newer version.
@@ -50,7 +50,7 @@ impl Server {
                 if new {
                     cx.note_commit(command.key, command.value);
                 }
-                acknowledge(&command, self.store.applied(), cx);
+                self.acknowledge(&command, cx);
             }
             return self.tell(0, cx);
         };
@@ -111,7 +111,7 @@ impl Server {
     }
 
     /// The entries here that are not known to be committed, oldest first.
-    fn under_way(&self) -> impl DoubleEndedIterator<Item = (u64, Command)> {
+    fn under_way(&self) -> impl Iterator<Item = (u64, Command)> {
         let indexes = self.store.applied() + 1..=self.store.last();
         indexes.filter_map(|index| self.store.entry(index).map(|command| (index, command)))
     }
@@ -137,34 +137,40 @@ impl Server {
         }
     }
 
-    /// The value of a key after this many writes.
-    fn value(&self, key: Key, upto: u64) -> Value {
-        let newest = self.under_way().rev().find(|(at, entry)| *at <= upto && entry.key == key);
-        newest.map_or(self.store.table().read(key), |(_, entry)| entry.value)
+    /// What a key holds after this many writes.
+    fn state(&self, key: Key, upto: u64) -> State {
+        let of_key = self.under_way().filter(|(at, entry)| *at <= upto && entry.key == key);
+        of_key.fold(self.store.table().state(key), |state, (_, entry)| {
+            let word = entry.update.on(state);
+            word.map_or(state, |word| State { version: entry.value, word })
+        })
     }
 
     /// Answers with the state after this many writes, or what is applied here if that is more.
     fn answer(&self, client: NodeId, read: &ReadRequest, upto: u64, cx: Cx<'_, '_>) {
         let index = upto.max(self.store.applied());
         let op = read.op;
-        let reply = match read.count {
-            0 => Msg::Reply { op, value: self.value(read.key, upto), index },
+        let ret = match read.count {
+            0 => self.store.table().answer(self.state(read.key, upto)),
             count => {
                 let keys = (0..u32::from(count)).map(|i| Key(read.key.0.saturating_add(i)));
-                Msg::Values { op, values: keys.map(|key| self.value(key, upto)).collect(), index }
+                Ret::Values(keys.map(|key| self.state(key, upto).version).collect())
             }
         };
-        cx.send(client, reply);
+        cx.send(client, Msg::Reply { op, ret, index });
     }
-}
 
-fn acknowledge(command: &Command, index: u64, cx: Cx<'_, '_>) {
-    cx.send(command.client, Msg::Reply { op: command.op, value: Value::INITIAL, index });
+    fn acknowledge(&self, command: &Command, cx: Cx<'_, '_>) {
+        let Command { client, op, .. } = *command;
+        if let Some(ret) = self.store.table().told(client, op) {
+            cx.send(client, Msg::Reply { op, ret, index: self.store.applied() });
+        }
+    }
 }
 
 impl Replica<Chain> for Server {
     fn recover(env: Env<Chain>, log: &[Record], cx: &mut ReplicaCx<'_, Chain>) -> Self {
-        let store = Store::recover(env.keys, log);
+        let store = Store::recover(env.keys, env.contents, log);
         let place = env.config.place(env.me);
         let before = place.checked_sub(1).map(|place| env.config.at(place));
         let after = (place + 1 < env.replicas).then(|| env.config.at(place + 1));
@@ -194,7 +200,7 @@ impl Replica<Chain> for Server {
             }
             Msg::Version { client, op, committed } => self.on_version(client, op, committed, cx),
             // Replies are for clients.
-            Msg::Reply { .. } | Msg::Values { .. } => {}
+            Msg::Reply { .. } => {}
         }
     }
 
@@ -215,6 +221,10 @@ impl Replica<Chain> for Server {
     }
 
     fn inspect(&self, key: Key) -> Value {
-        self.value(key, self.store.durable())
+        self.state(key, self.store.durable()).version
+    }
+
+    fn inspect_word(&self, key: Key) -> u64 {
+        self.state(key, self.store.durable()).word
     }
 }

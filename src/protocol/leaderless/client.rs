@@ -59,9 +59,9 @@ impl Current {
         match (self.request.op, self.stamped) {
             (Op::Read, _) => Job::Read(0),
             (Op::Scan(count), _) => Job::Read(count),
-            (Op::Write(_), Some(version)) => Job::Put(version),
-            (Op::Write(_), None) if config.write_back => Job::Rank,
-            (Op::Write(value), None) => Job::Write(value),
+            (Op::Write(..), Some(version)) => Job::Put(version),
+            (Op::Write(..), None) if config.write_back => Job::Rank,
+            (Op::Write(value, _), None) => Job::Write(value),
         }
     }
 }
@@ -88,13 +88,13 @@ impl Session {
         let Some(current) = &mut self.current else { return };
         let newest = copies.versions().first().copied().unwrap_or_default();
         let ret = match (current.request.op, current.job(&self.env.config)) {
-            (Op::Write(value), Job::Rank) => {
+            (Op::Write(value, _), Job::Rank) => {
                 let rank = Rank { time: newest.rank.time + 1, node: self.env.me.0 };
                 current.stamped = Some(Version { rank, value });
                 current.half = current.attempts;
                 return self.attempt(cx);
             }
-            (Op::Write(_), _) => Ret::Written,
+            (Op::Write(..), _) => Ret::Written,
             (Op::Read, _) => Ret::Value(newest.value),
             (Op::Scan(_), _) => Ret::Values(copies.versions().iter().map(|v| v.value).collect()),
         };

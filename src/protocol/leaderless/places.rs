@@ -198,6 +198,7 @@ mod tests {
             regions: [7, 7, 8, 8, 8, 9].into(),
             region: 8,
             keys: 4,
+            contents: crate::op::Contents::default(),
             first_boot: true,
             attempt_timeout: Duration::secs(1),
         })

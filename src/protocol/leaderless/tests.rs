@@ -25,6 +25,7 @@ fn env(config: &str, me: u32) -> Env<Leaderless> {
         regions: [0, 1, 2].into(),
         region: me as u16,
         keys: 8,
+        contents: crate::op::Contents::default(),
         first_boot: true,
         attempt_timeout: Duration::secs(1),
     }

@@ -34,7 +34,7 @@ pub struct Session {
 impl Session {
     /// Asks whom this attempt is for, and waits for an answer.
     fn attempt(&mut self, request: Request, cx: Cx<'_, '_>) {
-        let to = if request.level == Level::EventualAny && !matches!(request.op, Op::Write(_)) {
+        let to = if request.level == Level::EventualAny && !matches!(request.op, Op::Write(..)) {
             NodeId(cx.rng().below(u64::from(self.env.replicas)) as u32)
         } else {
             self.env.nearest[self.attempts % self.env.nearest.len()]
@@ -49,7 +49,7 @@ impl Session {
         let wish = match request.op {
             Op::Read => Some(Wish::Read),
             Op::Scan(count) => Some(Wish::Scan(count)),
-            Op::Write(value) => self.stamp(to, cx).map(|rank| {
+            Op::Write(value, _) => self.stamp(to, cx).map(|rank| {
                 let version = Version { rank, value };
                 Wish::Write { version, fresh: self.fresh }
             }),
@@ -73,7 +73,7 @@ impl Session {
     }
 
     fn need(&self, request: Request, to: NodeId) -> Need {
-        let write = matches!(request.op, Op::Write(_));
+        let write = matches!(request.op, Op::Write(..));
         let past = match request.level {
             Level::Bounded(age) => return Need::Within(age),
             Level::Causal => self.written.join(&self.seen),
@@ -158,7 +158,7 @@ impl Client<MultiLeader> for Session {
                 self.send(request, from, cx);
             }
             Msg::Reply { value, note, .. } => {
-                let write = matches!(request.op, Op::Write(_));
+                let write = matches!(request.op, Op::Write(..));
                 let ret = if write { Ret::Written } else { Ret::Value(value) };
                 self.answered(from, request, ret, &note, cx);
             }

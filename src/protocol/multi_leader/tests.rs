@@ -3,7 +3,7 @@
 use super::super::parts::version::Version;
 use super::links::next_hops;
 use super::*;
-use crate::op::{Op, OpId, Outcome, Rank, Request, Ret};
+use crate::op::{Op, OpId, Outcome, Rank, Request, Ret, Update};
 use crate::protocol::{Client as _, ClientCx, Cx, Effect, Effects, ReplicaCx};
 use crate::rng::Rng;
 use std::collections::BTreeSet;
@@ -24,6 +24,7 @@ fn env(me: u32, replicas: u32, config: Config) -> Env<MultiLeader> {
         regions: (0..replicas as u16).collect(),
         region: 0,
         keys: 4,
+        contents: crate::op::Contents::default(),
         first_boot: true,
         attempt_timeout: Duration::secs(1),
     }
@@ -340,7 +341,7 @@ fn note(token: Vector, ahead: u64, newest: u64) -> Note {
 fn a_write_keeps_its_stamp_from_replica_to_replica() {
     let mut person = Person::new("");
     let nothing = Vector::default();
-    let (to, hello) = person.asks(1, Op::Write(Value(1)), Level::Session);
+    let (to, hello) = person.asks(1, Op::Write(Value(1), Update::Put), Level::Session);
     assert!(to == NodeId(0) && matches!(hello, Msg::Hello { .. }), "whose clock is not known yet");
     person.now = LocalTime(160);
     let clock = Msg::Clock { op: OpId(1), note: note(nothing, 5_000, 0) };
@@ -359,7 +360,10 @@ fn a_write_keeps_its_stamp_from_replica_to_replica() {
     let needs = Need::Past { past: token, wait: true };
     assert!(matches!(read, Msg::Ask(Ask { need, .. }) if need == needs), "{read:?}");
     person.now = LocalTime(100);
-    assert_eq!(stamp(&person.asks(3, Op::Write(Value(2)), Level::Session).1).time, 5_161);
+    assert_eq!(
+        stamp(&person.asks(3, Op::Write(Value(2), Update::Put), Level::Session).1).time,
+        5_161
+    );
 }
 
 #[test]
@@ -369,7 +373,7 @@ fn a_hybrid_clock_goes_above_what_was_read_and_a_clock_does_not() {
         person.asks(1, Op::Read, Level::EventualNearest);
         let seen = note(Vector::default(), 10, 90_000);
         person.hears(0, Msg::Reply { op: OpId(1), value: Value(7), note: seen });
-        let (_, write) = person.asks(2, Op::Write(Value(8)), Level::EventualNearest);
+        let (_, write) = person.asks(2, Op::Write(Value(8), Update::Put), Level::EventualNearest);
         assert_eq!(stamp(&write).time, time, "{settings}");
     }
 }
@@ -383,7 +387,7 @@ fn a_fresh_stamp_below_what_it_would_overwrite_is_chosen_again() {
         person.asks(0, Op::Read, Level::EventualNearest);
         let seen = note(Vector::default(), 10, 0);
         person.hears(0, Msg::Reply { op: OpId(0), value: Value(0), note: seen });
-        let (_, low) = person.asks(1, Op::Write(Value(2)), Level::EventualNearest);
+        let (_, low) = person.asks(1, Op::Write(Value(2), Update::Put), Level::EventualNearest);
         let answer = to(9, &node.hears(CLIENT, low.clone()));
         assert_eq!(!answer.is_empty(), is_low, "{settings}: {answer:?}");
         let Some(refusal) = answer.first() else { continue };

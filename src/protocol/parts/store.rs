@@ -3,6 +3,7 @@
 
 use super::early::Early;
 use super::table::{Command, Table};
+use crate::op::Contents;
 use crate::protocol::{Protocol, ReplicaCx, WriteId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -52,7 +53,7 @@ pub struct Store {
 impl Store {
     /// Rebuilds the copy from the durable log; entries after the snapshot are not applied yet.
     #[must_use]
-    pub fn recover(keys: u32, records: &[Record]) -> Self {
+    pub fn recover(keys: u32, contents: Contents, records: &[Record]) -> Self {
         let mut store = Self {
             log: VecDeque::new(),
             base: 0,
@@ -60,7 +61,7 @@ impl Store {
             durable: 0,
             syncing: VecDeque::new(),
             applied: 0,
-            table: Table::new(keys),
+            table: Table::new(keys, contents),
             snapshot: (0, None),
             early: Early::default(),
         };
@@ -197,7 +198,8 @@ impl Store {
         }
     }
 
-    /// Applies the next entry, if it is at or below `upto`; says which it was and whether it was new.
+    /// Applies the next entry, if it is at or below `upto`; says which it was and whether it took
+    /// effect now.
     pub fn apply_next(&mut self, upto: u64) -> Option<(Command, bool)> {
         if self.applied >= upto {
             return None;

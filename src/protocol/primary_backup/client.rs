@@ -2,7 +2,7 @@
 
 use super::super::{Client, ClientCx, Env};
 use super::{Msg, Need, PrimaryBackup, ReadRequest, Timer, Token};
-use crate::op::{Level, NodeId, Op, OpId, Outcome, Request, Ret};
+use crate::op::{Level, NodeId, Op, OpId, Outcome, Request};
 use crate::protocol::parts::table::Command;
 
 /// A client's session.
@@ -29,7 +29,7 @@ impl Session {
     fn target(&self, level: Level, op: Op, cx: &mut ClientCx<'_, PrimaryBackup>) -> NodeId {
         let primary = NodeId(self.env.config.primary);
         match (op, level) {
-            (Op::Write(_), _) | (_, Level::Linearizable | Level::Lease) => primary,
+            (Op::Write(..), _) | (_, Level::Linearizable | Level::Lease) => primary,
             (_, Level::EventualAny) => NodeId(cx.rng().below(u64::from(self.env.replicas)) as u32),
             _ => self.env.nearest[self.attempts % self.env.nearest.len()],
         }
@@ -38,7 +38,9 @@ impl Session {
     fn send(&self, request: Request, to: NodeId, cx: &mut ClientCx<'_, PrimaryBackup>) {
         let Request { id: op, key, .. } = request;
         let msg = match request.op {
-            Op::Write(value) => Msg::Write(Command { key, value, client: self.env.me, op }),
+            Op::Write(value, update) => {
+                Msg::Write(Command { key, value, update, client: self.env.me, op })
+            }
             Op::Read => {
                 Msg::Read(ReadRequest { op, key, count: 0, need: self.need(request.level) })
             }
@@ -81,25 +83,18 @@ impl Client<PrimaryBackup> for Session {
     }
 
     fn on_message(&mut self, _from: NodeId, msg: Msg, cx: &mut ClientCx<'_, PrimaryBackup>) {
-        let (Msg::Reply { op, .. } | Msg::Values { op, .. } | Msg::Redirect(op)) = msg else {
+        let (Msg::Reply { op, .. } | Msg::Redirect(op)) = msg else {
             return;
         };
         let Some(request) = self.current.filter(|request| request.id == op) else {
             return;
         };
         match msg {
-            Msg::Reply { value, token, .. } => {
-                if matches!(request.op, Op::Write(_)) {
-                    self.written = self.written.max(token);
-                    self.finish(op, Outcome::Done(Ret::Written), cx);
-                } else {
-                    self.seen = self.seen.max(token);
-                    self.finish(op, Outcome::Done(Ret::Value(value)), cx);
-                }
-            }
-            Msg::Values { values, token, .. } => {
-                self.seen = self.seen.max(token);
-                self.finish(op, Outcome::Done(Ret::Values(values)), cx);
+            Msg::Reply { ret, token, .. } => {
+                let wrote = request.op.wrote(&ret);
+                let past = if wrote { &mut self.written } else { &mut self.seen };
+                *past = token.max(*past);
+                self.finish(op, Outcome::Done(ret), cx);
             }
             _ => self.send(request, NodeId(self.env.config.primary), cx),
         }

@@ -1,7 +1,7 @@
 //! What clients and replicas say to each other, and the timers they set.
 
 use super::Snapshot;
-use crate::op::{Key, OpId, Value};
+use crate::op::{Key, OpId, Ret};
 use crate::protocol::parts::table::Command;
 use crate::time::{Duration, LocalTime};
 use serde::{Deserialize, Serialize};
@@ -51,21 +51,12 @@ pub enum Msg {
     Write(Command),
     /// Client to any replica.
     Read(ReadRequest),
-    /// Replica to client: done, with the value read or [`Value::INITIAL`] for a write.
+    /// Replica to client: done.
     Reply {
         /// The client's operation.
         op: OpId,
-        /// What was read.
-        value: Value,
-        /// The replica's place in the order.
-        token: Token,
-    },
-    /// Replica to client: a scan's values.
-    Values {
-        /// The client's operation.
-        op: OpId,
-        /// In key order.
-        values: Box<[Value]>,
+        /// The result.
+        ret: Ret,
         /// The replica's place in the order.
         token: Token,
     },

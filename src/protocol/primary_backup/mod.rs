@@ -32,7 +32,7 @@ use super::parts::store::Store;
 use super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpKind, Value};
+use crate::op::{Key, Level, NodeId, Object, OpKind, Ret, Value};
 use crate::time::Duration;
 use backup::Backup;
 use primary::Primary;
@@ -108,13 +108,20 @@ impl Protocol for PrimaryBackup {
         }
     }
 
+    fn objects(config: &Config) -> &'static [Object] {
+        // What a crash may take back has no one order in which an object could be judged.
+        if config.flush_every.is_some() { &[Object::Register] } else { &Object::ALL }
+    }
+
     fn wire_size(msg: &Msg) -> u32 {
         FRAME_BYTES
             + match msg {
                 Msg::Write(_) => 16 + VALUE_BYTES,
                 Msg::Read(_) => 32,
+                Msg::Reply { ret: Ret::Values(values), .. } => {
+                    20 + VALUE_BYTES * values.len() as u32
+                }
                 Msg::Reply { .. } => 20 + VALUE_BYTES,
-                Msg::Values { values, .. } => 20 + VALUE_BYTES * values.len() as u32,
                 Msg::Redirect(_) => 4,
                 Msg::Ship { .. } => 40 + VALUE_BYTES,
                 Msg::Beat { .. } => 24,
@@ -147,7 +154,7 @@ impl Replica<PrimaryBackup> for Server {
         log: &[Record],
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) -> Self {
-        let mut store = Store::recover(env.keys, log);
+        let mut store = Store::recover(env.keys, env.contents, log);
         let role = if env.me.0 == env.config.primary {
             Role::Primary(Primary::start(&env, &mut store, cx))
         } else {
@@ -212,5 +219,9 @@ impl Replica<PrimaryBackup> for Server {
 
     fn inspect(&self, key: Key) -> Value {
         self.store.table().read(key)
+    }
+
+    fn inspect_word(&self, key: Key) -> u64 {
+        self.store.table().state(key).word
     }
 }

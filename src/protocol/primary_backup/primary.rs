@@ -4,7 +4,7 @@ use super::patience::Patience;
 use super::{
     Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store, Timer, Token,
 };
-use crate::op::{NodeId, Value};
+use crate::op::NodeId;
 use crate::protocol::parts::quorum::kth_largest;
 use crate::protocol::parts::resend::Resend;
 use crate::protocol::parts::table::Command;
@@ -69,7 +69,7 @@ impl Primary {
         // place in the order and waits there; applied again it changes nothing.
         let all_told = self.told == store.applied();
         if all_told && store.table().has_applied(command.client, command.op) {
-            return acknowledge(&command, Token(store.applied()), cx);
+            return acknowledge(store, &command, Token(store.applied()), cx);
         }
         let Some(every) = env.config.flush_every else {
             return store.append(command, cx);
@@ -136,7 +136,7 @@ impl Primary {
             self.told += 1;
             // One too old to be in memory is one that its client has long given up.
             if let Some(command) = store.entry(self.told) {
-                acknowledge(&command, Token(self.told), cx);
+                acknowledge(store, &command, Token(self.told), cx);
             }
         }
         if let Some(left) = self.patience.left(config, now)
@@ -213,6 +213,9 @@ impl Primary {
     }
 }
 
-fn acknowledge(command: &Command, token: Token, cx: ServerCx<'_, '_>) {
-    cx.send(command.client, Msg::Reply { op: command.op, value: Value::INITIAL, token });
+fn acknowledge(store: &Store, command: &Command, token: Token, cx: ServerCx<'_, '_>) {
+    let Command { client, op, .. } = *command;
+    if let Some(ret) = store.table().told(client, op) {
+        cx.send(client, Msg::Reply { op, ret, token });
+    }
 }

@@ -1,7 +1,7 @@
 //! Serving reads at either role: now, later, elsewhere, or not at all.
 
 use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
-use crate::op::NodeId;
+use crate::op::{NodeId, Ret};
 use crate::protocol::ReplicaCx;
 
 /// Reads that wait for the copy to catch up: one per client, so never more than there are clients.
@@ -68,9 +68,10 @@ fn answer(
     cx: &mut ReplicaCx<'_, PrimaryBackup>,
 ) {
     let (op, token) = (read.op, Token(store.applied()));
-    let reply = match read.count {
-        0 => Msg::Reply { op, value: store.table().read(read.key), token },
-        count => Msg::Values { op, values: store.table().scan(read.key, count), token },
+    let table = store.table();
+    let ret = match read.count {
+        0 => table.answer(table.state(read.key)),
+        count => Ret::Values(table.scan(read.key, count)),
     };
-    cx.send(client, reply);
+    cx.send(client, Msg::Reply { op, ret, token });
 }

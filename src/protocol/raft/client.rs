@@ -57,7 +57,7 @@ impl Client {
     fn first_route(&self, request: &Request) -> Route {
         let at_leader = self.env.config.reads == Reads::ReadIndex;
         match (request.op, request.level) {
-            (Op::Write(_), _) | (_, Level::Lease) => Route::Leader,
+            (Op::Write(..), _) | (_, Level::Lease) => Route::Leader,
             (_, Level::Linearizable) if at_leader => Route::Leader,
             (_, Level::EventualAny) => Route::Any,
             _ => Route::Near(0),
@@ -126,16 +126,13 @@ impl Client {
         ret: Ret,
         cx: &mut ClientCx<'_, Raft>,
     ) {
-        if self.current.is_none_or(|current| current.id != op) {
-            return;
-        }
-        self.current = None;
+        let Some(request) = self.current.take_if(|current| current.id == op) else { return };
         self.stop_pausing(cx);
         if self.route == Route::Leader {
             self.leader = from;
         }
-        let token = if ret == Ret::Written { &mut self.written } else { &mut self.seen };
-        *token = index.max(*token);
+        let past = if request.op.wrote(&ret) { &mut self.written } else { &mut self.seen };
+        *past = index.max(*past);
         cx.complete(op, Outcome::Done(ret));
     }
 

@@ -151,13 +151,15 @@ impl Msg {
         const ENTRY: u32 = 24 + VALUE_BYTES;
         FRAME_BYTES
             + match self {
-                Self::Ask { request, .. } if matches!(request.op, Op::Write(_)) => 32 + VALUE_BYTES,
+                Self::Ask { request, .. } if matches!(request.op, Op::Write(..)) => {
+                    32 + VALUE_BYTES
+                }
                 Self::Ask { .. } => 32,
                 Self::Reply { ret: Ret::Values(values), .. } => {
                     16 + VALUE_BYTES * values.len() as u32
                 }
-                Self::Reply { ret: Ret::Value(_), .. } => 20 + VALUE_BYTES,
-                Self::Reply { .. } => 20,
+                Self::Reply { ret: Ret::Written, .. } => 20,
+                Self::Reply { .. } => 20 + VALUE_BYTES,
                 Self::Redirect { .. } | Self::Vote { .. } => 10,
                 Self::RequestVote { .. } => 20,
                 Self::Append(append) => {

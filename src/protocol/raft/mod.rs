@@ -48,7 +48,7 @@ pub use replica::Replica;
 use super::parts::{lease, quorum};
 use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
-use crate::op::{Level, NodeId, OpKind};
+use crate::op::{Level, NodeId, Object, OpKind};
 use crate::time::Duration;
 
 /// The protocol.
@@ -141,6 +141,10 @@ impl Protocol for Raft {
             (_, Level::EventualNearest) => Some(nearest_rtt(geometry, client)),
             _ => None,
         }
+    }
+
+    fn objects(_: &Config) -> &'static [Object] {
+        &Object::ALL
     }
 
     fn wire_size(msg: &Msg) -> u32 {

@@ -18,7 +18,7 @@
 use super::message::{Beat, Msg};
 use super::replica::{Replica, Role};
 use super::{Raft, Reads};
-use crate::op::{Key, Level, NodeId, Op, OpId, Request, Ret, Value};
+use crate::op::{Level, NodeId, Op, OpId, Request, Ret};
 use crate::protocol::ReplicaCx;
 use crate::protocol::parts::lease;
 use crate::protocol::parts::table::Command;
@@ -97,7 +97,10 @@ impl Replica {
         cx: &mut ReplicaCx<'_, Raft>,
     ) {
         match (request.op, request.level) {
-            (Op::Write(value), _) => self.on_write(from, request.id, request.key, value, cx),
+            (Op::Write(value, update), _) => {
+                let Request { id: op, key, .. } = request;
+                self.on_write(Command { key, value, update, client: from, op }, cx);
+            }
             (_, Level::Linearizable) if self.env.config.reads == Reads::ReadIndex => {
                 self.read_index(from, request, cx);
             }
@@ -126,21 +129,17 @@ impl Replica {
         }
     }
 
-    fn on_write(
-        &mut self,
-        client: NodeId,
-        op: OpId,
-        key: Key,
-        value: Value,
-        cx: &mut ReplicaCx<'_, Raft>,
-    ) {
+    fn on_write(&mut self, command: Command, cx: &mut ReplicaCx<'_, Raft>) {
+        let Command { client, op, .. } = command;
         if self.role != Role::Leader {
             self.redirect(client, op, cx);
         } else if self.table.has_applied(client, op) {
             // Asked again: done already, at or before everything applied.
-            cx.send(client, Msg::Reply { op, index: self.commit, ret: Ret::Written });
+            if let Some(ret) = self.table.told(client, op) {
+                cx.send(client, Msg::Reply { op, index: self.commit, ret });
+            }
         } else {
-            self.propose(Some(Command { key, value, client, op }), cx);
+            self.propose(Some(command), cx);
         }
     }
 
@@ -148,7 +147,7 @@ impl Replica {
     fn answer(&mut self, client: NodeId, request: &Request, cx: &mut ReplicaCx<'_, Raft>) {
         let ret = match request.op {
             Op::Scan(count) => Ret::Values(self.table.scan(request.key, count)),
-            Op::Read | Op::Write(_) => Ret::Value(self.table.read(request.key)),
+            Op::Read | Op::Write(..) => self.table.answer(self.table.state(request.key)),
         };
         cx.send(client, Msg::Reply { op: request.id, index: self.commit, ret });
     }

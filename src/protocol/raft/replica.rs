@@ -89,7 +89,7 @@ pub struct Replica {
 impl Replica {
     fn new(env: Env<Raft>) -> Self {
         let peers = vec![Peer::default(); env.replicas as usize];
-        let table = Table::new(env.keys);
+        let table = Table::new(env.keys, env.contents);
         Self {
             env,
             role: Role::Follower,
@@ -224,5 +224,9 @@ impl crate::protocol::Replica<Raft> for Replica {
 
     fn inspect(&self, key: Key) -> Value {
         self.table.read(key)
+    }
+
+    fn inspect_word(&self, key: Key) -> u64 {
+        self.table.state(key).word
     }
 }

@@ -8,7 +8,7 @@ use super::Raft;
 use super::log::{BATCH, Entry, Position, Term};
 use super::message::{Append, Beat, Image, Msg, Record};
 use super::replica::{Replica, Role};
-use crate::op::{NodeId, Ret};
+use crate::op::NodeId;
 use crate::protocol::parts::table::Command;
 use crate::protocol::{ReplicaCx, WriteId};
 use crate::time::LocalTime;
@@ -236,8 +236,10 @@ impl Replica {
                 if took_effect {
                     cx.note_commit(command.key, command.value);
                 }
-                let ret = Ret::Written;
-                cx.send(command.client, Msg::Reply { op: command.op, index: at, ret });
+                let Command { client, op, .. } = *command;
+                if let Some(ret) = self.table.told(client, op) {
+                    cx.send(client, Msg::Reply { op, index: at, ret });
+                }
             }
         }
         self.commit = index;

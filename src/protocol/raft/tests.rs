@@ -7,7 +7,7 @@ mod swarm;
 
 use super::replica::Role;
 use super::{Config, Raft, Reads, Term};
-use crate::op::{Level, NodeId, Op, OpKind, Ret, Value};
+use crate::op::{Level, NodeId, Op, OpKind, Ret, Update, Value};
 use crate::protocol::Protocol;
 use crate::time::Duration;
 use net::{Clock, MS, Net};
@@ -149,7 +149,7 @@ fn an_isolated_leader_steps_down_and_no_acknowledged_write_is_lost() {
     net.write(1, 0, 1);
     let mine = net.client(0);
     net.cut(&[0, mine], true);
-    let lost = net.ask(0, 0, Op::Write(Value(2)), Level::Linearizable);
+    let lost = net.ask(0, 0, Op::Write(Value(2), Update::Put), Level::Linearizable);
     net.run_for(Duration::secs(4));
     assert_ne!(net.leader(), Some(0));
     assert_eq!(net.replica(0).role, Role::PreCandidate, "its leader stepped down");
@@ -248,13 +248,13 @@ fn deposed(level: Level, away: f64, seed: u64, drift: [i64; 3]) -> (usize, Optio
         (1..3).for_each(|p| net.cut_from(p, 0, false));
     }
     let cut = net.now;
-    let mut write = net.ask(1, 0, Op::Write(Value(2)), Level::Linearizable);
+    let mut write = net.ask(1, 0, Op::Write(Value(2), Update::Put), Level::Linearizable);
     let (mut answered, mut stale) = (0, None);
     for step in 1..1_000 {
         let known = net.asked[write].done.is_some();
         if !known && step % 6 == 0 {
             // A fresh request, lest the client's pauses hide the new leader's first moments.
-            write = net.ask(1, 0, Op::Write(Value(2 + step)), Level::Linearizable);
+            write = net.ask(1, 0, Op::Write(Value(2 + step), Update::Put), Level::Linearizable);
         }
         let read = net.ask(0, 0, Op::Read, level);
         net.run_for(Duration::millis(5));
@@ -367,7 +367,7 @@ fn a_write_sent_twice_takes_effect_once() {
     // The answers are lost: the client asks everybody in turn until one gets through.
     let client = net.client(0);
     net.cut_from(0, client, true);
-    let first = net.ask(0, 0, Op::Write(Value(1)), Level::Linearizable);
+    let first = net.ask(0, 0, Op::Write(Value(1), Update::Put), Level::Linearizable);
     net.run_for(Duration::millis(1_600));
     assert!(net.asked[first].done.is_none() && net.commits.len() == 1);
     net.heal();
@@ -385,8 +385,8 @@ fn overtaking_duplicated_and_lost_messages_change_nothing_but_time() {
     let mut net = net.boot();
     net.run_for(Duration::secs(2));
     for value in 1..=400 {
-        let a = net.ask(0, 0, Op::Write(Value(2 * value)), Level::Linearizable);
-        let b = net.ask(1, 1, Op::Write(Value(2 * value + 1)), Level::Linearizable);
+        let a = net.ask(0, 0, Op::Write(Value(2 * value), Update::Put), Level::Linearizable);
+        let b = net.ask(1, 1, Op::Write(Value(2 * value + 1), Update::Put), Level::Linearizable);
         net.finish(a);
         net.finish(b);
         assert_eq!(net.read(0, 1, Level::Linearizable).1, 2 * value + 1);

@@ -131,6 +131,21 @@ fn impossible_values_get_their_line() {
 }
 
 #[test]
+fn an_object_that_a_protocol_does_not_keep_is_refused_where_the_protocol_is_named() {
+    for (old, new, expected) in [
+        ("", "object = \"conter\"\n", "14: unknown object `conter`; did you mean `counter`?"),
+        ("", "object = \"stock\"\n", "14: a stock needs its units"),
+        (
+            "ycsb = \"B\"",
+            "ycsb = \"B\"\nobject = \"counter\"\n[[modes]]\nprotocol = \"primary-backup\"",
+            "16: primary-backup, so configured, keeps no counter; keys may hold: register",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
 fn a_wrong_value_of_an_axis_is_reported_where_the_axis_says_it() {
     refused(
         "",

@@ -11,7 +11,7 @@ mod keys;
 pub use keys::Keys;
 
 use crate::distribution::Sampler;
-use crate::op::{Key, OpKind};
+use crate::op::{Key, Object, OpKind, Outcome, Ret, Update, Value};
 use crate::rng::Rng;
 use crate::scenario::plan::{Arrivals, Length, Load as Kind, Mix, Plan, Probe};
 use crate::time::{Duration, Instant};
@@ -25,6 +25,8 @@ pub struct Task {
     pub key: Key,
     /// How many keys a scan takes.
     pub count: u16,
+    /// Of a write: what it does to its key.
+    pub update: Update,
     /// Half of a read-modify-write.
     pub rmw: bool,
     /// When it was meant to begin.
@@ -45,10 +47,21 @@ struct Session {
     rng: Rng,
     /// When the next operation is meant to begin.
     intended: Instant,
-    /// The write half that is due, and of which key.
-    rmw: Option<Key>,
+    /// What follows the operation in flight if that succeeds, and on which key.
+    then: Option<(Then, Key)>,
+    /// The version of that key which the session has read.
+    read: Value,
     /// The key of the insert in flight.
     inserting: Option<Key>,
+}
+
+/// The second half of what a session does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Then {
+    /// The write of a read-modify-write.
+    Write,
+    /// The lock that was granted is freed.
+    Unlock,
 }
 
 /// When a group's sessions begin their operations.
@@ -66,6 +79,9 @@ pub struct Load {
     sessions: Vec<Session>,
     mixes: Vec<Mix>,
     paces: Vec<Pace>,
+    /// By group, how long locks are held.
+    holds: Vec<Sampler>,
+    object: Object,
     keys: Keys,
     length: Length,
     issued: u64,
@@ -98,13 +114,16 @@ impl Load {
                 let rng = Rng::stream(seed, "load", sessions.len() as u64);
                 let group = group as u16;
                 let intended = Instant::ZERO;
-                sessions.push(Session { group, rng, intended, rmw: None, inserting: None });
+                let (then, read, inserting) = (None, Value::INITIAL, None);
+                sessions.push(Session { group, rng, intended, then, read, inserting });
             }
         }
         let mut load = Self {
             sessions,
             mixes: plan.clients.iter().map(|group| group.mix.clone()).collect(),
             paces: (plan.clients.iter().zip(&counts)).map(|(g, n)| pace(&g.mix, *n)).collect(),
+            holds: plan.clients.iter().map(|group| Sampler::new(&group.mix.hold_ms)).collect(),
+            object: plan.contents.object,
             keys: Keys::new(plan.records, expected_inserts(plan)),
             length: plan.length,
             issued: 0,
@@ -149,10 +168,12 @@ impl Load {
             return self.begin_probe(client, now);
         }
         let session = &mut self.sessions[client as usize];
-        if let Some(key) = session.rmw.take() {
-            let kind = OpKind::Write;
+        if let Some((then, key)) = session.then.take() {
             self.horizon = self.horizon.max(now);
-            return Some(Task { kind, key, count: 0, rmw: true, intended: now });
+            let rmw = then == Then::Write;
+            let update = if rmw { self.update(client, key) } else { Update::Unlock(client) };
+            let kind = OpKind::Write;
+            return Some(Task { kind, key, count: 0, update, rmw, intended: now });
         }
         let over = match self.length {
             Length::Time(length) => session.intended.0 >= length.0,
@@ -165,13 +186,16 @@ impl Load {
         self.horizon = self.horizon.max(session.intended);
         let mix = &self.mixes[usize::from(session.group)];
         let (rng, intended) = (&mut session.rng, session.intended);
-        let task = |kind, key, count, rmw| Some(Task { kind, key, count, rmw, intended });
+        session.read = Value::INITIAL;
+        let update = Update::Put;
+        let task = |kind, key, count, rmw| Some(Task { kind, key, count, update, rmw, intended });
         let share = rng.unit();
         let mut upto = mix.insert;
         if share < upto {
             let key = self.keys.insert();
             session.inserting = Some(key);
-            return task(OpKind::Write, key, 0, false);
+            let update = self.update(client, key);
+            return task(OpKind::Write, key, 0, false).map(|task| Task { update, ..task });
         }
         let key = self.keys.choose(mix.keys, rng);
         upto += mix.scan;
@@ -181,15 +205,39 @@ impl Load {
         }
         upto += mix.rmw;
         if share < upto {
-            session.rmw = Some(key);
+            session.then = Some((Then::Write, key));
             return task(OpKind::Read, key, 0, true);
         }
         upto += mix.update;
-        task(if share < upto { OpKind::Write } else { OpKind::Read }, key, 0, false)
+        if share < upto {
+            let update = self.update(client, key);
+            return task(OpKind::Write, key, 0, false).map(|task| Task { update, ..task });
+        }
+        task(OpKind::Read, key, 0, false)
     }
 
-    /// The client's operation has ended; `took_effect` as far as the client knows.
-    pub fn ended(&mut self, client: u32, took_effect: bool, now: Instant) {
+    /// What a client's write does to its key.
+    fn update(&mut self, client: u32, key: Key) -> Update {
+        let session = &mut self.sessions[client as usize];
+        match self.object {
+            Object::Register => Update::Put,
+            Object::Counter => Update::Add(1),
+            Object::Set => {
+                let (element, insert) = (session.rng.below(64) as u8, session.rng.below(2) == 0);
+                if insert { Update::Insert(element) } else { Update::Remove(element) }
+            }
+            Object::CasRegister => Update::CompareAndSet(session.read),
+            Object::Stock => Update::Take(1),
+            Object::Lock => {
+                session.then = Some((Then::Unlock, key));
+                Update::Lock(client)
+            }
+        }
+    }
+
+    /// The client's operation has ended, as far as the client knows.
+    pub fn ended(&mut self, client: u32, outcome: &Outcome, now: Instant) {
+        let took_effect = matches!(outcome, Outcome::Done(_));
         if self.probe.is_some() {
             return self.ended_probe(client, took_effect, now);
         }
@@ -199,12 +247,23 @@ impl Load {
         {
             self.keys.acknowledge(key);
         }
-        if session.rmw.is_some() {
-            if took_effect {
-                return self.wakes.push(Wake { client, at: now });
+        let at = match (session.then, outcome) {
+            (Some((Then::Write, _)), Outcome::Done(ret)) => {
+                if let Ret::State(state) = ret {
+                    session.read = state.version;
+                }
+                Some(now)
             }
-            session.rmw = None;
+            (Some((Then::Unlock, _)), Outcome::Done(Ret::State(_))) => {
+                let hold = &self.holds[usize::from(session.group)];
+                Some(now + Duration::from_ms(hold.sample(&mut session.rng)))
+            }
+            _ => None,
+        };
+        if let Some(at) = at {
+            return self.wakes.push(Wake { client, at });
         }
+        session.then = None;
         match &self.paces[usize::from(session.group)] {
             Pace::Closed(think) => {
                 session.intended = now + Duration::from_ms(think.sample(&mut session.rng));
@@ -258,7 +317,9 @@ impl Load {
 
     fn begin_probe(&mut self, client: u32, now: Instant) -> Option<Task> {
         let rounds = self.probe.as_mut()?;
-        let task = |kind, key| Some(Task { kind, key, count: 0, rmw: false, intended: now });
+        let update = Update::Put;
+        let task =
+            |kind, key| Some(Task { kind, key, count: 0, update, rmw: false, intended: now });
         if rounds.over {
             return None;
         }

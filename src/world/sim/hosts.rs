@@ -76,6 +76,7 @@ pub(super) fn build<P: Protocol>(
         regions: Arc::clone(&regions),
         region: shape.regions[site],
         keys: load.keys(),
+        contents: plan.contents,
         first_boot: true,
         attempt_timeout: plan.attempt_timeout,
     };

@@ -126,7 +126,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
             Length::Time(_) => 1 << 12,
         };
         let warm_up = Instant::ZERO + plan.warm_up;
-        let mut recorder = Recorder::new(regions, warm_up, Instant::NEVER, windows, expected);
+        let mut recorder = Recorder::new(regions, warm_up, Instant::NEVER, windows, expected)
+            .with_contents(plan.contents);
         let (replicas, clients) = hosts::build::<P>(plan, config, seed, &load, &mut recorder);
         Self {
             plan,
@@ -268,6 +269,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             rmw: task.rmw,
             key: task.key,
             count: task.count,
+            update: task.update,
             intended: task.intended,
             invoked: self.now,
         });
@@ -275,7 +277,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
         if deadline <= self.now {
             // It waited for its session longer than a client waits: it is given up unsent.
             self.recorder.end(id, &Outcome::Failed, self.now);
-            self.load.ended(client, false, self.now);
+            self.load.ended(client, &Outcome::Failed, self.now);
             return self.wake();
         }
         host.current = Some(id);
@@ -284,7 +286,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             self.queue.push(at, Event::Deadline { client });
         }
         let op = match task.kind {
-            OpKind::Write => Op::Write(value),
+            OpKind::Write => Op::Write(value, task.update),
             OpKind::Scan => Op::Scan(task.count),
             OpKind::Read | OpKind::Rmw => Op::Read,
         };
@@ -338,7 +340,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             host.machine = P::Client::start(host.env.clone());
             self.timers[host.env.me.index()].cancel_all();
         }
-        self.load.ended(client, matches!(outcome, Outcome::Done(_)), self.now);
+        self.load.ended(client, outcome, self.now);
         self.wake();
     }
 
@@ -369,15 +371,23 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let mut up = self.replicas.iter().filter_map(|host| host.machine.as_ref());
         let Some(first) = up.next() else { return true };
         up.all(|other| {
-            (0..self.keys()).all(|key| first.inspect(Key(key)) == other.inspect(Key(key)))
+            (0..self.keys()).map(Key).all(|key| {
+                let state = |at: &P::Replica| (at.inspect(key), at.inspect_word(key));
+                state(first) == state(other)
+            })
         })
     }
 
     fn finish(self) -> Run {
         let keys = self.keys();
+        let words = if self.plan.contents.is_register() { 0 } else { keys };
         let audit = |host: &ReplicaHost<P>| FinalState {
             values: match &host.machine {
                 Some(machine) => (0..keys).map(|key| machine.inspect(Key(key))).collect(),
+                None => Vec::new(),
+            },
+            words: match &host.machine {
+                Some(machine) => (0..words).map(|key| machine.inspect_word(Key(key))).collect(),
                 None => Vec::new(),
             },
         };

@@ -3,7 +3,7 @@
 //! one leader per term, and one log of decided entries that all replicas agree on.
 
 use super::super::{Client, Config, Entry, Msg, Raft, Record, Replica, Term, Timer};
-use crate::op::{Key, Level, NodeId, Op, OpId, Outcome, Request, Ret, Value};
+use crate::op::{Key, Level, NodeId, Op, OpId, Outcome, Request, Ret, Update, Value};
 use crate::protocol::{
     Client as _, ClientCx, Cx, Effect, Effects, Env, Geometry, Replica as _, ReplicaCx, WriteId,
 };
@@ -170,6 +170,7 @@ impl Net {
             regions: (0..self.geometry.replicas as u16).collect(),
             region: p as u16,
             keys: 4,
+            contents: crate::op::Contents::default(),
             first_boot,
             attempt_timeout: self.attempt,
         }
@@ -381,7 +382,7 @@ impl Net {
     }
 
     pub(super) fn write(&mut self, client: usize, key: u32, value: u32) -> Duration {
-        let op = self.ask(client, key, Op::Write(Value(value)), Level::Linearizable);
+        let op = self.ask(client, key, Op::Write(Value(value), Update::Put), Level::Linearizable);
         self.finish(op).0
     }
 

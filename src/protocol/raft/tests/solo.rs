@@ -4,7 +4,7 @@
 use super::super::log::{Entry, Position, Term};
 use super::super::replica::{Replica, Role};
 use super::super::{Append, Beat, Config, Msg, Raft, Record, Timer};
-use crate::op::{Key, Level, NodeId, Op, OpId, Request, Value};
+use crate::op::{Key, Level, NodeId, Op, OpId, Request, Update, Value};
 use crate::protocol::parts::table::Command;
 use crate::protocol::{Cx, Effect, Effects, Env, Replica as _, ReplicaCx, WriteId};
 use crate::rng::Rng;
@@ -29,6 +29,7 @@ impl Solo {
             regions: (0..replicas as u16).collect(),
             region: 0,
             keys: 4,
+            contents: crate::op::Contents::default(),
             first_boot: false,
             attempt_timeout: Duration::secs(1),
         };
@@ -86,7 +87,13 @@ impl Solo {
 }
 
 fn write(term: u32, value: u32) -> Entry {
-    let command = Command { key: Key(0), value: Value(value), client: NodeId(9), op: OpId(value) };
+    let command = Command {
+        key: Key(0),
+        value: Value(value),
+        update: Update::Put,
+        client: NodeId(9),
+        op: OpId(value),
+    };
     Entry { term: Term(term), command: Some(command), stamp: LocalTime(0) }
 }
 
@@ -286,7 +293,7 @@ fn closes(solo: &mut Solo) -> LocalTime {
 }
 
 fn ask_write(value: u32) -> Msg {
-    let (id, op, level) = (OpId(value), Op::Write(Value(value)), Level::Linearizable);
+    let (id, op, level) = (OpId(value), Op::Write(Value(value), Update::Put), Level::Linearizable);
     Msg::Ask { request: Request { id, key: Key(0), op, level }, token: 0 }
 }
 
@@ -320,7 +327,7 @@ fn a_leader_whose_clock_is_behind_stamps_above_its_log_and_above_its_snapshot() 
     let entry = Entry { stamp: far, ..write(1, 1) };
     let solo = trusting_leader(&[record(1, entry)]);
     assert!(solo.replica.log.entry(2).expect("its own").stamp > far);
-    let table = crate::protocol::parts::table::Table::new(4);
+    let table = crate::protocol::parts::table::Table::new(4, crate::op::Contents::default());
     let image = Box::new(super::super::Image { last: at(1, 1), stamp: far, table });
     let solo = trusting_leader(&[Record::Snapshot { term: Term(1), vote: None, image }]);
     assert!(solo.replica.log.entry(2).expect("its own").stamp > far);

@@ -2,7 +2,7 @@
 
 use super::net::{Clock, MS, Net};
 use super::{AWS, Config, Raft, led_by, ms, settled};
-use crate::op::{Level, NodeId, Op, OpKind, Ret, Value};
+use crate::op::{Level, NodeId, Op, OpKind, Ret, Update, Value};
 use crate::protocol::Protocol;
 use crate::protocol::raft::Reads;
 use crate::time::Duration;
@@ -108,7 +108,7 @@ fn closed_on_the_lesser_side(seed: u64, ahead: [u64; 5]) -> (usize, bool) {
     net.cut(&[0, 1, reader], true);
     (2..5).for_each(|p| net.cut_from(p, 0, false));
     let (mut answered, mut stale, mut acknowledged) = (0, false, 0);
-    let mut write = net.ask(1, 0, Op::Write(Value(1)), Level::Linearizable);
+    let mut write = net.ask(1, 0, Op::Write(Value(1), Update::Put), Level::Linearizable);
     let mut read = net.ask(0, 0, Op::Read, Level::Linearizable);
     let mut since = 0;
     for step in 1..800 {
@@ -123,7 +123,7 @@ fn closed_on_the_lesser_side(seed: u64, ahead: [u64; 5]) -> (usize, bool) {
         // Fresh requests, lest the client's pauses hide the new leader's first moments.
         if net.asked[write].done.is_some() || step % 60 == 0 {
             let value = Value(net.asked.len() as u32 + 1);
-            write = net.ask(1, 0, Op::Write(value), Level::Linearizable);
+            write = net.ask(1, 0, Op::Write(value, Update::Put), Level::Linearizable);
         }
         if net.asked[read].done.is_some() || step % 10 == 0 {
             since = acknowledged;

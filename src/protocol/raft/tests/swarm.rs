@@ -5,7 +5,7 @@
 
 use super::net::{Asked, Clock, MS, Net};
 use super::{Config, Reads, led_by};
-use crate::op::{Level, NodeId, Op, Ret, Value};
+use crate::op::{Level, NodeId, Op, Ret, Update, Value};
 use crate::rng::Rng;
 use crate::time::Duration;
 
@@ -86,7 +86,7 @@ fn run(seed: u64) -> Net {
                 let key = rng.below(2) as u32;
                 let op = if rng.below(2) == 0 {
                     value += 1;
-                    Op::Write(Value(value))
+                    Op::Write(Value(value), Update::Put)
                 } else {
                     Op::Read
                 };
@@ -119,7 +119,7 @@ fn places(net: &Net) -> Vec<u64> {
 /// The operation's place in its key's order: of a write its own, of a read that of what it saw.
 fn place(asked: &Asked, places: &[u64]) -> u64 {
     match (asked.request.op, &asked.done) {
-        (Op::Write(value), _) => places[value.0 as usize],
+        (Op::Write(value, _), _) => places[value.0 as usize],
         (_, Some((_, Ret::Value(value)))) => places[value.0 as usize],
         _ => 0,
     }
@@ -133,7 +133,7 @@ fn check(net: &Net, seed: u64) {
         let seen = place(read, &places);
         for other in net.asked.iter().filter(|a| a.request.key == read.request.key) {
             let Some((ended, _)) = &other.done else { continue };
-            let is_write = matches!(other.request.op, Op::Write(_));
+            let is_write = matches!(other.request.op, Op::Write(..));
             let strong = matches!(other.request.level, Level::Linearizable | Level::Lease);
             let binds = match read.request.level {
                 Level::Linearizable | Level::Lease => (is_write || strong) && *ended <= read.at,
@@ -144,7 +144,7 @@ fn check(net: &Net, seed: u64) {
                 assert!(place(other, &places) <= seen, "seed {seed}: {read:?} misses {other:?}");
             }
         }
-        let source = net.asked.iter().find(|a| a.request.op == Op::Write(value));
+        let source = net.asked.iter().find(|a| a.request.op == Op::Write(value, Update::Put));
         assert!(source.is_none_or(|write| write.at <= end), "seed {seed}: read from the future");
     }
 }
@@ -156,7 +156,7 @@ fn random_faults_lose_nothing_and_serve_nothing_stale() {
         let net = run(seed);
         let places = places(&net);
         for asked in net.asked.iter().filter(|a| a.done.is_some()) {
-            if let Op::Write(value) = asked.request.op {
+            if let Op::Write(value, _) = asked.request.op {
                 acknowledged += 1;
                 assert!(places[value.0 as usize] > 0, "seed {seed}: {value:?} was lost");
             } else {
