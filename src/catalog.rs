@@ -4,6 +4,7 @@
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
 use crate::op::{Level, OpKind};
+use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
@@ -104,6 +105,7 @@ impl Catalog {
                 ProtocolEntry::of::<Chain>(),
                 ProtocolEntry::of::<Leaderless>(),
                 ProtocolEntry::of::<MultiLeader>(),
+                ProtocolEntry::of::<Certification>(),
             ],
         }
     }

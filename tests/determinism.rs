@@ -29,6 +29,7 @@ smoke-cut/sloppy          c5e83f5546849335 06dd25fe5c362774
 smoke-cut/abd             435636d1507672f2 ac4ee72da35a1459
 smoke-cut/multi-clock     3a877f7969a235bb 70e8aa5d95375a32
 smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
+smoke-cut/certification   271978ad2e7cd791 9922c985000f6b65
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
@@ -52,6 +53,7 @@ smoke-levels/multi-clock  9d987413d5b85297 90e97cc7ac767d64
 smoke-levels/multi-causal 00bf52be9eba20a5 676b621d7c6d0055
 smoke-levels/multi-star   6b3ae3da7268bc83 4b65e5ad097f06f3
 smoke-levels/multi-ring   ab3d4bfeabba0c70 82e17113ce5b5caa
+smoke-levels/certification 040f3981f0339d45 bba495f3d4311176
 smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd

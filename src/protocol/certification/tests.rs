@@ -1,0 +1,1 @@
+//! Replicas told by hand what happens.
