@@ -29,6 +29,9 @@ pub(super) struct Ballot {
     joined: Option<(NodeId, Epoch, Option<WriteId>)>,
     /// By replica, what has arrived for a ballot of its own.
     gathered: Option<Vec<Option<Promise>>>,
+    /// Until when it knows who is silent, and when somebody else first promised.
+    knows_until: LocalTime,
+    first: Option<LocalTime>,
     /// When to begin a ballot if nothing happens.
     retry: LocalTime,
     /// By replica, when it was last heard of.
@@ -42,6 +45,8 @@ impl Ballot {
             seen: Epoch::default(),
             joined: None,
             gathered: None,
+            knows_until: now,
+            first: None,
             retry: now,
             heard: vec![now; replicas as usize],
         }
@@ -54,7 +59,7 @@ impl Ballot {
 
 impl Server {
     fn is_older(&self, at: LocalTime, cx: Cx<'_, '_>) -> bool {
-        cx.clock().since(at) > self.env.config.suspect_timeout
+        cx.clock().since(at) > self.patience()
     }
 
     /// Puts the next ballot of its own off, by this and up to as much again: of several that see the
@@ -75,8 +80,7 @@ impl Server {
                 self.campaign(cx);
             }
         } else {
-            let limit = self.env.config.suspect_timeout;
-            let since = LocalTime(cx.clock().0.saturating_sub(limit.0));
+            let since = LocalTime(cx.clock().0.saturating_sub(self.patience().0));
             if self.order.is_silent_since(since) {
                 self.campaign(cx);
             } else if self.part == Part::Entered && self.coordinator(self.order.epoch()) == me {
@@ -95,9 +99,15 @@ impl Server {
     /// Begins a ballot of its own.
     fn campaign(&mut self, cx: Cx<'_, '_>) {
         let (me, n) = (self.env.me, self.env.replicas);
+        let known = if self.part == Part::None { Duration::ZERO } else { self.patience() };
         let round = self.ballot.seen.max(self.ballot.promised).0 / n + 1;
         self.promise(me, Epoch(round * n + me.0), self.order.epoch(), cx);
         self.ballot.gathered = Some(vec![None; n as usize]);
+        (self.ballot.knows_until, self.ballot.first) = (cx.clock() + known, None);
+    }
+
+    fn patience(&self) -> Duration {
+        self.env.config.suspect_timeout
     }
 
     /// Takes no further part in views before `epoch`.
@@ -108,7 +118,7 @@ impl Server {
         let id = cx.persist(Record::Promise(epoch));
         ballot.joined = Some((coordinator, accepted, Some(id)));
         // A ballot that a crash has orphaned is begun anew by somebody else.
-        self.put_off(self.env.config.suspect_timeout * 2, cx);
+        self.put_off(self.patience() * 2, cx);
     }
 
     /// Its promise may be on disk now.
@@ -172,9 +182,18 @@ impl Server {
     }
 
     pub(super) fn on_promise(&mut self, from: NodeId, promise: Promise, cx: Cx<'_, '_>) {
-        let Some(gathered) = &mut self.ballot.gathered else { return };
+        let Some(gathered) = &mut self.ballot.gathered else {
+            if promise.epoch == self.order.epoch() && !self.order.has_member(from) {
+                // The view was opened without it.
+                self.campaign(cx);
+            }
+            return;
+        };
         if promise.epoch == self.ballot.promised {
             gathered[from.index()].get_or_insert(promise);
+            if from != self.env.me {
+                self.ballot.first.get_or_insert(cx.clock());
+            }
             self.open(cx);
         }
     }
@@ -199,6 +218,13 @@ impl Server {
         }
     }
 
+    /// Whether those it has not heard of are silent, and not just not heard of yet: it was a member
+    /// until now, or others have had some time since it came within their reach.
+    fn knows_who_is_silent(&self, cx: Cx<'_, '_>) -> bool {
+        let (now, grace) = (cx.clock(), Duration(self.patience().0 / 4));
+        now < self.ballot.knows_until || self.ballot.first.is_some_and(|at| now.since(at) >= grace)
+    }
+
     /// Opens its view if a majority has promised and everybody else is silent.
     fn open(&mut self, cx: Cx<'_, '_>) {
         let Some(gathered) = &self.ballot.gathered else { return };
@@ -206,7 +232,10 @@ impl Server {
         for (id, promise) in (0..).zip(gathered) {
             match promise {
                 Some(_) => members |= 1 << id,
-                None => waits |= !self.is_older(self.ballot.heard[id as usize], cx),
+                None => {
+                    let silent = self.is_older(self.ballot.heard[id as usize], cx);
+                    waits |= !silent || !self.knows_who_is_silent(cx);
+                }
             }
         }
         let mine = gathered[self.env.me.index()].is_some();

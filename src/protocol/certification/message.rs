@@ -158,6 +158,8 @@ pub enum Msg {
     Beat(Beat),
     /// Member to member: send your write sets of this view again, from this number on.
     Lack(Epoch, u64),
+    /// Replica to those it shares no view with: I am here.
+    Alive,
     /// Coordinator to all: take no further part in views before this one, and say what you have.
     Prepare {
         /// The view to be.
@@ -206,6 +208,7 @@ impl Msg {
                 Self::Conflict(_) | Self::Refused(_) | Self::Behind(_) => 4,
                 Self::Entry(..) => 4 + ENTRY,
                 Self::Beat(_) => 29,
+                Self::Alive => 0,
                 Self::Lack(..) => 12,
                 Self::Prepare { .. } => 8,
                 Self::Promise(promise) => {

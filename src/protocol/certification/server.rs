@@ -338,8 +338,9 @@ impl Replica<Certification> for Server {
             Msg::Promise(promise) => self.on_promise(from, *promise, cx),
             Msg::Behind(epoch) => self.on_behind(epoch, cx),
             Msg::Open(image) => self.on_open(*image, cx),
-            // Of another view, or for clients.
-            Msg::Lack(..)
+            // A sign of life, of another view, or for clients.
+            Msg::Alive
+            | Msg::Lack(..)
             | Msg::Reply { .. }
             | Msg::Values { .. }
             | Msg::Conflict(_)
@@ -355,6 +356,11 @@ impl Replica<Certification> for Server {
             let ask = self.waiting.iter().any(|(.., until)| matches!(until, Until::Safe(_)));
             self.report(true, ask, cx);
             self.ask_again(cx);
+        }
+        for other in self.env.peers() {
+            if !self.takes_part() || !self.order.has_member(other) {
+                cx.send(other, Msg::Alive);
+            }
         }
         self.watch(cx);
         cx.set_timer(Timer::Beat, self.env.config.heartbeat);
