@@ -29,7 +29,7 @@ smoke-cut/sloppy          c5e83f5546849335 06dd25fe5c362774
 smoke-cut/abd             435636d1507672f2 ac4ee72da35a1459
 smoke-cut/multi-clock     3a877f7969a235bb 70e8aa5d95375a32
 smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
-smoke-cut/certification   271978ad2e7cd791 9922c985000f6b65
+smoke-cut/certification   237bab3d6529076d aef80f124fd5be3b
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e

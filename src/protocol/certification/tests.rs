@@ -3,8 +3,9 @@
 mod net;
 mod swarm;
 
-use super::{Config, Need, Wish};
+use super::{Certification, Config, Need, Wish};
 use crate::op::Value;
+use crate::protocol::Protocol as _;
 use crate::time::Duration;
 use net::{End, Net};
 
@@ -81,4 +82,18 @@ fn a_replica_that_does_not_know_yet_that_it_is_cut_off_serves_no_latest_read() {
     net.run_for(50);
     assert_eq!(end(&net, latest), None);
     assert!(end(&net, near).is_some(), "a local read it does");
+}
+
+#[test]
+fn settings_that_would_flood_or_suspect_everybody_are_refused() {
+    let refused = |text: &str, replicas| {
+        let config: Config = toml::from_str(text).expect("settings");
+        Certification::validate(&config, replicas).err().unwrap_or_default()
+    };
+    assert_eq!(refused("", 3), "");
+    assert_eq!(refused("heartbeat = '1us'\nsuspect_timeout = '2us'", 32), "");
+    assert!(refused("heartbeat = '1ns'", 3).contains("write at least 1us"));
+    assert!(refused("suspect_timeout = '100ms'", 3).contains("must be shorter"));
+    assert!(refused("snapshot_every = 0", 3).contains("at least 1"));
+    assert!(refused("", 0).contains("1 to 32 replicas") && !refused("", 33).is_empty());
 }

@@ -192,7 +192,7 @@ impl Net {
     fn send(&mut self, from: NodeId, to: NodeId, msg: Msg) {
         let (a, b) = (from.index(), to.index());
         if b >= self.nodes.len() {
-            return self.answered(b, msg);
+            return self.answered(b, &msg);
         }
         let lost = a < self.nodes.len() && (self.cut[a][b] || self.rng.unit() < self.loss);
         if !lost {
@@ -203,8 +203,8 @@ impl Net {
     }
 
     /// A client of this address is answered, without delay; what it asked before is over.
-    fn answered(&mut self, client: usize, msg: Msg) {
-        let (op, end, index) = match msg {
+    fn answered(&mut self, client: usize, msg: &Msg) {
+        let (op, end, index) = match *msg {
             Msg::Reply { op, value, version, index } => {
                 let write = matches!(self.asked[op.0 as usize].ask.wish, Wish::Write { .. });
                 (op, if write { End::Written } else { End::Read { value, version } }, index)
