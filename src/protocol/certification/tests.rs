@@ -97,3 +97,21 @@ fn settings_that_would_flood_or_suspect_everybody_are_refused() {
     assert!(refused("snapshot_every = 0", 3).contains("at least 1"));
     assert!(refused("", 0).contains("1 to 32 replicas") && !refused("", 33).is_empty());
 }
+
+#[test]
+fn nothing_of_a_view_is_shown_before_all_its_members_are_in() {
+    let mut net = group(3);
+    net.crash(2);
+    while net.view(0).0.max(net.view(1).0) == 0 {
+        net.run_for(1);
+    }
+    // The coordinator is in; what should bring the other in is under way, and lost.
+    net.part(0b001);
+    let read = net.ask(9, 0, Wish::Read, Need::AtLeast(0));
+    net.run_for(60);
+    assert!(!net.is_primary(0) && !net.is_primary(1));
+    assert_eq!(end(&net, read), None, "another ballot may begin with something else");
+    net.heal();
+    net.run_for(400);
+    assert!(net.is_primary(0) && net.is_primary(1) && end(&net, read).is_some());
+}
