@@ -29,7 +29,7 @@ smoke-cut/sloppy          604b1e06c76dda34 153134e3a61240f0
 smoke-cut/abd             bb419ea66de635ab e3af35cb93fdc693
 smoke-cut/multi-clock     a739a2776a0714af 0adf5cb42e3fe513
 smoke-cut/multi-causal    1c994c5332c4da45 77e3ecb4364f4164
-smoke-cut/certification   237bab3d6529076d aef80f124fd5be3b
+smoke-cut/certification   d0b489fa889dbd9b 6b0d8b69e553f23f
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
