@@ -112,7 +112,8 @@ pub struct State {
     pub word: u64,
 }
 
-/// What a write does to its key.
+/// What a write does to its key. Its tag is as wide as its largest field, so that copies are whole words.
+#[repr(u32)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Update {

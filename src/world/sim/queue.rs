@@ -83,8 +83,7 @@ impl<E: Copy> Queue<E> {
             "more than {MAX_PENDING} events are pending: the load outruns the cluster without bound"
         );
         if at < self.limit {
-            let behind = self.front.iter().rev().take_while(|(other, _)| *other <= at).count();
-            self.front.insert(self.front.len() - behind, (at, event));
+            self.insert((at, event));
         } else {
             self.place((at, event));
         }
@@ -93,9 +92,20 @@ impl<E: Copy> Queue<E> {
     /// Takes the earliest event.
     #[inline]
     pub fn pop(&mut self) -> Option<Entry<E>> {
-        let entry = self.front.pop().or_else(|| self.next())?;
-        self.len -= 1;
-        Some(entry)
+        if let Some(entry) = self.front.pop() {
+            self.len -= 1;
+            return Some(entry);
+        }
+        self.next()
+    }
+
+    /// Puts an event into the front, behind all that are not later.
+    fn insert(&mut self, entry: Entry<E>) {
+        let mut place = self.front.len();
+        while place > 0 && self.front[place - 1].0 <= entry.0 {
+            place -= 1;
+        }
+        self.front.insert(place, entry);
     }
 
     #[inline]
@@ -109,7 +119,7 @@ impl<E: Copy> Queue<E> {
         }
     }
 
-    /// The earliest event behind the front, which is empty.
+    /// Takes the earliest event from behind the front, which is empty.
     fn next(&mut self) -> Option<Entry<E>> {
         loop {
             if let Some(entry) = self.now.get(self.taken).copied() {
@@ -118,6 +128,7 @@ impl<E: Copy> Queue<E> {
                     self.now.clear();
                     self.taken = 0;
                 }
+                self.len -= 1;
                 return Some(entry);
             }
             if self.filled == 0 {
@@ -129,6 +140,7 @@ impl<E: Copy> Queue<E> {
                 self.deal_out(lowest);
             } else {
                 self.bring_forward(lowest);
+                self.len -= 1;
                 return self.front.pop();
             }
         }
