@@ -92,11 +92,11 @@ impl<E: Copy> Queue<E> {
     /// Takes the earliest event.
     #[inline]
     pub fn pop(&mut self) -> Option<Entry<E>> {
-        if let Some(entry) = self.front.pop() {
-            self.len -= 1;
-            return Some(entry);
+        if self.front.is_empty() && !self.refill() {
+            return None;
         }
-        self.next()
+        self.len -= 1;
+        self.front.pop()
     }
 
     /// Puts an event into the front, behind all that are not later.
@@ -119,30 +119,28 @@ impl<E: Copy> Queue<E> {
         }
     }
 
-    /// Takes the earliest event from behind the front, which is empty.
-    fn next(&mut self) -> Option<Entry<E>> {
+    /// Puts what is next into the front, which is empty; false if there is nothing.
+    fn refill(&mut self) -> bool {
         loop {
-            if let Some(entry) = self.now.get(self.taken).copied() {
+            if let Some(entry) = self.now.get(self.taken) {
+                self.front.push(*entry);
                 self.taken += 1;
                 if self.taken == self.now.len() {
                     self.now.clear();
                     self.taken = 0;
                 }
-                self.len -= 1;
-                return Some(entry);
+                return true;
             }
             if self.filled == 0 {
-                return None;
+                return false;
             }
             let lowest = self.filled.trailing_zeros();
             self.filled &= !(1 << lowest);
-            if self.buckets[lowest as usize].len() > SHORT {
-                self.deal_out(lowest);
-            } else {
+            if self.buckets[lowest as usize].len() <= SHORT {
                 self.bring_forward(lowest);
-                self.len -= 1;
-                return self.front.pop();
+                return true;
             }
+            self.deal_out(lowest);
         }
     }
 
