@@ -46,7 +46,7 @@
 //! **Durability.** What is shipped or shown is on its origin's disk, so no crash undoes what another
 //! replica has. What a replica received and forgets in a crash it asks for again.
 //!
-//! - `store`: the logs and what they come to. `vector`: which writes somebody has.
+//! - `store`: the logs and what they come to.
 //! - `links`: shipping, heartbeats, what others lack. `reads`, `acks`: serving clients.
 //! - `client`: the session. `message`: what is said and kept.
 
@@ -56,13 +56,12 @@ mod links;
 mod message;
 mod reads;
 mod store;
-mod vector;
 
+pub use super::parts::vector::{REPLICAS_MAX, Vector};
 pub use client::Session;
 pub use links::Standing;
 pub use message::{Ask, Msg, Need, Note, Record, Wish};
 pub use store::{Entry, State};
-pub use vector::{REPLICAS_MAX, Vector};
 
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;

@@ -1,8 +1,10 @@
 //! Pieces that several protocols share.
 
 pub mod lease;
+pub mod merge;
 pub mod quorum;
 pub mod resend;
 pub mod store;
 pub mod table;
+pub mod vector;
 pub mod version;
