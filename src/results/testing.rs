@@ -65,6 +65,7 @@ pub(crate) fn row(cell: &str) -> Row {
         lost_rate: None,
         lost_rate_low: None,
         lost_rate_high: None,
+        conflicts: 0,
         throughput: 10.0,
         offered: None,
         sustained: None,

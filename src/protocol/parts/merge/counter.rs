@@ -3,33 +3,28 @@
 //! After Shapiro et al. (2011): a grow-only counter, and a positive-negative one made of two. The actors are
 //! sessions and not replicas: a total that arrives twice, late or by two logs is the same total.
 
+use super::Name;
 use serde::{Deserialize, Serialize};
 
-/// Totals by session; their sum is the value.
+/// Totals by session, which the name of its first update stands for; their sum is the value.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct GCounter(Vec<(u32, u64)>);
+pub struct GCounter(Vec<(Name, u64)>);
 
 impl GCounter {
-    /// A session's total.
-    #[must_use]
-    pub fn total(&self, client: u32) -> u64 {
-        self.0.binary_search_by_key(&client, |part| part.0).map_or(0, |at| self.0[at].1)
-    }
-
     /// Takes a session's total, if it is greater than the one known.
-    pub fn take(&mut self, client: u32, total: u64) {
-        match self.0.binary_search_by_key(&client, |part| part.0) {
+    pub fn take(&mut self, session: Name, total: u64) {
+        match self.0.binary_search_by_key(&session, |part| part.0) {
             Ok(at) => self.0[at].1 = total.max(self.0[at].1),
-            Err(at) if total > 0 => self.0.insert(at, (client, total)),
+            Err(at) if total > 0 => self.0.insert(at, (session, total)),
             Err(_) => {}
         }
     }
 
     /// Takes all totals of another.
     pub fn join(&mut self, other: &Self) {
-        for (client, total) in &other.0 {
-            self.take(*client, *total);
+        for (session, total) in &other.0 {
+            self.take(*session, *total);
         }
     }
 
@@ -42,7 +37,7 @@ impl GCounter {
     /// Bytes on the wire.
     #[must_use]
     pub fn wire_size(&self) -> u32 {
-        12 * self.0.len() as u32
+        16 * self.0.len() as u32
     }
 }
 

@@ -84,10 +84,10 @@ impl Merged {
                 slot.add(dot, sibling(name, 0, 0), names);
             }
             Delta::Remove { element, seen } => slot_mut(slots, key, element).cover(&seen),
-            Delta::Count { client, up, down } => {
+            Delta::Count { session, up, down } => {
                 let counter = table::slot(&mut self.counters, key.0 as usize);
-                counter.up.take(client, up);
-                counter.down.take(client, down);
+                counter.up.take(session, up);
+                counter.down.take(session, down);
             }
         }
     }

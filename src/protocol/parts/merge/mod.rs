@@ -67,15 +67,15 @@ impl Rule {
         }
     }
 
-    /// Whether a session must have read a key before this update of it: it continues a revision, changes
-    /// a cart, or takes out what was there. The answer is part of the update, so that a copy of it that
-    /// comes late, or to another replica, is the same update.
+    /// Whether a session must have read a key before this update of it: it changes a cart, or takes out
+    /// what was there. What it has read is part of the update, so that a copy of it that comes late, or
+    /// to another replica, is the same update.
     #[must_use]
     pub fn reads_first(self, update: Update) -> bool {
         match self {
-            Self::RevisionTree | Self::CartUnion => true,
+            Self::CartUnion => true,
             Self::AddWins => matches!(update, Update::Remove(_)),
-            Self::LastWriteWins | Self::Siblings | Self::PnCounter => false,
+            _ => false,
         }
     }
 
@@ -128,8 +128,8 @@ pub enum Delta {
     },
     /// What a session has added to a counter, and what it has taken from it, in all.
     Count {
-        /// Whose.
-        client: u32,
+        /// The session, by the name of its first update.
+        session: Name,
         /// The sum of its increments.
         up: u64,
         /// The sum of its decrements.
@@ -147,7 +147,7 @@ impl Delta {
             Self::Revise { parent, .. } => 12 + if parent.is_some() { 8 } else { 0 },
             Self::Insert { seen, .. } => 9 + seen.wire_size(),
             Self::Remove { seen, .. } => 1 + seen.wire_size(),
-            Self::Count { .. } => 20,
+            Self::Count { .. } => 24,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Sets of updates by name: which ones a replica has been told of.
 //!
-//! A session numbers its updates 1, 2, 3, ..., so what replicas know of it is soon one run of numbers; there
+//! A session numbers its updates one after another, so what replicas know of it is soon one run of numbers; there
 //! are more only while another log is late. These are the causal contexts of Almeida et al. (2018): a
 //! version vector and a cloud of dots beyond it.
 
@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 /// An update's name: whose, and which of that session's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Name {
-    /// The session that asked for it.
+    /// The client that asked for it.
     pub client: u32,
-    /// From 1.
+    /// Which of its updates; no two sessions of a client share a number.
     pub n: u32,
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn names() -> impl Strategy<Value = Vec<Name>> {
-        let name = (0_u32..3, 1_u32..9).prop_map(|(client, n)| Name { client, n });
+        let name = (0_u32..3, 0_u32..9).prop_map(|(client, n)| Name { client, n });
         proptest::collection::vec(name, 0..20)
     }
 

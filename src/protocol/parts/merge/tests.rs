@@ -163,7 +163,11 @@ impl Town {
                 let by = u64::from(number.unsigned_abs());
                 let total = if number < 0 { &mut person.totals.1 } else { &mut person.totals.0 };
                 *total += by;
-                Delta::Count { client: s as u32, up: person.totals.0, down: person.totals.1 }
+                Delta::Count {
+                    session: Name { client: s as u32, n: 0 },
+                    up: person.totals.0,
+                    down: person.totals.1,
+                }
             }
         };
         let past = person.past.clone();
