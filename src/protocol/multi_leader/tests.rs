@@ -10,6 +10,8 @@ use crate::rng::Rng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+mod rules;
+
 const CLIENT: NodeId = NodeId(9);
 
 fn config(text: &str) -> Config {
