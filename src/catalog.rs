@@ -154,3 +154,17 @@ impl Protocols for Catalog {
         self.find(protocol).map_or(&[], |entry| (entry.objects)(config))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_accepts_its_own_smallest_settings() {
+        for entry in Catalog::builtin().protocols() {
+            let settings: toml::Table = entry.plain.parse().expect(entry.name);
+            assert_eq!((entry.check)(&settings, 3), Ok(()), "{}", entry.name);
+            assert!(!entry.levels().is_empty(), "{} offers nothing", entry.name);
+        }
+    }
+}

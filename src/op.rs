@@ -352,19 +352,23 @@ impl<'de> Deserialize<'de> for Level {
 }
 
 /// "unknown level `leese`; did you mean `lease`?": one sentence that names the nearest valid choice,
-/// or all of them where none is near.
+/// or all of them where none is near. A name that what was given is part of is nearer than any other.
 pub fn unknown<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
+    let is_part = |name: &str| given.len() >= PART_LEAST && name.contains(given);
     let near = known
         .iter()
-        .map(|name| (strsim::damerau_levenshtein(given, name), *name))
+        .map(|name| (!is_part(name), strsim::damerau_levenshtein(given, name), *name))
         .min()
-        .filter(|(distance, name)| *distance <= 1 + name.len() / 3);
+        .filter(|(is_other, distance, name)| !is_other || *distance <= 1 + name.len() / 3);
     match near {
-        Some((_, name)) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
+        Some((.., name)) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
         None => format!("unknown {what} `{given}`; known: {}", known.join(", ")),
     }
 }
+
+/// Shorter parts of names are in too many of them to be meant.
+const PART_LEAST: usize = 3;
 
 #[cfg(test)]
 mod tests {
@@ -377,5 +381,18 @@ mod tests {
         }
         assert!("leese".parse::<Level>().unwrap_err().contains("did you mean `lease`"));
         assert!("bounded(5)".parse::<Level>().unwrap_err().contains("duration"));
+    }
+
+    #[test]
+    fn a_beginning_is_nearer_than_a_shorter_name() {
+        for (given, known, expected) in [
+            ("linear", ["lease", "linearizable"], "did you mean `linearizable`?"),
+            ("aws/raft/linear", ["aws/raft/lease", "aws/raft/linearizable"], "raft/linearizable`?"),
+            ("ap", ["az", "aps"], "did you mean `aps`?"),
+            ("x", ["lease", "linearizable"], "known: lease, linearizable"),
+        ] {
+            let message = unknown("level", given, known);
+            assert!(message.ends_with(expected), "{message}");
+        }
     }
 }

@@ -159,9 +159,12 @@ impl std::str::FromStr for Duration {
         let plain = number.bytes().all(|b| b.is_ascii_digit() || b == b'.');
         let value: f64 = number.parse().map_err(|_| wrong())?;
         let nanos = value * *ns as f64;
-        // Up to 10^15 ns, eleven days, a number of nanoseconds survives any unit exactly.
-        if !plain || nanos > 1e15 {
+        if !plain {
             return Err(wrong());
+        }
+        // Up to 10^15 ns, eleven days, a number of nanoseconds survives any unit exactly.
+        if nanos > 1e15 {
+            return Err(format!("`{text}` is too long; a duration is at most 1000000s"));
         }
         Ok(Self((nanos + 0.5) as u64))
     }
@@ -217,5 +220,6 @@ mod tests {
         for text in ["", "5", "ms", "-1ms", "1e3ms", "nan s", "99999999999999h", "5 parsecs"] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
+        assert!("300h".parse::<Duration>().is_err_and(|message| message.contains("too long")));
     }
 }

@@ -13,22 +13,22 @@ use std::fmt::Write as _;
 /// threads or the day. If a change was meant, take the new table from this test's failure, and say in
 /// the commit what changed.
 const DIGESTS: &str = "
-smoke-cut/async           ff1bcad983d0b204 b02bccffd969d1c0
-smoke-cut/semi-sync       a73aa13fe32fa588 8b09ae165c1ce2fb
-smoke-cut/remote-write    c67c5b88acfc5ff3 d7f9e8135ed06be6
-smoke-cut/remote-apply    2b99645b1746cfc0 55958af2fb50f56f
-smoke-cut/off             bdf834eab98443ba 61142f89aa022630
-smoke-cut/fall-back       43511be13fb11858 28aea18868c2e285
-smoke-cut/wait            01f99ab4650282e8 d0c2dbf77813064f
-smoke-cut/raft            7486d391bf9f01e3 cf32b31fb680268a
-smoke-cut/follower-reads  26ce30d56414a526 9b8ab32ae7227c85
-smoke-cut/chain           bbf9f54ef045f865 78a75cf3b383e1ca
-smoke-cut/craq            b4b5be764264f857 561191d68f3a17e4
-smoke-cut/leaderless      dc861a9be9a80f84 d1d286187e573e65
-smoke-cut/sloppy          c5e83f5546849335 06dd25fe5c362774
-smoke-cut/abd             435636d1507672f2 ac4ee72da35a1459
-smoke-cut/multi-clock     3a877f7969a235bb 70e8aa5d95375a32
-smoke-cut/multi-causal    ab885dad38aaae42 056039c393d891ec
+smoke-cut/async           2b8197713bc80f20 16161551e45ee24d
+smoke-cut/semi-sync       93c38dbecdf3b46a a521e499335717e6
+smoke-cut/remote-write    1e9e9ab176a9cd79 ba3ea36dc448b352
+smoke-cut/remote-apply    f025ab7962d468c0 8dd400313dfe50a8
+smoke-cut/off             2c079a68bd49846c 0583404c555003ed
+smoke-cut/fall-back       8033776a6d68cc87 6ec1659150ebc624
+smoke-cut/wait            25056d7b6dcae5a5 90758c6d629eb54b
+smoke-cut/raft            6426e23f7d2cf645 cf32b31fb680268a
+smoke-cut/follower-reads  581b5cdc44d99f6e 9b8ab32ae7227c85
+smoke-cut/chain           d252098631e97b35 7a53ba7300554592
+smoke-cut/craq            27dae640f43e2aaf 114f946172b24660
+smoke-cut/leaderless      014fe5ec91cf05af 2d11ad7d0c9cbac7
+smoke-cut/sloppy          604b1e06c76dda34 153134e3a61240f0
+smoke-cut/abd             bb419ea66de635ab e3af35cb93fdc693
+smoke-cut/multi-clock     a739a2776a0714af 0adf5cb42e3fe513
+smoke-cut/multi-causal    1c994c5332c4da45 77e3ecb4364f4164
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
@@ -52,6 +52,11 @@ smoke-levels/multi-clock  9d987413d5b85297 90e97cc7ac767d64
 smoke-levels/multi-causal 00bf52be9eba20a5 676b621d7c6d0055
 smoke-levels/multi-star   6b3ae3da7268bc83 4b65e5ad097f06f3
 smoke-levels/multi-ring   ab3d4bfeabba0c70 82e17113ce5b5caa
+smoke-objects/semi-sync   f06d9d43f259565c f9ff153a9663bce4
+smoke-objects/wait        10071f92a2a4838c e6a6e128de8dd872
+smoke-objects/raft        138c4fa8597c8783 10b61f7ae1ce32c6
+smoke-objects/chain       120a842655fe7936 948d97bb80563f62
+smoke-objects/craq        f334fe19921d4036 dbc3189452d7f73a
 smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd

@@ -66,12 +66,37 @@ impl Order {
             place[commit.value.0 as usize] = at.len() as u32 - first + 1;
             at.push(commit.at);
         }
-        for key in start.windows(2) {
+        let mut order = Self { place, start, at: Vec::new() };
+        order.at = order.earliest_from_here_on(at);
+        order
+    }
+
+    /// Of a table by index: the least of each version's and its key's newer ones' entries.
+    pub(super) fn earliest_from_here_on(&self, mut table: Vec<Instant>) -> Vec<Instant> {
+        for key in self.start.windows(2) {
             for index in (key[0] as usize + 1..key[1] as usize).rev() {
-                at[index - 1] = at[index - 1].min(at[index]);
+                table[index - 1] = table[index - 1].min(table[index]);
             }
         }
-        Self { place, start, at }
+        table
+    }
+
+    /// How many versions there are; their indexes are below.
+    pub(super) fn len(&self) -> usize {
+        self.at.len()
+    }
+
+    /// Where a key's version with this place, 1 or more, stands in tables over all versions.
+    #[inline]
+    pub(super) fn index(&self, key: Key, place: u32) -> usize {
+        (self.start[key.0 as usize] + place - 1) as usize
+    }
+
+    /// The index of the next newer version of the key, if there is one.
+    #[inline]
+    pub(super) fn next(&self, key: Key, place: u32) -> Option<usize> {
+        let next = self.start[key.0 as usize] + place;
+        (next < self.start[key.0 as usize + 1]).then_some(next as usize)
     }
 
     /// A value's place in its key's version order: 0 for the initial value, `None` if undecided.
@@ -86,8 +111,6 @@ impl Order {
     /// When the key first had a version newer than the one at this place.
     #[inline]
     pub(super) fn surpassed_at(&self, key: Key, place: u32) -> Option<Instant> {
-        let key = key.0 as usize;
-        let index = self.start[key] + place;
-        (index < self.start[key + 1]).then(|| self.at[index as usize])
+        self.next(key, place).map(|index| self.at[index])
     }
 }

@@ -9,28 +9,25 @@
 use super::index::Order;
 use crate::history::{History, Status};
 use crate::op::OpKind;
+use crate::time::Instant;
 
 /// Tells of every acknowledged write whose place is known, in order of invocation, whether it was lost.
 pub(super) fn lost_writes(history: &History, order: &Order, mut tell: impl FnMut(u32, bool)) {
-    let acknowledged = |id: &u32| {
-        let op = &history.operations[*id as usize];
-        op.kind == OpKind::Write && op.status == Status::Ok
+    let acknowledged = || {
+        let operations = (0..).zip(&history.operations);
+        operations.filter(|(_, op)| op.kind == OpKind::Write && op.status == Status::Ok)
     };
-    let writes: Vec<u32> = (0..history.operations.len() as u32).filter(acknowledged).collect();
-    let mut by_end = writes.clone();
-    by_end.sort_by_key(|id| history.operations[*id as usize].completed);
-    let mut ended = by_end.into_iter().map(|id| &history.operations[id as usize]).peekable();
-    // By key, the highest place among the writes that were acknowledged by now.
-    let mut highest = vec![0; history.keys as usize];
-    for id in writes {
-        let write = &history.operations[id as usize];
-        while let Some(before) = ended.next_if(|op| op.completed < write.invoked) {
-            let place = order.place(before.value).unwrap_or(0);
-            let highest = &mut highest[before.key.0 as usize];
-            *highest = place.max(*highest);
-        }
+    let mut ended = vec![Instant::NEVER; order.len()];
+    for (_, write) in acknowledged() {
         if let Some(place) = order.place(write.value) {
-            tell(id, highest[write.key.0 as usize] > place);
+            ended[order.index(write.key, place)] = write.completed;
+        }
+    }
+    let ended = order.earliest_from_here_on(ended);
+    for (id, write) in acknowledged() {
+        if let Some(place) = order.place(write.value) {
+            let newer = order.next(write.key, place);
+            tell(id, newer.is_some_and(|newer| ended[newer] < write.invoked));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `pacelc check`: anybody's history against named guarantees, with what shows each answer.
 
 use super::args::CheckArgs;
-use super::{style, style_end};
+use super::{print, style, style_end};
 use crate::check::{
     Action, Condition, Counterexample, Format, History, Limits, NEVER, Outcome, Verdict, Versions,
     Witness, all_in_some_order, describe, in_order, judge, read,
@@ -12,7 +12,7 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{BufReader, Write as _};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -43,7 +43,7 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             } else {
                 paragraph(name, &history, *condition, &verdict)
             };
-            anstream::stdout().write_all(text.as_bytes())?;
+            print(text.as_bytes())?;
             if let Verdict::Violated(example) = &verdict
                 && let Some(picture) = undrawn.take()
             {

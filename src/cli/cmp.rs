@@ -1,7 +1,7 @@
 //! `pacelc cmp`: rows side by side, modes of one result or cells of two.
 
 use super::args::CmpArgs;
-use super::select;
+use super::{print, select};
 use crate::op::Level;
 use crate::report::{comparison, differences};
 use crate::results::{Row, VerdictWord, compare, read_rows};
@@ -9,7 +9,6 @@ use crate::scenario::filter::Filters;
 use crate::scenario::plan::CellName;
 use anyhow::bail;
 use clap::ArgMatches;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -32,7 +31,7 @@ pub(super) fn run(args: &CmpArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
             (differences(&compare(&old, &new)), new)
         }
     };
-    anstream::stdout().write_all(text.as_bytes())?;
+    print(text.as_bytes())?;
     let worst = judged.iter().map(|row| row.verdict).max().unwrap_or(VerdictWord::Holds);
     Ok(super::exit_status_of(worst))
 }

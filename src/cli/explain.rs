@@ -4,8 +4,7 @@
 //! it; the second run, equal to the first, keeps their messages.
 
 use super::args::ExplainArgs;
-use super::unless_closed;
-use super::{select, style, style_end, terminal_width};
+use super::{print, select, style, style_end, terminal_width, unless_closed};
 use crate::analysis::{Verdict, judge, stalest_read};
 use crate::catalog::Catalog;
 use crate::history::{self, History, Operation, Status};
@@ -15,7 +14,6 @@ use crate::time::Instant;
 use crate::world::{Step, Trace};
 use anyhow::{anyhow, bail};
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 const HEADING: anstyle::Style = anstyle::Style::new().bold();
@@ -51,7 +49,7 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     for (why, op) in chosen {
         show(&mut text, &plan, &history, why, op, &trace);
     }
-    unless_closed(anstream::stdout().write_all(text.as_bytes()).map_err(Into::into))?;
+    unless_closed(print(text.as_bytes()))?;
     if let Some(path) = &args.history {
         let mut bytes = Vec::new();
         history::write(&history, &mut bytes)?;

@@ -1,14 +1,14 @@
 //! Completions and the manual page, generated from the arguments.
 
 use super::args::{Cli, CompletionArgs};
+use super::print;
 use clap::CommandFactory;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 pub(super) fn completions(args: &CompletionArgs) -> anyhow::Result<ExitCode> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "pacelc", &mut script);
-    std::io::stdout().write_all(&script)?;
+    print(&script)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -19,6 +19,6 @@ pub(super) fn man() -> anyhow::Result<ExitCode> {
         let title = format!("pacelc-{}", verb.get_name());
         clap_mangen::Man::new(verb.clone()).title(title).render(&mut page)?;
     }
-    std::io::stdout().write_all(&page)?;
+    print(&page)?;
     Ok(ExitCode::SUCCESS)
 }

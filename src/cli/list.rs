@@ -1,14 +1,13 @@
 //! `pacelc list`: what exists. Runs nothing.
 
 use super::args::ListArgs;
-use super::select;
+use super::{print, select};
 use crate::catalog::Catalog;
 use crate::protocol::Offer;
 use crate::scenario::Scenario;
 use crate::scenario::regions::Matrix;
 use clap::ArgMatches;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::process::ExitCode;
 
 pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
@@ -21,7 +20,7 @@ pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
         let scenarios = select::scenarios(&args.select, matches, &catalog)?;
         if args.cells { cells(&scenarios, &catalog) } else { overview(&scenarios) }
     };
-    anstream::stdout().write_all(text.as_bytes())?;
+    print(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

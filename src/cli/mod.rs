@@ -17,9 +17,11 @@ mod select;
 pub use args::Cli;
 
 use crate::results::{Row, VerdictWord};
+use anyhow::Context as _;
 use args::Verb;
 use clap::{CommandFactory, FromArgMatches};
 use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Runs the program with these arguments, the first being its own name.
@@ -71,6 +73,12 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         let written = cause.downcast_ref::<serde_json::Error>().and_then(|e| e.io_error_kind());
         direct.or(written) == Some(std::io::ErrorKind::BrokenPipe)
     })
+}
+
+/// Writes data to stdout, without colours where nobody would see them.
+fn print(text: &[u8]) -> anyhow::Result<()> {
+    let mut out = anstream::stdout();
+    out.write_all(text).and_then(|()| out.flush()).context("cannot write to standard output")
 }
 
 /// What was found stands, whoever stops listening to it.

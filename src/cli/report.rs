@@ -1,11 +1,10 @@
 //! `pacelc report`: the page again, from saved rows.
 
 use super::args::ReportArgs;
-use super::exit_status;
+use super::{exit_status, print};
 use crate::report::{markdown, page, plane_svg};
 use crate::results::{CURVES, NOTE, PAGE, ROWS, Results, replace};
 use anyhow::{Context as _, bail};
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -37,7 +36,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         replace(file, svg.as_bytes())?;
     }
     if args.markdown {
-        std::io::stdout().write_all(markdown(&results.rows).as_bytes())?;
+        print(markdown(&results.rows).as_bytes())?;
     }
     let shown = target.canonicalize().context("the page was written but cannot be found")?;
     anstream::eprintln!("report: {}", shown.display());

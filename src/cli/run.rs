@@ -1,7 +1,7 @@
 //! `pacelc run`: simulate, judge, and leave rows and a report.
 
 use super::args::RunArgs;
-use super::{exit_status, progress, select, unless_closed, width};
+use super::{exit_status, print, progress, select, unless_closed, width};
 use crate::catalog::Catalog;
 use crate::report::{page, summary};
 use crate::results::{JOURNAL, Journal, PAGE, Results, VerdictWord};
@@ -9,7 +9,6 @@ use crate::suite::{Options, Progress, Suite, SuiteError, quoted};
 use anyhow::bail;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -48,7 +47,9 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     };
     keep(&results, &args.output)?;
     journal.remove()?;
-    unless_closed(show(args, &results))?;
+    let shown = unless_closed(show(args, &results));
+    tell(args, &results);
+    shown?;
     Ok(exit_status(&results.rows))
 }
 
@@ -115,17 +116,23 @@ pub(super) fn keep(results: &Results, folder: &Path) -> anyhow::Result<()> {
     Ok(results.write(folder, &html)?)
 }
 
+/// Rows or a table, to whom stdout is.
 fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
-    let mut out = anstream::stdout();
-    if args.json {
+    let text = if args.json {
+        let mut lines = Vec::new();
         for row in &results.rows {
-            serde_json::to_writer(&mut out, row)?;
-            out.write_all(b"\n")?;
+            serde_json::to_writer(&mut lines, row)?;
+            lines.push(b'\n');
         }
+        lines
     } else {
-        out.write_all(summary(&results.note, &results.rows, width()).as_bytes())?;
-    }
-    out.flush()?;
+        summary(&results.note, &results.rows, width()).into_bytes()
+    };
+    print(&text)
+}
+
+/// What was not kept, and where the page is; said even if stdout takes nothing more.
+fn tell(args: &RunArgs, results: &Results) {
     let broken: Vec<&str> = {
         let mut cells: Vec<&str> = (results.rows.iter())
             .filter(|row| row.verdict != VerdictWord::Holds)
@@ -139,7 +146,6 @@ fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
     }
     let report = args.output.join(PAGE);
     anstream::eprintln!("report: {}", report.canonicalize().unwrap_or(report).display());
-    Ok(())
 }
 
 /// The command that makes these results again: what decides them, in a fixed order.

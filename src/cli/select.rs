@@ -64,6 +64,12 @@ pub(super) fn cell(
     regions: Option<&str>,
     catalog: &Catalog,
 ) -> anyhow::Result<(Scenario, Plan)> {
+    if file.is_none() && name.ends_with(".toml") {
+        bail!(
+            "`{name}` is a file; name one of its cells and the file: `pacelc explain CELL --file \
+             {name}`; `pacelc list --cells {name}` shows the cells"
+        );
+    }
     let source = match file {
         Some(path) => Source::open(path)?,
         None => find(name.split('/').next().unwrap_or(name)).map_err(|e| anyhow!(e))?,

@@ -1,83 +1,14 @@
 //! The figures of a row or a curve, from what was measured. Times are milliseconds to the
 //! nanosecond, rates have nine decimals.
 
-use super::row::{CurvePoint, Row, SCHEMA, VerdictWord};
+use super::row::{CurvePoint, Row, SCHEMA};
 use super::stats::{Interval, wilson};
 use crate::analysis::{Slot, Summary, Visibility, VisibilityPoint};
 use crate::time::Duration;
 
 /// A row without any figure.
 pub(super) fn blank() -> Row {
-    Row {
-        schema: SCHEMA,
-        version: String::new(),
-        cell: String::new(),
-        scenario: String::new(),
-        system: String::new(),
-        variant: String::new(),
-        axis: None,
-        axis_unit: None,
-        axis_at: None,
-        protocol: String::new(),
-        config: String::new(),
-        level: String::new(),
-        path: String::new(),
-        promise: String::new(),
-        verdict: VerdictWord::Holds,
-        evidence: String::new(),
-        world: String::new(),
-        seeds: 0,
-        first_seed: 0,
-        phase: String::new(),
-        client_region: String::new(),
-        op: String::new(),
-        n: 0,
-        ok: 0,
-        refused: 0,
-        failed: 0,
-        unknown: 0,
-        mean_ms: 0.0,
-        p10_ms: 0.0,
-        p25_ms: 0.0,
-        p50_ms: 0.0,
-        p75_ms: 0.0,
-        p90_ms: 0.0,
-        p95_ms: 0.0,
-        p99_ms: 0.0,
-        p999_ms: 0.0,
-        max_ms: 0.0,
-        p50_low_ms: None,
-        p50_high_ms: None,
-        p99_low_ms: None,
-        p99_high_ms: None,
-        service_p50_ms: 0.0,
-        service_p99_ms: 0.0,
-        theory_ms: None,
-        fresh_or_stale: 0,
-        stale: 0,
-        stale_rate: None,
-        stale_rate_low: None,
-        stale_rate_high: None,
-        stale_age_p50_ms: None,
-        stale_age_p99_ms: None,
-        stale_age_max_ms: None,
-        stale_versions_mean: None,
-        stale_versions_max: None,
-        behind_rate: None,
-        behind_age_p99_ms: None,
-        lost: None,
-        lost_rate: None,
-        lost_rate_low: None,
-        lost_rate_high: None,
-        conflicts: 0,
-        throughput: 0.0,
-        offered: None,
-        sustained: None,
-        messages_per_op: 0.0,
-        bytes_per_op: 0.0,
-        virtual_seconds: 0.0,
-        replay: String::new(),
-    }
+    Row { schema: SCHEMA, ..Row::default() }
 }
 
 pub(super) fn times(row: &mut Row, slot: &Slot) {

@@ -7,7 +7,7 @@
 
 use super::aggregate::CellResult;
 use super::row::SCHEMA;
-use super::store::{StoreError, cannot, parse};
+use super::store::{StoreError, cannot, parse, prepare};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions};
 use std::io::{Seek, SeekFrom, Write};
@@ -35,9 +35,9 @@ impl Journal {
     /// there is overwritten.
     ///
     /// # Errors
-    /// If the folder or the file cannot be written.
+    /// If the folder or the file cannot be written, or the results could not be put beside it.
     pub fn create(folder: &Path, fingerprint: &str) -> Result<Self, StoreError> {
-        std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
+        prepare(folder)?;
         let path = folder.join(JOURNAL);
         let file = File::create(&path).map_err(cannot("write", &path))?;
         let mut journal = Self { path, file };
@@ -149,7 +149,7 @@ mod tests {
         assert_eq!(finished, [cell("a"), cell("c")]);
         journal.remove().expect("removed");
         let error = Journal::resume(folder.path(), "f").expect_err("gone").to_string();
-        assert!(error.contains("nothing to resume"), "{error}");
+        assert!(error.contains("was finished or never begun"), "{error}");
     }
 
     #[test]

@@ -10,19 +10,20 @@ use serde::{Deserialize, Serialize};
 pub const SCHEMA: u32 = 1;
 
 /// How the history compares with the promise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum VerdictWord {
     /// Every seed's history keeps the promise.
     Holds,
     /// Some seed's could not be decided, and none breaks it.
+    #[default]
     Unknown,
     /// Some seed's history breaks it.
     Violated,
 }
 
 /// One row of `rows.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// Number of this schema.
@@ -166,6 +167,64 @@ pub struct Row {
     pub virtual_seconds: f64,
     /// The command that replays the cell under the seed of the evidence, or the first.
     pub replay: String,
+}
+
+/// Larger figures, times in milliseconds among them, are no figures of any run.
+const FIGURE_MAX: f64 = 1e12;
+
+/// What must be true of a line besides its form before anything is drawn or compared.
+pub(super) trait Check {
+    /// # Errors
+    /// The first figure that cannot be one, in a sentence.
+    fn check(&self) -> Result<(), String>;
+}
+
+/// Whether these figures are from 0 to `most`.
+fn are_within(most: f64, figures: &[(&str, f64)]) -> Result<(), String> {
+    let wrong = figures.iter().find(|(_, value)| !(0.0..=most).contains(value));
+    wrong.map_or(Ok(()), |(name, value)| {
+        Err(format!("{name} is {value:e}; it must be from 0 to {most:e}"))
+    })
+}
+
+impl Check for Row {
+    fn check(&self) -> Result<(), String> {
+        are_within(
+            FIGURE_MAX,
+            &[
+                ("mean_ms", self.mean_ms),
+                ("p10_ms", self.p10_ms),
+                ("p25_ms", self.p25_ms),
+                ("p50_ms", self.p50_ms),
+                ("p75_ms", self.p75_ms),
+                ("p90_ms", self.p90_ms),
+                ("p95_ms", self.p95_ms),
+                ("p99_ms", self.p99_ms),
+                ("p999_ms", self.p999_ms),
+                ("max_ms", self.max_ms),
+                ("service_p50_ms", self.service_p50_ms),
+                ("service_p99_ms", self.service_p99_ms),
+                ("theory_ms", self.theory_ms.unwrap_or_default()),
+                ("stale_age_max_ms", self.stale_age_max_ms.unwrap_or_default()),
+                ("throughput", self.throughput),
+                ("messages_per_op", self.messages_per_op),
+                ("bytes_per_op", self.bytes_per_op),
+            ],
+        )?;
+        let rates = [
+            ("stale_rate", self.stale_rate),
+            ("behind_rate", self.behind_rate),
+            ("lost_rate", self.lost_rate),
+        ];
+        are_within(1.0, &rates.map(|(name, rate)| (name, rate.unwrap_or_default())))
+    }
+}
+
+impl Check for CurvePoint {
+    fn check(&self) -> Result<(), String> {
+        are_within(FIGURE_MAX, &[("t_ms", self.t_ms)])?;
+        are_within(1.0, &[("fresh_rate", self.fresh_rate)])
+    }
 }
 
 /// One point of a t-visibility curve: a line of `curves.jsonl`.

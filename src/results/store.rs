@@ -4,7 +4,7 @@
 //! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
 //! error is one sentence that names the file, and the line where there is one.
 
-use super::row::{CurvePoint, Row, RunNote, SCHEMA};
+use super::row::{Check, CurvePoint, Row, RunNote, SCHEMA};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -72,7 +72,10 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// There is no journal to resume.
-    #[error("{} does not exist, so there is nothing to resume; leave out --resume", path.display())]
+    #[error(
+        "{} does not exist: that run was finished or never begun; leave out --resume",
+        path.display()
+    )]
     NoJournal {
         /// Where it would be.
         path: PathBuf,
@@ -121,7 +124,7 @@ impl Results {
     /// # Errors
     /// The first file that cannot be written.
     pub fn write(&self, folder: &Path, page: &str) -> Result<(), StoreError> {
-        std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
+        prepare(folder)?;
         let rows = Staged::new(&folder.join(ROWS), |to| put_lines(to, &self.rows))?;
         let curves = Staged::new(&folder.join(CURVES), |to| put_lines(to, &self.curves))?;
         let note = Staged::new(&folder.join(NOTE), |to| {
@@ -134,6 +137,19 @@ impl Results {
         note.keep()?;
         page.keep()
     }
+}
+
+/// Makes a folder for results if it does not exist, and looks whether their places can be taken, so that
+/// neither a long run nor half of the files is lost to a place that cannot.
+///
+/// # Errors
+/// If the folder cannot be made, or a folder stands where a file will go.
+pub(super) fn prepare(folder: &Path) -> Result<(), StoreError> {
+    std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
+    let mut places = [ROWS, CURVES, NOTE, PAGE].map(|name| folder.join(name)).into_iter();
+    places.find(|place| place.is_dir()).map_or(Ok(()), |place| {
+        Err(cannot("write", &place)(io::Error::from(io::ErrorKind::IsADirectory)))
+    })
 }
 
 /// Reads a file of rows alone.
@@ -175,6 +191,8 @@ impl Staged {
         let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let write = || {
             let folder = place.parent().filter(|folder| *folder != Path::new(""));
+            let folder = folder.unwrap_or(Path::new("."));
+            std::fs::metadata(folder)?;
             let mut builder = tempfile::Builder::new();
             builder.prefix(".pacelc-");
             #[cfg(unix)]
@@ -183,7 +201,8 @@ impl Staged {
                 // Temporary files are private by default; results are not. The umask still applies.
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
             }
-            let mut file = builder.tempfile_in(folder.unwrap_or(Path::new(".")))?;
+            // Its own message would name a file that nobody asked for.
+            let mut file = builder.tempfile_in(folder).map_err(|error| error.kind())?;
             let mut to = BufWriter::with_capacity(1 << 16, file.as_file_mut());
             fill(&mut to)?;
             to.flush()?;
@@ -208,7 +227,7 @@ fn put_lines(to: &mut impl Write, lines: &[impl Serialize]) -> io::Result<()> {
     Ok(())
 }
 
-fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, StoreError> {
+fn read_lines<T: DeserializeOwned + Check>(path: &Path) -> Result<Vec<T>, StoreError> {
     let file = File::open(path).map_err(cannot("read", path))?;
     let mut from = BufReader::new(file);
     let mut lines = Vec::new();
@@ -218,7 +237,11 @@ fn read_lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, StoreError> {
         if from.read_until(b'\n', &mut text).map_err(cannot("read", path))? == 0 {
             return Ok(lines);
         }
-        lines.push(parse(&text, path, Some(lines.len() as u64 + 1))?);
+        let line = lines.len() as u64 + 1;
+        let read: T = parse(&text, path, Some(line))?;
+        let wrong = |message| StoreError::Line { path: path.to_owned(), line, message };
+        read.check().map_err(wrong)?;
+        lines.push(read);
     }
 }
 
@@ -297,13 +320,31 @@ mod tests {
             error.starts_with("cannot create the folder ") && error.contains("/file/sub: "),
             "{error}"
         );
-        // A folder stands where a file must go: the rows before it are already staged, not placed.
-        std::fs::create_dir(folder.path().join(NOTE)).expect("created");
-        std::fs::write(folder.path().join(NOTE).join("x"), "").expect("written");
-        let error =
-            results().write(folder.path(), "page").expect_err("run.json is a folder").to_string();
-        assert!(error.contains("cannot write") && error.contains("run.json"), "{error}");
-        assert!(names(folder.path()).iter().all(|name| !name.starts_with(".pacelc")), "left over");
+    }
+
+    #[test]
+    fn a_folder_in_the_place_of_any_file_leaves_the_old_results_whole() {
+        for taken in [ROWS, CURVES, NOTE, PAGE] {
+            let folder = tempfile::tempdir().expect("a folder");
+            results().write(folder.path(), "old").expect("written");
+            std::fs::remove_file(folder.path().join(taken)).expect("removed");
+            std::fs::create_dir(folder.path().join(taken)).expect("created");
+            let read = |name: &str| std::fs::read(folder.path().join(name)).ok();
+            let before = [ROWS, CURVES, NOTE, PAGE].map(read);
+            let other = Results { rows: vec![row("c")], curves: Vec::new(), note: note() };
+            let error = other.write(folder.path(), "new").expect_err(taken).to_string();
+            assert!(error.contains("cannot write") && error.contains(taken), "{error}");
+            assert_eq!([ROWS, CURVES, NOTE, PAGE].map(read), before, "{taken}");
+            assert_eq!(names(folder.path()).len(), 4, "something is left over");
+        }
+    }
+
+    #[test]
+    fn a_message_names_the_file_that_was_asked_for_and_no_other() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("no/such/plane.svg");
+        let error = replace(&path, b"").expect_err("no folder").to_string();
+        assert!(error.contains("plane.svg: No such file") && !error.contains(".pacelc"), "{error}");
     }
 
     #[test]
@@ -334,6 +375,10 @@ mod tests {
                 "rows.jsonl:2: written by pacelc 0.1.0 with schema 2, but this one reads schema 1; read",
             ),
             ("\u{fffd}".to_owned(), "rows.jsonl:2: expected value"),
+            (
+                good.replace("\"p50_ms\":69.6", "\"p50_ms\":-1e300"),
+                "rows.jsonl:2: p50_ms is -1e300; it must be from 0 to 1e12",
+            ),
         ] {
             std::fs::write(&path, format!("{good}\n{bad}\n{good}\n")).expect("written");
             let error = Results::read(folder.path()).expect_err(&bad).to_string();

@@ -110,6 +110,7 @@
 //! What stands at a path is replaced whole. The label `disk=10ms` becomes part of the cell's name;
 //! a unit with a `/` is left out there.
 
+mod bounds;
 mod document;
 mod faults;
 pub mod filter;

@@ -7,14 +7,15 @@
 //! Three forms are read:
 //! * a square CSV like the built-in ones: a header row `from\to,a,b,...`, then a row per region,
 //!   the diagonal `-` or empty;
-//! * a tidy CSV: a header row that names `src`, `dst` and `rtt_ms` in any order beside any other
-//!   columns, then a row per direction;
+//! * a tidy CSV: a header row that names `src` (or `from`), `dst` (or `to`) and `rtt_ms` in any order
+//!   beside any other columns, then a row per direction;
 //! * TOML: `[rtt_ms."us-east-1"]` and under it `"eu-west-1" = 69.6`, with the keys
 //!   `intra_az_rtt_ms`, `cross_az_rtt_ms`, `symmetric = true` and `source` at the top.
 //!
 //! In CSV those keys stand in comments: `# intra_az_rtt_ms = 0.4`, `# symmetric`. All other leading
 //! comments are the provenance that reports print. Diagonals are never used: what sources put there
-//! was measured differently. Within a region the two `_az_` values hold.
+//! was measured differently. Within a region the two `_az_` values hold; a matrix that has a diagonal
+//! must give the first of them, lest somebody believe in the diagonal.
 
 mod from_csv;
 mod from_toml;
@@ -157,6 +158,17 @@ impl Gathered {
         let n = self.regions.len();
         if let Some(place) = self.regions.iter().position(|region| region == TOTAL) {
             let message = format!("no region may be called {TOTAL}: results call all of them that");
+            return Err((place, place, message));
+        }
+        let own = |place: usize| self.rtt_ms[place * n + place];
+        let used = (0..n).find(|place| own(*place).is_some_and(|ms| ms > 0.0));
+        if let (Some(place), None) = (used, self.intra_az_rtt_ms) {
+            let region = &self.regions[place];
+            let message = format!(
+                "from {region} to itself it is {} ms, which would not be used; leave it out, and give \
+                 `intra_az_rtt_ms` and `cross_az_rtt_ms` for what is within a region",
+                own(place).unwrap_or_default()
+            );
             return Err((place, place, message));
         }
         let mut rtt_ms = vec![0.0; n * n];

@@ -1,5 +1,6 @@
 //! From a document to plans: every name looked up, every number checked, nothing left to doubt.
 
+use super::bounds::{self, OPERATIONS_MAX};
 use super::document::{Document, LevelsEntry, ModeEntry, RegionsEntry};
 use super::overrides::Map;
 use super::plan::{CellName, Length, Load, Plan};
@@ -17,8 +18,8 @@ use toml::Spanned;
 const TIMEOUT: Duration = Duration::secs(10);
 /// A client turns to another replica after this, unless the scenario says otherwise.
 const ATTEMPT_TIMEOUT: Duration = Duration::secs(2);
-/// More operations than any run should ask for: their numbers are 32 bits wide.
-const OPERATIONS_MAX: u64 = 1_000_000_000;
+/// Shorter ones are over before anybody can answer, and those who ask again would do nothing else.
+const TIMEOUT_MIN: Duration = Duration::micros(1);
 
 /// One variant, resolved.
 pub(super) struct Resolved {
@@ -116,6 +117,9 @@ pub(super) fn resolve(
         attempt_timeout,
         faults,
     };
+    if let Some(workload) = &document.workload {
+        bounds::check(&template).map_err(|message| Refusal::at(workload.span(), message))?;
+    }
     let mut modes: Vec<(String, Vec<Plan>)> = Vec::new();
     if document.modes.get_ref().is_empty() {
         return Err(Refusal::at(document.modes.span(), "there are no [[modes]]").into());
@@ -313,8 +317,9 @@ fn timeouts(document: &Document) -> Result<(Duration, Duration), Refusal> {
         ("timeout", timeout, &document.timeout),
         ("attempt_timeout", attempt, &document.attempt_timeout),
     ] {
-        if let (Duration::ZERO, Some(entry)) = (value, entry) {
-            return Err(Refusal::at(entry.span(), format!("{name} is 0; give a time")));
+        if let Some(entry) = entry.as_ref().filter(|_| value < TIMEOUT_MIN) {
+            let message = format!("{name} is {value}; give at least {TIMEOUT_MIN}");
+            return Err(Refusal::at(entry.span(), message));
         }
     }
     if let Some(entry) = document.attempt_timeout.as_ref().filter(|_| attempt > timeout) {

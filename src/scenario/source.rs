@@ -165,7 +165,30 @@ pub(super) fn plain(message: &str) -> String {
     if one_line.starts_with("wanted exactly 1 element") {
         return "this table must hold exactly one key, the choice that is made".to_owned();
     }
+    if let Some((given, wanted)) = one_line
+        .strip_prefix("invalid type: ")
+        .or_else(|| one_line.strip_prefix("invalid value: "))
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return format!("{} will not do here; it must be {}", in_toml(given), in_toml(wanted));
+    }
     one_line.replacen("missing field", "missing key", 1)
+}
+
+/// What serde calls a thing, as TOML's users know it.
+fn in_toml(what: &str) -> String {
+    let known = [
+        ("map", "a table"),
+        ("sequence", "a list"),
+        ("a sequence", "a list"),
+        ("struct", "a table"),
+        ("u16", "a whole number from 0 to 65535"),
+        ("u32", "a whole number from 0 to 4294967295"),
+        ("u64", "a whole number from 0 on"),
+        ("f64", "a number"),
+    ];
+    let said = known.iter().find(|(serde, _)| *serde == what);
+    said.map_or_else(|| what.to_owned(), |(_, toml)| (*toml).to_owned())
 }
 
 #[cfg(test)]
@@ -176,6 +199,22 @@ mod tests {
     fn a_path_gives_name_and_group() {
         let source = Source::new("scenarios/curated/distance.toml", "");
         assert_eq!((source.name.as_str(), source.group.as_str()), ("distance", "curated"));
+    }
+
+    #[test]
+    fn wrong_types_are_told_in_words_of_toml() {
+        for (serde, ours) in [
+            (
+                "invalid value: integer `-1`, expected u32",
+                "integer `-1` will not do here; it must be a whole number from 0 to 4294967295",
+            ),
+            (
+                "invalid type: map, expected a string",
+                "a table will not do here; it must be a string",
+            ),
+        ] {
+            assert_eq!(plain(serde), ours);
+        }
     }
 
     #[test]

@@ -43,7 +43,11 @@ fn the_desk_is_valid_before_it_is_spoiled() {
 fn a_matrix_that_is_none() {
     let desk = desk();
     for (bad, expected) in [
-        ("here,-,40\n", "mine.csv:1: the round-trip time from there to here is missing"),
+        (
+            "here,-,40\n",
+            "mine.csv:1: region there has a column but no row, so the round-trip time from there to \
+             here is missing",
+        ),
         ("here,-,40\nthere,-,-\n", "mine.csv:3: the round-trip time from there to here is missing"),
         ("here,-,-40\nthere,41,-\n", "mine.csv:2: the round-trip time from here to there is -40"),
         ("here,-,nan\nthere,41,-\n", "mine.csv:2: the round-trip time from here to there is NaN"),
@@ -148,7 +152,7 @@ fn arguments_that_mean_nothing() {
         (&["run", "smoke", "--regions", "asw", "-o", "out"], "did you mean `aws`?"),
         (&["run", "smoke", "--regions", "eu-wets-1", "-o", "out"], "did you mean `eu-west-1`?"),
         (&["run", "smoke", "--regions", "azure:eastus", "-o", "out"], "takes place in 3 regions"),
-        (&["run", "smoke", "--resume", "-o", "out"], "so there is nothing to resume"),
+        (&["run", "smoke", "--resume", "-o", "out"], "was finished or never begun"),
         (
             &["explain", "smoke-cut/raft/linearisable"],
             "did you mean `smoke-cut/raft/linearizable`?",
@@ -205,7 +209,7 @@ fn an_output_folder_that_cannot_be_written() {
 }
 
 /// `/dev/full` takes no byte. A journal that leads there is a disk that is full from the start; a
-/// folder in the place of a result is a write that fails after all the work.
+/// folder in the place of a result is a write that could only fail after all the work.
 #[test]
 #[cfg(target_os = "linux")]
 fn a_disk_that_is_full_and_a_result_that_has_no_place() {
@@ -220,12 +224,7 @@ fn a_disk_that_is_full_and_a_result_that_has_no_place() {
     fs::create_dir_all(desk.path("taken/rows.jsonl/x")).expect("a folder");
     let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", "taken"]);
     assert!(sentence.starts_with("cannot write taken/rows.jsonl: "), "{sentence}");
-    let kept = desk.names("taken");
-    assert_eq!(
-        kept,
-        ["journal.jsonl", "rows.jsonl"],
-        "finished work is kept, nothing half-written"
-    );
+    assert_eq!(desk.names("taken"), ["rows.jsonl"], "it is found out before anything is run");
 }
 
 /// What was written before stays whole when a later run is refused.

@@ -20,7 +20,8 @@ pub use super::parts::store::Record;
 pub use client::Session;
 pub use server::Server;
 
-use super::parts::table::{Command, VALUE_BYTES};
+use super::parts::limits;
+use super::parts::table::{Command, FRAME_BYTES, VALUE_BYTES};
 use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, Object, OpId, OpKind, Ret};
@@ -163,9 +164,8 @@ impl Protocol for Chain {
     type Client = Session;
 
     fn validate(config: &Config, replicas: u32) -> Result<(), String> {
-        if config.heartbeat == Duration::ZERO || config.snapshot_every == 0 {
-            return Err("heartbeat and snapshot_every must be above zero".into());
-        }
+        limits::interval("heartbeat", config.heartbeat)?;
+        limits::snapshot_every(config.snapshot_every)?;
         let mut sorted = config.order.clone();
         sorted.sort_unstable();
         if config.order.is_empty() || sorted.iter().copied().eq(0..replicas) {
@@ -236,9 +236,7 @@ impl Protocol for Chain {
     }
 
     fn wire_size(msg: &Msg) -> u32 {
-        /// TCP and IP without options.
-        const FRAME: u32 = 40;
-        FRAME
+        FRAME_BYTES
             + match msg {
                 Msg::Write(_) => 16 + VALUE_BYTES,
                 Msg::Read(_) => 24,

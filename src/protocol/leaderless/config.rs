@@ -1,5 +1,6 @@
 //! The settings: who coordinates, whom it asks, and which of the repairs run.
 
+use super::super::parts::limits;
 use super::super::parts::quorum::majority;
 use crate::op::Acks;
 use crate::time::Duration;
@@ -149,10 +150,10 @@ impl Config {
         if self.patience == Some(Duration::ZERO) {
             return Err("`patience` is 0; write how long to wait".into());
         }
-        if self.snapshot_every == 0 || self.hints == 0 {
-            return Err("`snapshot_every` and `hints` must be above zero".into());
+        if self.hints == 0 {
+            return Err("`hints` is 0; write how many a replica keeps".into());
         }
-        Ok(())
+        limits::snapshot_every(self.snapshot_every)
     }
 
     /// Whether every set of replicas a read waits for has a member in common with every set a write
@@ -202,7 +203,7 @@ mod tests {
             ("anti_entropy = '1min'", "at most 5s"),
             ("anti_entropy = '1ns'", "at least 1ms"),
             ("patience = '0ms'", "how long to wait"),
-            ("hints = 0", "above zero"),
+            ("hints = 0", "write how many"),
         ] {
             let refused = config(text).validate(3);
             assert!(refused.clone().is_err_and(|e| e.contains(says)), "{text}: {refused:?}");

@@ -1,6 +1,6 @@
 //! What is said, what is kept on disk, and the names of timers.
 
-use super::super::parts::table::VALUE_BYTES;
+use super::super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::super::parts::version::{Version, Versions};
 use crate::op::{Acks, Key, NodeId, OpId, Value};
 use crate::time::LocalTime;
@@ -154,10 +154,8 @@ pub enum Msg {
 
 impl Msg {
     pub(super) fn wire_size(&self) -> u32 {
-        /// TCP and IP without options.
-        const FRAME: u32 = 40;
         let many = |copies: &Copies| Version::WIRE_SIZE * copies.versions().len() as u32;
-        FRAME
+        FRAME_BYTES
             + match self {
                 Self::Ask(Ask { job: Job::Write(_) | Job::Put(_), .. }) => 36 + VALUE_BYTES,
                 Self::Ask(_) => 24,

@@ -1,7 +1,7 @@
 //! What replicas and clients say to each other, and what replicas write to their disks.
 
 use super::super::parts::merge::{Delta, Name};
-use super::super::parts::table::VALUE_BYTES;
+use super::super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::super::parts::version::Version;
 use super::{Entry, Standing, State, Vector};
 use crate::op::{Key, NodeId, OpId, Rank, Value};
@@ -193,10 +193,8 @@ pub enum Record {
 impl Msg {
     /// Bytes on the wire.
     pub(super) fn wire_size(&self) -> u32 {
-        /// TCP and IP without options.
-        const FRAME: u32 = 40;
         let note = |note: &Note| 16 + note.token.wire_size();
-        FRAME
+        FRAME_BYTES
             + match self {
                 Self::Hello { .. } => 12,
                 Self::Clock { note: with, .. } => 4 + note(with),

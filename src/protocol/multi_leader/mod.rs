@@ -69,6 +69,7 @@ pub use links::Standing;
 pub use message::{Ask, Msg, Need, Note, Record, Shown, Wish};
 pub use store::{Entry, State};
 
+use super::parts::limits;
 use super::parts::merge::Rule;
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
@@ -208,10 +209,11 @@ impl Protocol for MultiLeader {
         if config.hub > 0 && config.topology != Topology::Star {
             return Err("only a star has a hub; write topology = \"star\" or leave hub out".into());
         }
-        if config.heartbeat == Duration::ZERO || config.snapshot_every == 0 {
-            return Err("heartbeat and snapshot_every must be above zero".into());
+        if config.ship_every > Duration::ZERO {
+            limits::interval("ship_every", config.ship_every)?;
         }
-        Ok(())
+        limits::interval("heartbeat", config.heartbeat)?;
+        limits::snapshot_every(config.snapshot_every)
     }
 
     fn offer(config: &Config, level: Level) -> Option<Offer> {

@@ -3,6 +3,7 @@
 //! A log is applied in its own order; between logs any order will do, except that an entry waits for
 //! its dependencies. States are joined like vectors: of two versions the higher stays.
 
+use super::super::parts::early::Early;
 use super::super::parts::merge::{Delta, Dot, Merged, Rule, Sibling};
 use super::super::parts::version::{Version, Versions};
 use super::{MultiLeader, Record, ServerCx, Shown, Vector};
@@ -13,8 +14,6 @@ use std::collections::VecDeque;
 
 /// Entries of a log that are kept for others; who lacks more gets the whole state.
 const RETAIN: usize = 1 << 12;
-/// Entries that overtook earlier ones are held up to this far ahead; the rest is asked for again.
-const AHEAD: u32 = 1 << 12;
 
 /// A write in a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +71,7 @@ struct Log {
     entries: VecDeque<Entry>,
     base: u32,
     /// Entries after the end that arrived early, on links that reorder.
-    early: VecDeque<Option<Entry>>,
+    early: Early<Entry>,
 }
 
 impl Log {
@@ -241,17 +240,10 @@ impl Store {
     pub(super) fn receive(&mut self, origin: NodeId, seq: u32, entry: Entry, cx: ServerCx<'_, '_>) {
         let log = &mut self.logs[origin.index()];
         match seq.checked_sub(log.last() + 1) {
-            Some(ahead) if ahead < AHEAD && origin != self.me => {
-                let ahead = ahead as usize;
-                if log.early.len() <= ahead {
-                    log.early.resize(ahead + 1, None);
-                }
-                log.early[ahead] = Some(entry);
-            }
+            Some(ahead) if origin != self.me => log.early.keep(u64::from(ahead), entry),
             _ => return,
         }
-        while let Some(Some(entry)) = log.early.front().copied() {
-            log.early.pop_front();
+        while let Some(entry) = log.early.next_in_turn() {
             log.entries.push_back(entry);
             cx.persist(Record::Entry { origin, seq: log.last(), entry });
         }

@@ -1,6 +1,8 @@
 //! Pieces that several protocols share.
 
+pub mod early;
 pub mod lease;
+pub mod limits;
 pub mod merge;
 pub mod quorum;
 pub mod resend;

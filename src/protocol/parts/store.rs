@@ -1,14 +1,13 @@
 //! A replica's copy of what one orderer orders: the log, what of it is durable and applied, and the
 //! table it makes. Primary-backup and chain replication hold their data in it.
 
+use super::early::Early;
 use super::table::{Command, Table};
 use crate::op::Contents;
 use crate::protocol::{Protocol, ReplicaCx, WriteId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Entries that overtook earlier ones are held up to this far ahead; the rest is asked for again.
-const AHEAD: u64 = 1 << 12;
 /// Entries kept in memory for backups that fall behind; who misses more gets a snapshot.
 const RETAIN: usize = 1 << 14;
 
@@ -48,7 +47,7 @@ pub struct Store {
     /// The index of the latest snapshot on disk or on its way, and its position while on its way.
     snapshot: (u64, Option<WriteId>),
     /// Entries after the log's end that arrived early, on links that reorder.
-    early: VecDeque<Option<Command>>,
+    early: Early<Command>,
 }
 
 impl Store {
@@ -64,7 +63,7 @@ impl Store {
             applied: 0,
             table: Table::new(keys, contents),
             snapshot: (0, None),
-            early: VecDeque::new(),
+            early: Early::default(),
         };
         for record in records {
             match record {
@@ -154,23 +153,11 @@ impl Store {
         command: Command,
         cx: &mut ReplicaCx<'_, P>,
     ) {
-        match index.checked_sub(self.last() + 1) {
-            Some(0) => {
-                self.append(command, cx);
-                self.early.pop_front();
-                while let Some(Some(command)) = self.early.front().copied() {
-                    self.append(command, cx);
-                    self.early.pop_front();
-                }
-            }
-            Some(ahead) if ahead < AHEAD => {
-                let ahead = ahead as usize;
-                if self.early.len() <= ahead {
-                    self.early.resize(ahead + 1, None);
-                }
-                self.early[ahead] = Some(command);
-            }
-            _ => {}
+        if let Some(ahead) = index.checked_sub(self.last() + 1) {
+            self.early.keep(ahead, command);
+        }
+        while let Some(command) = self.early.next_in_turn() {
+            self.append(command, cx);
         }
     }
 

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Bytes that every value is taken to have on the wire: a field of YCSB's records.
 pub const VALUE_BYTES: u32 = 100;
 
+/// Bytes of every message beside what it says: headers of TCP and IP without options.
+pub const FRAME_BYTES: u32 = 40;
+
 /// A write on its way through a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Command {

@@ -1,6 +1,7 @@
 //! The settings, and which of them make sense together.
 
 use super::super::Geometry;
+use super::super::parts::limits;
 use super::Acknowledge;
 use crate::op::NodeId;
 use crate::time::Duration;
@@ -120,9 +121,8 @@ impl Config {
                 replicas.saturating_sub(1)
             ));
         }
-        if self.heartbeat == Duration::ZERO || self.snapshot_every == 0 {
-            return Err("heartbeat and snapshot_every must be above zero".into());
-        }
+        limits::interval("heartbeat", self.heartbeat)?;
+        limits::snapshot_every(self.snapshot_every)?;
         self.acknowledge.validate(self.primary, replicas)?;
         self.disk_and_patience()
     }
@@ -152,6 +152,7 @@ impl Config {
             if value == Some(Duration::ZERO) {
                 return Err(format!("{name} is 0; {instead}"));
             }
+            value.map_or(Ok(()), |value| limits::interval(name, value))?;
         }
         let waits = [
             ("reached", self.reached != Reached::default()),

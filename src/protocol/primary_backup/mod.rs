@@ -29,7 +29,7 @@ pub use config::{Config, Reached};
 pub use messages::{Msg, Need, ReadRequest, Standing, Timer, Token};
 
 use super::parts::store::Store;
-use super::parts::table::VALUE_BYTES;
+use super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, Object, OpKind, Ret, Value};
@@ -114,9 +114,7 @@ impl Protocol for PrimaryBackup {
     }
 
     fn wire_size(msg: &Msg) -> u32 {
-        /// TCP and IP without options.
-        const FRAME: u32 = 40;
-        FRAME
+        FRAME_BYTES
             + match msg {
                 Msg::Write(_) => 16 + VALUE_BYTES,
                 Msg::Read(_) => 32,

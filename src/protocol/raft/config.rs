@@ -1,7 +1,7 @@
 //! The settings of Raft: what they mean, their defaults, and what is refused.
 
 use crate::op::Level;
-use crate::protocol::parts::lease;
+use crate::protocol::parts::{lease, limits};
 use crate::time::Duration;
 use serde::Deserialize;
 
@@ -91,9 +91,7 @@ impl Config {
             let last = replicas - 1;
             return Err(format!("`leader = {leader}` is no replica; write 0 to {last}"));
         }
-        if heartbeat < Duration::micros(1) {
-            return Err(format!("`heartbeat` is {heartbeat}; write at least 1us"));
-        }
+        limits::interval("heartbeat", heartbeat)?;
         if heartbeat >= election_timeout {
             return Err(format!(
                 "`heartbeat` ({heartbeat}) must be shorter than `election_timeout` \
@@ -117,10 +115,7 @@ impl Config {
                 how far a clock may be from true time"
                 .into());
         }
-        if self.snapshot_every == 0 {
-            return Err("`snapshot_every` counts entries; write at least 1".into());
-        }
-        Ok(())
+        limits::snapshot_every(self.snapshot_every)
     }
 
     /// What a write waits for its timestamp, beside all else, if the leader's clock is right or

@@ -2,7 +2,7 @@
 
 use super::log::{BATCH, Entry, Position, Term};
 use crate::op::{NodeId, Op, OpId, Request, Ret};
-use crate::protocol::parts::table::{Table, VALUE_BYTES};
+use crate::protocol::parts::table::{FRAME_BYTES, Table, VALUE_BYTES};
 use crate::time::LocalTime;
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
@@ -146,12 +146,10 @@ pub enum Msg {
 }
 
 impl Msg {
-    /// Bytes on the wire: 40 of framing (TCP and IP without options), the fields at their fixed width,
-    /// and the values.
+    /// Bytes on the wire: the frame, the fields at their fixed width, and the values.
     pub(super) fn wire_size(&self) -> u32 {
-        const FRAME: u32 = 40;
         const ENTRY: u32 = 24 + VALUE_BYTES;
-        FRAME
+        FRAME_BYTES
             + match self {
                 Self::Ask { request, .. } if matches!(request.op, Op::Write(..)) => {
                     32 + VALUE_BYTES

@@ -36,12 +36,21 @@ fn parse_lines(file: &str, text: &str) -> Result<Matrix, Wrong> {
         ));
     };
     let rows: Vec<Row> = rows.collect();
-    let column = |name| header.cells.iter().position(|cell| cell == name);
-    let lines = match (column("src"), column("dst")) {
+    if let [cell] = &header.cells[..]
+        && let Some(other) = [';', '\t'].into_iter().find(|other| cell.contains(*other))
+    {
+        let message = format!("the cells are separated by {other:?}; separate them by commas");
+        return Err((Some(header.line), message));
+    }
+    let column = |names: &[&str]| header.cells.iter().position(|cell| names.contains(&&**cell));
+    let lines = match (column(&["src", "from"]), column(&["dst", "to"])) {
         (Some(src), Some(dst)) => {
-            let Some(rtt) = column("rtt_ms") else {
-                let message = "the header has `src` and `dst` but no `rtt_ms`; name that column so";
-                return Err((Some(header.line), message.into()));
+            let Some(rtt) = column(&["rtt_ms"]) else {
+                let message = format!(
+                    "the header has `{}` and `{}` but no `rtt_ms`; name the column of round-trip times so",
+                    header.cells[src], header.cells[dst]
+                );
+                return Err((Some(header.line), message));
             };
             tidy(&rows, [src, dst, rtt], &mut gathered)?
         }
@@ -146,12 +155,19 @@ fn square(header: &Row, rows: &[Row], gathered: &mut Gathered) -> Result<Vec<usi
                 continue;
             }
             let value = pair(name, &names[to], cell).map_err(wrong)?;
-            if from != to {
-                gathered.rtt_ms[from * n + to] = Some(value);
-            }
+            gathered.rtt_ms[from * n + to] = Some(value);
         }
     }
-    // A region without a row is missing all its pairs; the header is the line to look at then.
+    let without_row = lines.iter().position(Option::is_none).filter(|_| !gathered.symmetric);
+    let pair = without_row.and_then(|from| Some((from, (0..n).find(|to| *to != from)?)));
+    if let Some((from, to)) = pair {
+        let (from, to) = (&names[from], &names[to]);
+        let message = format!(
+            "region {from} has a column but no row, so the round-trip time from {from} to {to} is \
+             missing"
+        );
+        return Err((Some(header.line), message));
+    }
     Ok(lines.into_iter().map(|line| line.unwrap_or(header.line)).collect())
 }
 
@@ -184,9 +200,7 @@ fn tidy(rows: &[Row], columns: [usize; 3], gathered: &mut Gathered) -> Result<Ve
         if !seen.insert((from, to)) {
             return Err(wrong(format!("the direction from {src} to {dst} is given twice")));
         }
-        if from != to {
-            values.push((from, to, pair(src, dst, rtt).map_err(wrong)?));
-        }
+        values.push((from, to, pair(src, dst, rtt).map_err(wrong)?));
     }
     let n = gathered.regions.len();
     gathered.rtt_ms = vec![None; n * n];
@@ -230,7 +244,7 @@ mod tests {
 
     #[test]
     fn tidy_rows_come_in_any_order_with_any_other_columns() {
-        let text = "when,rtt_ms,dst,src\n1,10,b,a\n2,12,a,b\n3,4,a,a\n";
+        let text = "# intra_az_rtt_ms = 1\nwhen,rtt_ms,to,src\n1,10,b,a\n2,12,a,b\n3,4,a,a\n";
         let matrix = parse("m.csv", text).unwrap();
         assert_eq!(matrix.regions, ["a", "b"]);
         assert_eq!((matrix.rtt_ms(0, 1), matrix.rtt_ms(1, 0)), (10.0, 12.0));
@@ -252,7 +266,15 @@ mod tests {
             ("", "m.csv: the file holds no row"),
             ("# only this\n", "m.csv: the file holds no row"),
             ("x,a,b\na,-,1\nb,-,-\n", "m.csv:3: the round-trip time from b to a is missing"),
-            ("x,a,b\na,-,1\n", "m.csv:1: the round-trip time from b to a is missing"),
+            ("x,a,b\na,-,1\n", "m.csv:1: region b has a column but no row"),
+            (
+                "# symmetric\nx,a,b,c\na,-,1,2\n",
+                "m.csv:1: the round-trip time from b to c is missing",
+            ),
+            ("x,a,b\na,-,1\nb,1,5\n", "m.csv:3: from b to itself it is 5 ms, which would not be"),
+            ("src,dst,rtt_ms\na,a,5\n", "m.csv:2: from a to itself it is 5 ms, which would not be"),
+            ("x;a;b\na;-;1\nb;1;-\n", "m.csv:1: the cells are separated by ';'; separate them by"),
+            ("from,to,rtt\na,b,1\n", "m.csv:1: the header has `from` and `to` but no `rtt_ms`"),
             ("x,a,b\na,-,-3\nb,1,-\n", "m.csv:2: the round-trip time from a to b is -3, which is"),
             ("x,a,b\na,-,nan\nb,1,-\n", "m.csv:2: the round-trip time from a to b is NaN"),
             ("x,a,b\na,-,fast\nb,1,-\n", "m.csv:2: the round-trip time from a to b is `fast`"),

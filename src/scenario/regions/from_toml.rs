@@ -114,8 +114,15 @@ mod tests {
                 "symmetric = true\n[rtt_ms.a]\nb = nan\n",
                 "m.toml:3: the round-trip time from a to b is N",
             ),
-            ("[rtt_ms.a]\nb = 'x'\n", "m.toml:2: invalid type: string"),
+            (
+                "[rtt_ms.a]\nb = 'x'\n",
+                "m.toml:2: string \"x\" will not do here; it must be a number",
+            ),
             ("[rtt_ms]\n", "m.toml:1: rtt_ms names no region"),
+            (
+                "[rtt_ms.a]\na = 5\n",
+                "m.toml:1: from a to itself it is 5 ms, which would not be used",
+            ),
             ("", "m.toml:1: missing key `rtt_ms`"),
             (
                 "intra_az_rtt = 1\n[rtt_ms.a]\n",

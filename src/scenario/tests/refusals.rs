@@ -48,19 +48,35 @@ fn impossible_values_get_their_line() {
     for (old, new, expected) in [
         ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
         ("sessions = 2", "sessions = 0", "9: sessions is 0"),
+        ("sessions = 2", "sessions = -1", "9: integer `-1` will not do here; it must be a whole"),
         ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
         ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
         ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
         ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
         ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
         ("operations = 100", "operations = 0", "5: operations is 0"),
+        (
+            "",
+            "arrivals = { poisson = { rate = 0.00001 } }\n",
+            "12: 100 operations take 10000000 s at the rates planned; a run lasts at most 1000000s",
+        ),
+        (
+            "operations = 100\nlevels = [\"linearizable\"]\n[[clients]]\nregion = \"us-east-1\"",
+            "duration = '60s'\nlevels = [\"linearizable\"]\n[[clients]]\nregion = \"us-east-1\"\n\
+             workload = { ycsb = 'B', arrivals = { constant = { rate = 1e8 } } }",
+            "13: up to 6000000000 operations fit into 60s, but a run has at most 100000000; plan fewer",
+        ),
         ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
         ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
         ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
         ("operations = 100", "rounds = 100", "5: rounds does not fit"),
         ("operations = 100\n", "", "9: the run has no length"),
         ("operations = 100", "duration = \"1s\"\nwarm_up = \"1s\"", "6: warm_up is 1s"),
-        ("operations = 100", "operations = 1\ntimeout = \"0s\"", "6: timeout is 0"),
+        (
+            "operations = 100",
+            "operations = 1\ntimeout = \"0s\"",
+            "6: timeout is 0ms; give at least 1us",
+        ),
         (
             "operations = 100",
             "operations = 1\ntimeout = \"1s\"\nattempt_timeout = \"2s\"",
@@ -81,13 +97,6 @@ fn impossible_values_get_their_line() {
             raft,
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
             "12: any 3 needs 3 followers; there are 2",
-        ),
-        ("", "object = \"conter\"\n", "14: unknown object `conter`; did you mean `counter`?"),
-        ("", "object = \"stock\"\n", "14: a stock needs its units"),
-        (
-            "ycsb = \"B\"",
-            "ycsb = \"B\"\nobject = \"counter\"\n[[modes]]\nprotocol = \"primary-backup\"",
-            "16: primary-backup, so configured, keeps no counter; keys may hold: register",
         ),
         ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
         ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
@@ -122,6 +131,21 @@ fn impossible_values_get_their_line() {
 }
 
 #[test]
+fn an_object_that_a_protocol_does_not_keep_is_refused_where_the_protocol_is_named() {
+    for (old, new, expected) in [
+        ("", "object = \"conter\"\n", "14: unknown object `conter`; did you mean `counter`?"),
+        ("", "object = \"stock\"\n", "14: a stock needs its units"),
+        (
+            "ycsb = \"B\"",
+            "ycsb = \"B\"\nobject = \"counter\"\n[[modes]]\nprotocol = \"primary-backup\"",
+            "16: primary-backup, so configured, keeps no counter; keys may hold: register",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
 fn a_wrong_value_of_an_axis_is_reported_where_the_axis_says_it() {
     refused(
         "",
@@ -132,6 +156,15 @@ fn a_wrong_value_of_an_axis_is_reported_where_the_axis_says_it() {
         "",
         "[[vary]]\nname = 'x'\nset = 'link.jiter_ms'\nvalues = [\n1,\n]\n",
         "18: unknown key `jiter_ms`; did you mean `jitter_ms`?",
+    );
+}
+
+#[test]
+fn clients_that_nothing_holds_up_are_refused() {
+    refused(
+        "regions = \"aws\"\nreplicas = [\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]\noperations = 100",
+        "replicas = ['us-east-1']\nduration = '1s'\nregions = { intra_az_rtt_ms = 0, rtt_ms = { us-east-1 = {} } }",
+        "12: operations without end fit into 1s, but a run has at most",
     );
 }
 

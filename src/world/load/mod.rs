@@ -273,7 +273,8 @@ impl Load {
                 session.intended += Duration((gap_ns * factor) as u64);
             }
         }
-        self.wakes.push(Wake { client, at: session.intended.max(now) });
+        let at = due(self.length, session.intended).max(now);
+        self.wakes.push(Wake { client, at });
     }
 
     fn first_arrivals(&mut self, counts: &[u32]) {
@@ -292,7 +293,8 @@ impl Load {
                 }
             };
             within = if within + 1 == counts[group] { 0 } else { within + 1 };
-            self.wakes.push(Wake { client, at: session.intended });
+            let at = due(self.length, session.intended);
+            self.wakes.push(Wake { client, at });
         }
     }
 
@@ -354,6 +356,14 @@ impl Load {
         if rounds.waiting == 0 {
             self.wakes.push(Wake { client: rounds.writer, at: now + rounds.plan.pause });
         }
+    }
+}
+
+/// When a client looks at what it has to do: at its next operation, or when there will be none.
+fn due(length: Length, intended: Instant) -> Instant {
+    match length {
+        Length::Time(length) => intended.min(Instant::ZERO + length),
+        Length::Operations(_) => intended,
     }
 }
 
