@@ -4,6 +4,7 @@
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
 use crate::op::{Level, Object, OpKind};
+use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
@@ -112,6 +113,7 @@ impl Catalog {
                 ProtocolEntry::of::<Chain>(),
                 ProtocolEntry::of::<Leaderless>(),
                 ProtocolEntry::of::<MultiLeader>(),
+                ProtocolEntry::of::<Certification>(),
             ],
         }
     }

@@ -110,3 +110,9 @@ fn multi_leader() {
     let ring = "topology = 'ring', stamps = 'clock', ship_every = '20ms'";
     twice_the_work_allocates_no_more("multi-leader", ring, &["session"]);
 }
+
+#[test]
+fn certification() {
+    let levels = ["linearizable", "sequential", "eventual-any"];
+    twice_the_work_allocates_no_more("certification", "certify = true", &levels);
+}

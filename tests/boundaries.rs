@@ -331,3 +331,8 @@ fn clock_stamps_put_an_answer_before_what_it_answers() {
     assert!(told.contains("causal past"), "{told}");
     assert_eq!(long_way("{ causal = true }", "causal", behind), Verdict::Holds);
 }
+
+#[test]
+fn certification_promises_no_less_than_it_keeps() {
+    all_broken("certification", 20);
+}

@@ -161,3 +161,8 @@ fn leaders_around_a_hub_keep_their_promises() {
 fn leaders_in_a_ring_keep_their_promises() {
     swarm("multi-ring", 7);
 }
+
+#[test]
+fn certification_keeps_its_promises() {
+    swarm("certification", 14);
+}

@@ -25,12 +25,15 @@ fn levels(entry: &ProtocolEntry) -> String {
 
 fn table() -> String {
     let mut text = String::from(
-        "| protocol | what it is | levels, and what is promised where the name does not say it |\n",
+        "| protocol | what it is | levels, and what is promised where the name does not say it | keys \
+         hold |\n",
     );
-    text.push_str("|---|---|---|\n");
+    text.push_str("|---|---|---|---|\n");
     for entry in Catalog::builtin().protocols() {
         let about = entry.about.trim_end_matches('.');
-        let _ = writeln!(text, "| `{}` | {about} | {} |", entry.name, levels(entry));
+        let objects: Vec<String> = entry.objects().iter().map(|o| format!("`{o}`")).collect();
+        let (name, levels, objects) = (entry.name, levels(entry), objects.join(", "));
+        let _ = writeln!(text, "| `{name}` | {about} | {levels} | {objects} |");
     }
     text
 }

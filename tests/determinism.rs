@@ -30,6 +30,7 @@ smoke-cut/sloppy          604b1e06c76dda34 153134e3a61240f0
 smoke-cut/abd             bb419ea66de635ab e3af35cb93fdc693
 smoke-cut/multi-clock     a739a2776a0714af 0adf5cb42e3fe513
 smoke-cut/multi-causal    1c994c5332c4da45 77e3ecb4364f4164
+smoke-cut/certification   d0b489fa889dbd9b 6b0d8b69e553f23f
 smoke-levels/async        82f886f145b21ef8 9ac0a9203403fc81
 smoke-levels/semi-sync    d866c65503c5e3f3 fdaae01bee77d507
 smoke-levels/sync         87ba304426b9b628 7c5f45aa1dd7049e
@@ -53,6 +54,7 @@ smoke-levels/multi-clock  9d987413d5b85297 90e97cc7ac767d64
 smoke-levels/multi-causal 00bf52be9eba20a5 676b621d7c6d0055
 smoke-levels/multi-star   6b3ae3da7268bc83 4b65e5ad097f06f3
 smoke-levels/multi-ring   ab3d4bfeabba0c70 82e17113ce5b5caa
+smoke-levels/certification 040f3981f0339d45 bba495f3d4311176
 smoke-objects/semi-sync   f06d9d43f259565c f9ff153a9663bce4
 smoke-objects/wait        10071f92a2a4838c e6a6e128de8dd872
 smoke-objects/raft        138c4fa8597c8783 10b61f7ae1ce32c6

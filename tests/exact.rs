@@ -6,6 +6,7 @@ mod common;
 use common::{measured, only_latency, plan, simulate, triangle};
 use pacelc::catalog::Catalog;
 use pacelc::op::OpKind;
+use pacelc::rng::Rng;
 use pacelc::time::Duration;
 
 /// AWS medians of 2025 (cloudping.co, one year to 2025-05-29): us-east-1, eu-west-1, ap-southeast-1.
@@ -381,4 +382,94 @@ fn a_leader_everywhere_costs_the_way_to_the_nearest_and_its_disk() {
     let run = simulate(&plan(&text), 7);
     let ms = |kind| only_latency(&run.history, kind).as_ms();
     assert_eq!((ms(OpKind::Write), ms(OpKind::Read)), (73.6, 69.6));
+}
+
+/// What one client in `near` pays a store whose replicas all certify; theory must say the same.
+fn certified(text: &str) -> (Duration, Duration) {
+    let plan = plan(text);
+    let run = simulate(&plan, 7);
+    let catalog = Catalog::builtin();
+    let theory = |kind| catalog.find("certification").and_then(|p| p.theory(&plan, kind, 0));
+    let took = |kind| {
+        let took = only_latency(&run.history, kind);
+        assert_eq!(Some(took), theory(kind), "{kind}:\n{text}");
+        took
+    };
+    (took(OpKind::Write), took(OpKind::Read))
+}
+
+#[test]
+fn a_write_that_all_certify_costs_three_hops_and_not_the_way_to_the_farthest() {
+    // Around the triangle, from wherever: (69.6 + 182.2 + 218.9) / 2.
+    for near in ["a", "b", "c"] {
+        for (level, read) in [
+            ("linearizable", 235.35),
+            ("sequential", 0.0),
+            ("session", 0.0),
+            ("read-your-writes", 0.0),
+            ("monotonic-reads", 0.0),
+            ("eventual-nearest", 0.0),
+        ] {
+            let took = certified(&triangle(AWS, near, "certification", "{}", level));
+            assert_eq!(
+                took,
+                (Duration::from_ms(235.35), Duration::from_ms(read)),
+                "{near} {level}"
+            );
+        }
+    }
+    // Where two are near each other, to the far one and back.
+    let text = triangle([2.0, 100.0, 100.0], "a", "certification", "{}", "eventual-nearest");
+    assert_eq!(certified(&text).0.as_ms(), 101.0);
+    let text = triangle([0.0, 100.0, 100.0], "c", "certification", "{}", "eventual-nearest");
+    assert_eq!(certified(&text).0.as_ms(), 100.0);
+}
+
+#[test]
+fn three_hops_are_exact_in_any_geometry_and_hide_the_disk_behind_the_second() {
+    let rng = &mut Rng::stream(1, "geometries", 0);
+    let (mut hidden, mut seen, mut longer) = (0, 0, 0);
+    for sites in [2, 3, 4, 5].repeat(6) {
+        // Each way of its own length, in microseconds; some detours are shorter than the direct way.
+        let ways: Vec<Vec<u64>> =
+            (0..sites).map(|_| (0..sites).map(|_| 10 + rng.below(50_000)).collect()).collect();
+        let way = |from: usize, to: usize| if from == to { 0 } else { ways[from][to] };
+        let disk = [0, 1_000, 60_000][rng.below(3) as usize];
+        for w in 0..sites {
+            let all = || (0..sites).flat_map(|x| (0..sites).map(move |y| (x, y)));
+            let hops = all().map(|(x, y)| way(w, x) + way(x, y) + way(y, w)).max();
+            let synced = (0..sites).map(|y| way(w, y) + disk + way(y, w)).max();
+            let farthest = (0..sites).map(|y| way(w, y) + way(y, w)).max();
+            let text = geometry(sites, way, &format!("r{w}"), disk);
+            let (write, read) = certified(&text);
+            assert_eq!(Some(read), hops.map(Duration::micros), "{text}");
+            assert_eq!(Some(write), hops.max(synced).map(Duration::micros), "{text}");
+            *(if hops < synced { &mut seen } else { &mut hidden }) += u32::from(disk > 0);
+            longer += u32::from(hops > farthest);
+        }
+    }
+    assert!(hidden > 5 && seen > 5 && longer > 30, "{hidden} hidden, {seen} seen, {longer} longer");
+}
+
+/// A replica in each of so many regions, with these ways between them in microseconds.
+fn geometry(sites: usize, way: impl Fn(usize, usize) -> u64, near: &str, disk: u64) -> String {
+    let names: Vec<String> = (0..sites).map(|site| format!("r{site}")).collect();
+    let row = |from: usize| {
+        let to = (0..sites).filter(|to| *to != from);
+        let cells = to.map(|to| format!("r{to} = {}", way(from, to) as f64 / 500.0));
+        format!("r{from} = {{ {} }}\n", cells.collect::<Vec<_>>().join(", "))
+    };
+    let rows: String = (0..sites).map(row).collect();
+    let text = triangle([1.0; 3], near, "certification", "{}", "linearizable")
+        .replace("[\"a\", \"b\", \"c\"]", &format!("{names:?}"))
+        .replace("operations = 400", "operations = 40")
+        .replace(
+            "[[clients]]",
+            &format!("[replica]\ndisk_ms = {}\n[[clients]]", disk as f64 / 1e3),
+        );
+    let (before, rest) = text.split_once("symmetric = true").expect("its regions");
+    let (_, after) = rest.split_once("[replica]").expect("its replicas");
+    format!(
+        "{before}intra_az_rtt_ms = 0.0\ncross_az_rtt_ms = 0.0\n[regions.rtt_ms]\n{rows}[replica]{after}"
+    )
 }

@@ -85,8 +85,12 @@ impl Fold {
                 };
                 let op = &history.operations[id as usize];
                 if matches!(op.status, Status::Failed | Status::Refused) {
-                    let message =
-                        format!("{}, but was told that it did not", took(history, id, version));
+                    let message = format!(
+                        "{} took effect ({}), though its client was told that it did not: {}",
+                        value(version),
+                        history.effects[id as usize].update,
+                        did(op, op.key, op.value)
+                    );
                     return Some(counterexample(message, &[id]));
                 }
                 state = State { version, word };

@@ -145,8 +145,12 @@ fn show(text: &mut String, plan: &Plan, history: &History, why: &str, id: u32, t
         op.key.0,
         match op.kind {
             OpKind::Scan => format!(" and {} more", op.count.saturating_sub(1)),
-            _ if op.status == Status::Ok => format!(", value {}", op.value.0),
-            _ => String::new(),
+            _ => {
+                let effect = history.effects.get(id as usize).filter(|_| op.kind == OpKind::Write);
+                let update = effect.map(|effect| format!(" ({})", effect.update));
+                let value = (op.status == Status::Ok).then(|| format!(", value {}", op.value.0));
+                update.unwrap_or_default() + &value.unwrap_or_default()
+            }
         },
         op.session,
         op.invoked.0 as f64 / 1e6,

@@ -17,6 +17,7 @@
 //! 4. A timer is named by its value: setting it again re-arms it. A crash cancels all.
 //! 5. The clock read through the context may be off and may drift. True time cannot be seen.
 
+pub mod certification;
 pub mod chain;
 mod effects;
 pub mod leaderless;

@@ -224,7 +224,8 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
         "A stale rate depends on how often keys are written: compare it within a scenario, not \
          between two.",
         "A lost write was acknowledged although an older one, acknowledged before it began, has beaten \
-         it; a table says how many only where some were.",
+         it; a table says how many only where some were. A refused update found its condition not met: \
+         it was answered, and changed nothing.",
         "The simulated world has the delays it is told; no figure here measures a product.",
     ] {
         let _ = write!(out, "<li>{caveat}");

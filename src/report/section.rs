@@ -240,7 +240,10 @@ fn table(
 ) {
     let variants = scenario.variants.iter().any(|v| !v.is_empty());
     let (levels, phases) = (scenario.levels.len() > 1, scenario.phases().len() > 1);
-    let losses = scenario.rows.iter().any(|r| r.lost > Some(0));
+    let more = More {
+        losses: scenario.rows.iter().any(|r| r.lost > Some(0)),
+        refusals: scenario.rows.iter().any(|r| r.refused > 0),
+    };
     out.push_str("<div class=scroll><table><thead><tr><th>mode");
     out.push_str(if variants { "<th>variant" } else { "" });
     out.push_str(if levels { "<th>level" } else { "" });
@@ -251,7 +254,8 @@ fn table(
         "<th>op<th class=n>p50<th class=n>p90<th class=n>p99<th class=n>p99.9<th class=n>stale\
          <th class=n>stale age",
     );
-    out.push_str(if losses { "<th class=n>lost" } else { "" });
+    out.push_str(if more.losses { "<th class=n>lost" } else { "" });
+    out.push_str(if more.refusals { "<th class=n>refused" } else { "" });
     out.push_str("<th class=n>answered<th class=n>msgs/op<th class=n>n<tbody>");
     for cell in cells {
         for row in cell.rows.iter().copied().filter(|r| wanted(r)) {
@@ -274,15 +278,31 @@ fn table(
                     let _ = write!(out, "<td>{}", escape(text));
                 }
             }
-            figures(out, row, losses, !by_region);
+            figures(out, row, more, !by_region);
         }
     }
     out.push_str("</table></div>\n");
 }
 
-/// The numbers of one row; `losses` has a column for lost writes, `intervals` prints those across
-/// seeds under medians and tails.
-fn figures(out: &mut String, row: &Row, losses: bool, intervals: bool) {
+/// Columns that a scenario has where there is something in them.
+#[derive(Clone, Copy, Default)]
+struct More {
+    /// Writes that lost to older ones.
+    losses: bool,
+    /// Updates whose condition was not met.
+    refusals: bool,
+}
+
+/// The share of a row's updates that were refused.
+pub(super) fn refused(row: &Row) -> String {
+    match &*row.op {
+        "write" | "rmw" => number::percent(row.refused as f64 / row.ok.max(1) as f64),
+        _ => "-".to_owned(),
+    }
+}
+
+/// The numbers of one row; `intervals` prints those across seeds under medians and tails.
+fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
     let range = |low: Option<f64>, high: Option<f64>| match (low, high) {
         (Some(low), Some(high)) if intervals => {
             format!("<small>{}</small>", number::ms_range(low, high))
@@ -309,11 +329,14 @@ fn figures(out: &mut String, row: &Row, losses: bool, intervals: bool) {
         _ => "-".to_owned(),
     };
     let lost = number::share(row.lost.unwrap_or(0), row.ok, row.lost_rate, row.lost_rate_high);
-    let lost = if losses { format!("<td class=n>{}", escape(&lost)) } else { String::new() };
+    let extra = |shown: bool, text: &str| {
+        if shown { format!("<td class=n>{}", escape(text)) } else { String::new() }
+    };
+    let (lost, refused) = (extra(more.losses, &lost), extra(more.refusals, &refused(row)));
     let _ = writeln!(
         out,
         "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
-         <td class=n>{}{stale_range}<td class=n>{age}{lost}<td class=n>{}{late}\
+         <td class=n>{}{stale_range}<td class=n>{age}{lost}{refused}<td class=n>{}{late}\
          <td class=n>{:.1}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
@@ -381,7 +404,7 @@ mod tests {
         rows[0].n = 9_999;
         rows[0].p999_ms = 123.4;
         let mut html = String::new();
-        figures(&mut html, &rows[0], false, false);
+        figures(&mut html, &rows[0], More::default(), false);
         assert!(!html.contains("123.4 ms"), "{html}");
     }
 }

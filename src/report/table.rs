@@ -6,6 +6,7 @@
 //! verdict.
 
 use super::number;
+use super::section::refused;
 use super::theme::verdict;
 use super::view::{Cell, Scenario, scenarios};
 use super::{Row, RunNote, VerdictWord};
@@ -18,7 +19,7 @@ struct Table<'c, 'a> {
     lines: Vec<(&'c Cell<'a>, Vec<String>)>,
 }
 
-/// Where the share of lost writes stands in the first table, if any was lost.
+/// Where the shares of lost writes and of refused updates stand in the first table, if there are any.
 const LOST: usize = 7;
 
 /// Builds a table, in long words or in short ones.
@@ -238,6 +239,13 @@ fn latencies<'c, 'a>(_: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Ta
             line.insert(LOST, lost(cell.healthy("write"), short));
         }
     }
+    if cells.iter().filter_map(|c| c.healthy("write")).any(|row| row.refused > 0) {
+        head.insert(LOST, "refused".to_owned());
+        for (cell, line) in &mut lines {
+            let text = cell.healthy("write").map_or_else(|| "-".to_owned(), refused);
+            line.insert(LOST, if short { text.replace(' ', "") } else { text });
+        }
+    }
     Table { head, lines }
 }
 
@@ -415,6 +423,18 @@ mod tests {
         (row.lost, row.lost_rate, row.lost_rate_high) = (Some(12), Some(0.0345), Some(0.05));
         let text = bare(&summary(&note, &rows, 120));
         assert!(text.contains("stale   lost promise") && text.contains(" 3.45 % "), "{text}");
+    }
+
+    #[test]
+    fn refused_updates_have_a_column_where_there_are_any() {
+        let (note, mut rows, _) = sample::run();
+        assert!(!bare(&summary(&note, &rows, 120)).contains(" refused "));
+        let writes =
+            |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
+        let row = rows.iter_mut().find(writes).expect("writes");
+        row.refused = row.ok / 4;
+        let text = bare(&summary(&note, &rows, 120));
+        assert!(text.contains(" refused promise") && text.contains(" 25.0 % "), "{text}");
     }
 
     #[test]

@@ -153,7 +153,11 @@ fn what_took_effect_was_not_refused_and_what_nobody_decided_is_unknown() {
     let take = Update::Take(1);
     let mut sold = stock("a: w1 0..4 #2", &[(take, 0, None)]);
     (sold.operations[0].status, sold.operations[0].value) = (Status::Refused, Value(0));
-    assert!(told(&sold, Guarantee::Eventual).contains("but was told that it did not"));
+    assert_eq!(
+        told(&sold, Guarantee::Eventual),
+        "w1 took effect (take 1), though its client was told that it did not: session 0 was refused at \
+         the initial value of key 0 (began 0 ms, ended 4 ms)"
+    );
 
     let lost = stock("a: w1 0..4", &[(take, 0, None)]);
     let verdict = judge(&lost, Guarantee::Eventual);

@@ -36,6 +36,12 @@ impl<T> Early<T> {
         entry
     }
 
+    /// How many places after the last one taken the farthest entry is; 0 if none is kept.
+    #[must_use]
+    pub fn reach(&self) -> u64 {
+        self.0.len() as u64
+    }
+
     /// Forgets all: the log goes on elsewhere.
     pub fn clear(&mut self) {
         self.0.clear();
@@ -52,6 +58,7 @@ mod tests {
         early.keep(2, 'c');
         early.keep(1, 'b');
         early.keep(AHEAD, 'z');
+        assert_eq!(early.reach(), 3);
         assert_eq!(early.next_in_turn(), None);
         early.keep(0, 'a');
         early.keep(0, 'a');

@@ -98,6 +98,14 @@ fn impossible_values_get_their_line() {
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
             "12: any 3 needs 3 followers; there are 2",
         ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn impossible_prose_places_and_faults_get_their_line() {
+    for (old, new, expected) in [
         ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
         ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
         ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"n0\" }", "4: the name `n0` means"),
