@@ -167,7 +167,7 @@ pub enum Ret {
     State(State),
     /// The update's condition was not met by this state, so it changed nothing.
     Refused(State),
-    /// The values of a scan, in key order.
+    /// The values of a scan, in key order; or of a register where several stand beside each other.
     Values(Box<[Value]>),
 }
 

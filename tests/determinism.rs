@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 /// threads or the day. If a change was meant, take the new table from this test's failure, and say in
 /// the commit what changed.
 const DIGESTS: &str = "
+smoke-conflicts/multi-leader 7bc6cebb2fb360ec f8e7077941cf50a5
 smoke-cut/async           2b8197713bc80f20 16161551e45ee24d
 smoke-cut/semi-sync       93c38dbecdf3b46a a521e499335717e6
 smoke-cut/remote-write    1e9e9ab176a9cd79 ba3ea36dc448b352

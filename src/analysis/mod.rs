@@ -17,6 +17,7 @@ mod index;
 mod latency;
 mod linearizable;
 mod lost;
+mod merged;
 mod objects;
 mod sequential;
 mod session;
@@ -99,6 +100,7 @@ pub struct Checker {
 pub const CHECKERS: &[Checker] = &[
     convergence::CHECKER,
     objects::FOLD,
+    merged::CHECKER,
     session::READ_YOUR_WRITES,
     session::MONOTONIC_READS,
     sequential::CHECKER,
@@ -144,14 +146,14 @@ pub(crate) fn values_read<'a>(
     history: &'a History,
     op: &'a Operation,
 ) -> impl Iterator<Item = (Key, Value)> + 'a {
-    let values = match (op.kind, op.status) {
+    let (values, apart) = match (op.kind, op.status) {
         (OpKind::Read, Status::Ok) | (OpKind::Write, Status::Refused) => {
-            std::slice::from_ref(&op.value)
+            (history.read_values(op), 0)
         }
-        (OpKind::Scan, Status::Ok) => history.scan_values(op),
-        _ => &[],
+        (OpKind::Scan, Status::Ok) => (history.scan_values(op), 1),
+        _ => (&[][..], 0),
     };
-    values.iter().enumerate().map(|(i, value)| (Key(op.key.0 + i as u32), *value))
+    values.iter().enumerate().map(move |(i, value)| (Key(op.key.0 + i as u32 * apart), *value))
 }
 
 #[cfg(test)]
@@ -178,7 +180,7 @@ mod tests {
     fn every_guarantee_has_a_checker_and_names_are_unique() {
         for guarantee in EVERY {
             let needed = CHECKERS.iter().filter(|c| (c.needed_for)(guarantee)).count();
-            assert!(needed > 1 + usize::from(guarantee != Guarantee::Eventual), "{guarantee}");
+            assert!(needed > 2 + usize::from(guarantee != Guarantee::Eventual), "{guarantee}");
         }
         let mut names: Vec<_> = CHECKERS.iter().map(|c| c.name).collect();
         names.sort_unstable();

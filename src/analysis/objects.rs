@@ -183,7 +183,7 @@ impl Fold {
 }
 
 fn check(history: &History) -> Verdict {
-    if history.contents.is_register() {
+    if history.contents.is_register() || history.merged {
         return Verdict::Holds;
     }
     let mut fold = Fold::new(history);

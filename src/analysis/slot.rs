@@ -40,8 +40,10 @@ pub struct Slot {
     pub behind_age: Times,
     /// Acknowledged writes whose place in the version order is known.
     pub placed: u64,
-    /// Those below a write that had been acknowledged before they began.
+    /// Those below a write that had been acknowledged before they began, or that are not there.
     pub lost: u64,
+    /// Reads that returned several values.
+    pub conflicts: u64,
 }
 
 impl Slot {
@@ -71,5 +73,6 @@ impl Slot {
         self.behind_age.merge(&other.behind_age);
         self.placed += other.placed;
         self.lost += other.lost;
+        self.conflicts += other.conflicts;
     }
 }

@@ -9,6 +9,7 @@
 
 use super::index::{self, Order};
 use super::lost::lost_writes;
+use super::merged;
 use super::slot::Slot;
 use super::staleness::observe;
 use super::visibility::{self, Visibility};
@@ -227,6 +228,9 @@ fn record(
 
 /// Lost writes, and staleness, which counts operations: a scan is as stale as the worst of its values.
 fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summary) {
+    if history.merged {
+        return measure_merged(history, region_of, summary);
+    }
     let (order, writes) = (Order::of(history), index::writes(history));
     lost_writes(history, &order, |id, lost| {
         let op = &history.operations[id as usize];
@@ -269,6 +273,35 @@ fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summa
     if let Some(done) = pending {
         done.add(history, region_of, summary);
     }
+}
+
+/// The same where conflicts are merged; scans, which show one value of each key, are left out.
+fn measure_merged(history: &History, region_of: &[usize], summary: &mut Summary) {
+    let measured = |id: u32| {
+        let op = &history.operations[id as usize];
+        let at = (history.phase(op.intended), region_of[usize::from(op.group)], op.kind);
+        (op.intended >= history.warm_up).then_some(at)
+    };
+    merged::lost_updates(history, |id, lost| {
+        if let Some((phase, region, kind)) = measured(id) {
+            let slot = summary.slot_mut(phase, region, kind);
+            slot.placed += 1;
+            slot.lost += u64::from(lost);
+        }
+    });
+    merged::observe(history, |missed| {
+        if let Some((phase, region, kind)) = measured(missed.op) {
+            let slot = summary.slot_mut(phase, region, kind);
+            slot.conflicts += u64::from(missed.values > 1);
+            slot.fresh_or_stale += u64::from(missed.acknowledged);
+            if let Some(age) = missed.age {
+                slot.stale += 1;
+                slot.stale_age.record(age);
+                slot.stale_versions += u64::from(missed.updates);
+                slot.stale_versions_max = slot.stale_versions_max.max(u64::from(missed.updates));
+            }
+        }
+    });
 }
 
 /// What one operation saw, all its keys together.

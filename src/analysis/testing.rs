@@ -127,6 +127,7 @@ impl Story {
             groups: vec!["near".into(), "far".into()],
             keys,
             contents: Contents::default(),
+            merged: false,
             writes: names.len() as u32 - 1,
             warm_up: Instant::ZERO,
             horizon,
@@ -135,7 +136,7 @@ impl Story {
             scanned: self.scanned.iter().map(|value| number(*value)).collect(),
             effects: vec![],
             commits,
-            finals: vec![FinalState { values: last, words: vec![] }; 2],
+            finals: vec![FinalState { values: last, ..FinalState::default() }; 2],
             traffic: Traffic::default(),
         }
     }

@@ -49,6 +49,14 @@ pub(super) fn digest(history: &History) -> u64 {
     }
     hash.word(history.traffic.messages);
     hash.word(history.traffic.bytes);
+    if history.merged {
+        for state in &history.finals {
+            hash.word(state.siblings.len() as u64);
+            for (key, value) in &state.siblings {
+                hash.word(u64::from(key.0) << 32 | u64::from(value.0));
+            }
+        }
+    }
     if !history.contents.is_register() {
         hash.word(history.contents.object as u64);
         hash.word(history.contents.initial);
@@ -109,9 +117,12 @@ mod tests {
             invoked: Instant(1),
         });
         r.end(read, &Outcome::Done(Ret::Value(Value(0))), Instant(2));
-        let original =
-            r.finish(5, Instant(10), vec![FinalState { values: vec![Value(0)], words: vec![] }]);
-        let edits: [fn(&mut History); 13] = [
+        let original = r.finish(
+            5,
+            Instant(10),
+            vec![FinalState { values: vec![Value(0)], ..FinalState::default() }],
+        );
+        let edits: [fn(&mut History); 14] = [
             |h| h.groups[0].push('!'),
             |h| h.keys += 1,
             |h| h.warm_up.0 += 1,
@@ -132,6 +143,7 @@ mod tests {
             |h| h.finals[0].values[0] = Value(1),
             |h| h.traffic.bytes += 1,
             |h| h.contents.object = Object::Counter,
+            |h| h.merged = true,
         ];
         for (i, edit) in edits.iter().enumerate() {
             let mut edited = original.clone();
@@ -139,6 +151,11 @@ mod tests {
             assert_ne!(edited.digest(), original.digest(), "edit {i}");
         }
         assert_eq!(original.clone().digest(), original.digest());
+        let mut siblings = original.clone();
+        siblings.merged = true;
+        let before = siblings.digest();
+        siblings.finals[0].siblings.push((Key(0), Value(1)));
+        assert_ne!(siblings.digest(), before);
         let mut counter = original;
         counter.contents.object = Object::Counter;
         counter.effects.push(Effect::default());

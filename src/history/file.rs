@@ -45,6 +45,8 @@ struct Header {
     keys: u32,
     #[serde(default, skip_serializing_if = "Contents::is_register")]
     contents: Contents,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    merged: bool,
     warm_up: Instant,
     horizon: Instant,
     windows: Vec<Window>,
@@ -61,6 +63,7 @@ impl Header {
             groups: self.groups.clone(),
             keys: self.keys,
             contents: self.contents,
+            merged: self.merged,
             writes: 0,
             warm_up: self.warm_up,
             horizon: self.horizon,
@@ -91,6 +94,8 @@ enum Line {
     Final(Vec<Value>),
     /// The state words of the final state before it.
     Words(Vec<u64>),
+    /// The values that stand beside those of the final state before it.
+    Siblings(Vec<(Key, Value)>),
 }
 
 /// An operation with its scanned values beside it.
@@ -134,6 +139,7 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
         groups: history.groups.clone(),
         keys: history.keys,
         contents: history.contents,
+        merged: history.merged,
         warm_up: history.warm_up,
         horizon: history.horizon,
         windows: history.windows.clone(),
@@ -145,7 +151,7 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
     put(&mut to, &header)?;
     for (id, op) in history.operations.iter().enumerate() {
         let ok = matches!(op.status, Status::Ok | Status::Refused);
-        let values = ok && op.kind == OpKind::Scan;
+        let values = ok && (op.kind == OpKind::Scan || op.count > 0);
         let effect = history.effects.get(id).copied();
         let Effect { update, word } = effect.unwrap_or_default();
         let line = Line::Operation(OperationLine {
@@ -157,7 +163,7 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
             count: (op.kind == OpKind::Scan).then_some(op.count),
             value: (op.kind == OpKind::Write || ok && !values).then_some(op.value),
             update,
-            word: (effect.is_some() && ok && !values).then_some(word),
+            word: (effect.is_some() && ok && op.kind != OpKind::Scan).then_some(word),
             values: values.then(|| history.scan_values(op).to_vec()),
             status: op.status,
             intended: op.intended,
@@ -173,6 +179,9 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
         put(&mut to, &Line::Final(state.values.clone()))?;
         if !history.contents.is_register() {
             put(&mut to, &Line::Words(state.words.clone()))?;
+        }
+        if !state.siblings.is_empty() {
+            put(&mut to, &Line::Siblings(state.siblings.clone()))?;
         }
     }
     to.flush()
@@ -236,6 +245,7 @@ fn read_lines(lines: &mut Lines<impl BufRead>) -> Result<History, String> {
                 reader.final_state(values)?;
             }
             Line::Words(words) => reader.final_words(words)?,
+            Line::Siblings(values) => reader.final_siblings(values)?,
             _ => return Err("operations come first, then commits, then final states".into()),
         }
     }
@@ -317,7 +327,7 @@ mod tests {
         let (id, _) = r.begin(op(two, OpKind::Write, false, 20));
         r.end(id, &Outcome::Unknown, Instant(50));
         let finals = vec![Value(0), Value(0), value, Value(0)];
-        let finals = vec![FinalState { values: finals, words: vec![] }; 2];
+        let finals = vec![FinalState { values: finals, ..FinalState::default() }; 2];
         r.sent(Instant(10), 100);
         r.finish(4, Instant(90), finals)
     }
@@ -361,7 +371,11 @@ mod tests {
         r.end(id, &Outcome::Done(Ret::Refused(left)), Instant(4));
         let (id, _) = r.begin(op(OpKind::Read, Update::Put, 5));
         r.end(id, &Outcome::Done(Ret::State(left)), Instant(6));
-        r.finish(1, Instant(90), vec![FinalState { values: vec![Value(1)], words: vec![1] }])
+        r.finish(
+            1,
+            Instant(90),
+            vec![FinalState { values: vec![Value(1)], words: vec![1], siblings: vec![] }],
+        )
     }
 
     #[test]

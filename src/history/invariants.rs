@@ -33,7 +33,7 @@ impl Reader {
             rmw: line.rmw,
             key: line.key,
             value: self.value(&line)?,
-            count: line.count.unwrap_or(0),
+            count: self.count(&line)?,
             intended: line.intended,
             invoked: line.invoked,
             completed: line.completed.unwrap_or(Instant::NEVER),
@@ -59,6 +59,20 @@ impl Reader {
         Ok(())
     }
 
+    /// How many values it asked for, or a read returned if that was more than one.
+    fn count(&self, line: &OperationLine) -> Result<u16, String> {
+        match (&line.values, line.op) {
+            (Some(values), OpKind::Read) if self.history.merged && values.len() > 1 => {
+                u16::try_from(values.len())
+                    .map_err(|_| "a read returned more than 2^16 values".into())
+            }
+            (Some(_), OpKind::Read) => {
+                Err("a read has several `values` only where updates are `merged`".into())
+            }
+            _ => Ok(line.count.unwrap_or(0)),
+        }
+    }
+
     /// The value to keep: what was written or read, or where a scan's values begin.
     fn value(&self, line: &OperationLine) -> Result<Value, String> {
         let next = self.history.writes + 1;
@@ -75,6 +89,10 @@ impl Reader {
                 let start = u32::try_from(self.history.scanned.len());
                 start.map(Value).map_err(|_| "scans returned more than 2^32 values".into())
             }
+            (OpKind::Read, Status::Ok, None, Some(_)) => {
+                let start = u32::try_from(self.history.scanned.len());
+                start.map(Value).map_err(|_| "reads returned more than 2^32 values".into())
+            }
             (OpKind::Scan, Status::Ok, ..) => {
                 Err("a scan needs `count` and as many `values`".into())
             }
@@ -90,7 +108,8 @@ impl Reader {
     /// Whether the operation makes sense by itself.
     fn shape(&self, op: &Operation, line: &OperationLine) -> Result<(), String> {
         let keys = self.history.keys;
-        let last = u64::from(op.key.0) + u64::from(op.count.max(1)) - 1;
+        let more = if op.kind == OpKind::Scan { op.count.max(1) - 1 } else { 0 };
+        let last = u64::from(op.key.0) + u64::from(more);
         if last >= u64::from(keys) {
             return Err(format!("key {last} is beyond the header's {keys} keys"));
         }
@@ -196,7 +215,7 @@ impl Reader {
         if values.len() > self.history.keys as usize {
             return Err(format!("a final state has more than {} keys", self.history.keys));
         }
-        self.history.finals.push(FinalState { values, words: Vec::new() });
+        self.history.finals.push(FinalState { values, ..FinalState::default() });
         Ok(())
     }
 
@@ -207,6 +226,24 @@ impl Reader {
             return Err("`words` go with the final state before them, one to a value".into());
         };
         last.words = words;
+        Ok(())
+    }
+
+    pub(super) fn final_siblings(&mut self, siblings: Vec<(Key, Value)>) -> Result<(), String> {
+        let merged = self.history.merged;
+        let last = self.history.finals.last_mut();
+        let fits = |last: &FinalState| {
+            siblings.iter().all(|(key, _)| (key.0 as usize) < last.values.len())
+                && siblings.windows(2).all(|pair| pair[0].0 <= pair[1].0)
+        };
+        let Some(last) = last.filter(|last| merged && fits(last)) else {
+            return Err(
+                "`siblings` go with the final state before them, in order of its keys, where \
+                        updates are `merged`"
+                    .into(),
+            );
+        };
+        last.siblings = siblings;
         Ok(())
     }
 }

@@ -47,9 +47,9 @@ pub struct Operation {
     /// The key, or a scan's first key.
     pub key: Key,
     /// The value written, or returned by an `Ok` read. Of a `Refused` update: the version it saw. Of an
-    /// `Ok` scan: where its values begin in [`History::scanned`].
+    /// `Ok` scan, or of a read that returned several values: where they begin in [`History::scanned`].
     pub value: Value,
-    /// Of a scan: how many keys.
+    /// Of a scan: how many keys. Of a read that returned several values: how many.
     pub count: u16,
     /// When the load generator meant to begin it; response time counts from here.
     pub intended: Instant,
@@ -139,12 +139,14 @@ pub struct Traffic {
 }
 
 /// The state of one replica when everything had come to rest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FinalState {
     /// What a local read of each key would return, by key.
     pub values: Vec<Value>,
     /// With which state word; empty for registers.
     pub words: Vec<u64>,
+    /// Where values stand beside each other: all of a key's but the one above, in order of keys.
+    pub siblings: Vec<(Key, Value)>,
 }
 
 /// Everything recorded of one run.
@@ -156,6 +158,9 @@ pub struct History {
     pub keys: u32,
     /// What they hold at first.
     pub contents: Contents,
+    /// Whether updates that conflict are merged: then no order of versions says which one stays, commits
+    /// tell only that an update was decided, and a read may return several values.
+    pub merged: bool,
     /// How many writes there are: their values are `1..=writes`.
     pub writes: u32,
     /// Operations intended before this instant are warm-up: judged, but not measured.
@@ -166,7 +171,7 @@ pub struct History {
     pub windows: Vec<Window>,
     /// In order of invocation; ties in the order the world took them.
     pub operations: Vec<Operation>,
-    /// The values scans returned, one after another.
+    /// The values that scans, and reads of several values, returned, one after another.
     pub scanned: Vec<Value>,
     /// By operation; empty for registers.
     pub effects: Vec<Effect>,
@@ -196,6 +201,12 @@ impl History {
     #[must_use]
     pub fn scan_values(&self, scan: &Operation) -> &[Value] {
         &self.scanned[scan.value.0 as usize..][..usize::from(scan.count)]
+    }
+
+    /// The value or values an `Ok` read returned.
+    #[must_use]
+    pub fn read_values<'a>(&'a self, read: &'a Operation) -> &'a [Value] {
+        if read.count > 0 { self.scan_values(read) } else { std::slice::from_ref(&read.value) }
     }
 
     /// What a read that is `Ok` or an update that is `Refused` saw of an object.

@@ -80,6 +80,7 @@ impl Recorder {
             groups,
             keys: 0,
             contents: Contents::default(),
+            merged: false,
             writes: 0,
             warm_up,
             horizon,
@@ -102,6 +103,13 @@ impl Recorder {
         if !contents.is_register() {
             self.history.effects.reserve(self.history.operations.capacity());
         }
+        self
+    }
+
+    /// Says that updates which conflict are merged; nothing may have begun yet.
+    #[must_use]
+    pub fn merging(mut self, merged: bool) -> Self {
+        self.history.merged = merged;
         self
     }
 
@@ -172,8 +180,8 @@ impl Recorder {
     ///
     /// # Panics
     /// If the operation is not in flight, if it ends before it began, or if the outcome does not
-    /// fit: only writes may be unknown or refused, a scan returns as many values as it asked for, and
-    /// states are of objects other than registers.
+    /// fit: only writes may be unknown or refused, a scan returns as many values as it asked for, states
+    /// are of objects other than registers, and a read returns several values only where they are merged.
     #[inline]
     pub fn end(&mut self, op: OpId, outcome: &Outcome, at: Instant) {
         let operation = &mut self.history.operations[op.0 as usize];
@@ -190,6 +198,13 @@ impl Recorder {
             (OpKind::Write, Outcome::Done(Ret::Written)) => Status::Ok,
             (OpKind::Read, Outcome::Done(Ret::Value(value))) => {
                 operation.value = *value;
+                Status::Ok
+            }
+            (OpKind::Read, Outcome::Done(Ret::Values(values))) if self.history.merged => {
+                assert!(values.len() > 1, "read {} returned one value as several", op.0);
+                operation.value = Value(self.history.scanned.len() as u32);
+                operation.count = values.len().min(usize::from(u16::MAX)) as u16;
+                self.history.scanned.extend(values.iter().take(usize::from(u16::MAX)));
                 Status::Ok
             }
             (OpKind::Read | OpKind::Write, Outcome::Done(Ret::State(State { version, word }))) => {
@@ -276,7 +291,8 @@ impl Recorder {
         history.keys = keys;
         for op in &history.operations {
             assert!(op.intended <= horizon, "an operation was intended after the horizon");
-            let last = op.key.0.saturating_add(u32::from(op.count.max(1)) - 1);
+            let more = if op.kind == OpKind::Scan { op.count.max(1) - 1 } else { 0 };
+            let last = op.key.0.saturating_add(u32::from(more));
             history.keys = history.keys.max(last.saturating_add(1));
             if op.kind == OpKind::Write {
                 written.push(op.key);

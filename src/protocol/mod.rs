@@ -86,6 +86,12 @@ pub trait Protocol: Sized + 'static {
         &[Object::Register]
     }
 
+    /// Whether updates that conflict are merged under these settings, so that no order of versions says
+    /// which one stays, and a read of a register may return several values.
+    fn merges(_config: &Self::Config) -> bool {
+        false
+    }
+
     /// Which leg of an operation a message travels, for links whose jitter differs by leg.
     fn leg(_msg: &Self::Msg) -> Option<Leg> {
         None
@@ -170,6 +176,10 @@ pub trait Replica<P: Protocol>: Sized {
     /// registers.
     fn inspect_word(&self, _key: Key) -> u64 {
         0
+    }
+    /// The values that stand beside the one above; only of protocols that merge.
+    fn inspect_siblings(&self, _key: Key) -> Vec<Value> {
+        Vec::new()
     }
 }
 

@@ -52,7 +52,7 @@ const BLANK: &str = r#"{"schema":1,"version":"0.1.0","cell":"","scenario":"","sy
 "stale_rate_low":null,"stale_rate_high":null,"stale_age_p50_ms":null,"stale_age_p99_ms":null,
 "stale_age_max_ms":null,"stale_versions_mean":null,"stale_versions_max":null,"behind_rate":null,
 "behind_age_p99_ms":null,"lost":null,"lost_rate":null,"lost_rate_low":null,"lost_rate_high":null,
-"throughput":812.5,"offered":820,"sustained":true,"messages_per_op":6.25,
+"conflicts":0,"throughput":812.5,"offered":820,"sustained":true,"messages_per_op":6.25,
 "bytes_per_op":1420,"virtual_seconds":1200,"replay":""}"#;
 
 /// One row of a cell; region 3 is all of them.

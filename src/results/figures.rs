@@ -48,6 +48,7 @@ pub(super) fn staleness(row: &mut Row, slot: &Slot) {
 
 pub(super) fn losses(row: &mut Row, slot: &Slot) {
     row.lost = (slot.placed > 0).then_some(slot.lost);
+    row.conflicts = slot.conflicts;
     row.lost_rate = share(slot.lost, slot.placed);
     (row.lost_rate_low, row.lost_rate_high) = ends(wilson(slot.lost, slot.placed), fine);
 }

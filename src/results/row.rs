@@ -140,15 +140,18 @@ pub struct Row {
     pub behind_rate: Option<f64>,
     /// Age of those, from the decision: 99th percentile.
     pub behind_age_p99_ms: Option<f64>,
-    /// Acknowledged writes below one of their key that had been acknowledged before they began; `null`
-    /// for reads and where no version order is known.
+    /// Acknowledged writes below one of their key that had been acknowledged before they began, or not
+    /// there in the end where conflicts are merged; `null` for reads and where that cannot be seen.
     pub lost: Option<u64>,
-    /// Their share of the acknowledged writes with a known place.
+    /// Their share of the acknowledged writes of which that is known.
     pub lost_rate: Option<f64>,
     /// Wilson 95 % interval.
     pub lost_rate_low: Option<f64>,
     /// Its upper end; 3/n where none was lost.
     pub lost_rate_high: Option<f64>,
+    /// Reads that returned several values.
+    #[serde(default)]
+    pub conflicts: u64,
     /// Completed operations per second.
     pub throughput: f64,
     /// Planned operations per second; `null` in a closed loop.

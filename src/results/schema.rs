@@ -108,12 +108,17 @@ pub const ROW: &[Column] = &[
         "Age of those, from the earliest decision they missed: 99th percentile."),
     column("lost", "operations or null",
         "Acknowledged writes that lost to an older one: a write of the key that had been \
-         acknowledged before they began is newer in the store's version order. Null for reads and \
-         where the order cannot be seen."),
+         acknowledged before they began is newer in the store's version order. Where conflicts are \
+         merged: those that are not there in the end though nobody who could have seen them \
+         replaced them, and removed elements that are back. Null for reads and where neither can \
+         be seen."),
     column("lost_rate", "share or null",
-        "Their share of the acknowledged writes whose place in that order is known."),
+        "Their share of the acknowledged writes of which that is known."),
     column("lost_rate_low", "share or null", "Wilson's 95 % interval, lower end."),
     column("lost_rate_high", "share or null", "Its upper end; 3/n where none was lost."),
+    column("conflicts", "operations",
+        "Reads that returned several values, because writes that did not know of each other stand \
+         beside each other."),
     column("throughput", "operations/s", "ok per second of the phase."),
     column("offered", "operations/s or null", "Planned rate; null in a closed loop."),
     column("sustained", "true, false or null",

@@ -1,7 +1,7 @@
 //! Acknowledging writes: when the disk has them, and at the bounded level when their stamp is past.
 
 use super::{Msg, Note, ServerCx, Store, Timer, Vector};
-use crate::op::{NodeId, OpId, Value};
+use crate::op::{Key, NodeId, OpId, Value};
 use crate::time::LocalTime;
 use std::collections::VecDeque;
 
@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 pub(super) struct Ack {
     /// Its place in this replica's log.
     pub(super) seq: u32,
+    pub(super) key: Key,
     pub(super) client: NodeId,
     pub(super) op: OpId,
     /// For the answer's note.
@@ -68,5 +69,9 @@ impl Acks {
 fn acknowledge(me: NodeId, ack: &Ack, store: &Store, cx: ServerCx<'_, '_>) {
     let token = Vector::of(me, ack.seq);
     let note = Note { token, ahead: ack.ahead, newest: store.newest() };
-    cx.send(ack.client, Msg::Reply { op: ack.op, value: Value::INITIAL, note });
+    let msg = match store.word(ack.key) {
+        Some(word) => Msg::Made { op: ack.op, word, note },
+        None => Msg::Reply { op: ack.op, value: Value::INITIAL, note },
+    };
+    cx.send(ack.client, msg);
 }

@@ -1,13 +1,24 @@
 //! The session's side: asks the nearest replica that answers, carries its writes' stamps, and remembers
 //! what it has written and read.
 
+use super::super::parts::merge::{Delta, Name, Rule};
 use super::super::parts::version::{HybridClock, Version};
 use super::super::{Client, ClientCx, Env};
-use super::{Ask, Msg, MultiLeader, Need, Note, OnLag, REPLICAS_MAX, Stamps, Timer, Vector, Wish};
-use crate::op::{Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret};
+use super::{
+    Ask, Msg, MultiLeader, Need, Note, OnLag, REPLICAS_MAX, Shown, Stamps, Timer, Vector, Wish,
+};
+use crate::op::{Key, Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret, State, Update, Value};
 use crate::time::LocalTime;
 
 type Cx<'a, 'b> = &'a mut ClientCx<'b, MultiLeader>;
+
+/// What a session has read of a key.
+#[derive(Clone, Copy, Debug, Default)]
+struct Context {
+    seen: Vector,
+    word: u64,
+    parent: Option<(Name, u32)>,
+}
 
 /// A client's session.
 #[derive(Debug)]
@@ -20,6 +31,16 @@ pub struct Session {
     stamp: Option<Rank>,
     /// Whether that was sent to nobody but the replica asked last.
     fresh: bool,
+    /// What the current write does, once it has been chosen.
+    delta: Option<Delta>,
+    /// Whether the current write's key is being read for it.
+    reads_first: bool,
+    /// What it has read of the key of its last operation, if that was a read.
+    context: Option<(Key, Context)>,
+    /// Its first update's name and its last one's.
+    names: Option<(Name, Name)>,
+    /// By key, what it has added to counters and taken from them, in order of keys.
+    totals: Vec<(Key, u64, u64)>,
     /// By replica, how far its clock was ahead when a request last arrived there.
     ahead: [Option<u64>; REPLICAS_MAX],
     clock: HybridClock,
@@ -47,11 +68,12 @@ impl Session {
         let Request { id: op, key, .. } = request;
         let sent = cx.clock();
         let wish = match request.op {
+            Op::Write(..) if self.reads_first => Some(Wish::Read),
             Op::Read => Some(Wish::Read),
             Op::Scan(count) => Some(Wish::Scan(count)),
-            Op::Write(value, _) => self.stamp(to, cx).map(|rank| {
-                let version = Version { rank, value };
-                Wish::Write { version, fresh: self.fresh }
+            Op::Write(value, update) => self.stamp(to, cx).map(|rank| {
+                let delta = self.choose(request, update);
+                Wish::Write { version: Version { rank, value }, fresh: self.fresh, delta }
             }),
         };
         let msg = match wish {
@@ -70,6 +92,59 @@ impl Session {
             self.fresh = true;
         }
         self.stamp
+    }
+
+    /// What the current write does: chosen once, like its stamp, from what the session has read.
+    fn choose(&mut self, request: Request, update: Update) -> Delta {
+        if let Some(delta) = self.delta {
+            return delta;
+        }
+        let (key, context) = (request.key, self.context.map(|(_, read)| read).unwrap_or_default());
+        let Context { seen, word, parent } = context;
+        let delta = match (self.env.config.conflicts, update) {
+            (Rule::PnCounter, Update::Add(n)) => {
+                let session = self.name(request.id).0;
+                let (up, down) = self.total(key, n);
+                Delta::Count { session, up, down }
+            }
+            (Rule::AddWins, Update::Insert(element)) => {
+                Delta::Insert { name: self.name(request.id).1, element, seen }
+            }
+            (Rule::AddWins, Update::Remove(element)) => Delta::Remove { element, seen },
+            (Rule::CartUnion, _) => {
+                let cart = State { version: Value::INITIAL, word };
+                let word = update.on(cart).unwrap_or(word);
+                Delta::Write { name: self.name(request.id).1, word, seen }
+            }
+            (Rule::Siblings, _) => Delta::Write { name: self.name(request.id).1, word: 0, seen },
+            (Rule::RevisionTree, _) => {
+                let length = parent.map_or(0, |(_, length)| length) + 1;
+                let parent = parent.map(|(name, _)| name);
+                Delta::Revise { name: self.name(request.id).1, length, parent }
+            }
+            _ => Delta::Stamp,
+        };
+        self.delta = Some(delta);
+        delta
+    }
+
+    /// The first update's name, and the current one's: numbers count up from that of the first request,
+    /// and requests of later sessions have higher ones.
+    fn name(&mut self, op: OpId) -> (Name, Name) {
+        let of = |n| Name { client: self.env.me.0, n };
+        let names = self.names.map_or((of(op.0), of(op.0)), |(one, last)| (one, of(last.n + 1)));
+        *self.names.insert(names)
+    }
+
+    /// What the session has added to a counter and taken from it, this included.
+    fn total(&mut self, key: Key, n: i32) -> (u64, u64) {
+        let at = self.totals.binary_search_by_key(&key, |total| total.0).unwrap_or_else(|at| {
+            self.totals.insert(at, (key, 0, 0));
+            at
+        });
+        let (_, up, down) = &mut self.totals[at];
+        *if n < 0 { down } else { up } += u64::from(n.unsigned_abs());
+        (self.totals[at].1, self.totals[at].2)
     }
 
     fn need(&self, request: Request, to: NodeId) -> Need {
@@ -97,9 +172,43 @@ impl Session {
 
     fn answered(&mut self, from: NodeId, request: Request, ret: Ret, note: &Note, cx: Cx<'_, '_>) {
         self.home = from;
-        let past = if ret == Ret::Written { &mut self.written } else { &mut self.seen };
+        let write = matches!(request.op, Op::Write(..));
+        if write {
+            self.context = self.continued(request.key);
+        }
+        let past = if write { &mut self.written } else { &mut self.seen };
         *past = past.join(&note.token);
         self.finish(request.id, Outcome::Done(ret), cx);
+    }
+
+    /// What a session knows of a key that it has written: its own revision, and nothing where others may
+    /// stand beside it.
+    fn continued(&self, key: Key) -> Option<(Key, Context)> {
+        match self.delta {
+            Some(Delta::Revise { name, length, .. }) => {
+                Some((key, Context { parent: Some((name, length)), ..Context::default() }))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a read sees is its answer, or what a write goes on from.
+    fn shown(&mut self, from: NodeId, request: Request, shown: Shown, note: &Note, cx: Cx<'_, '_>) {
+        let Shown { value, others, word, seen, parent } = shown;
+        let read = (request.key, Context { seen, word: word.unwrap_or(0), parent });
+        if request.op == Op::Read {
+            self.context = Some(read);
+            let ret = match word {
+                Some(word) => Ret::State(State { version: value, word }),
+                None if others.is_empty() => Ret::Value(value),
+                None => Ret::Values([value].iter().chain(&others).copied().collect()),
+            };
+            self.answered(from, request, ret, note, cx);
+        } else if self.reads_first {
+            self.context = Some(read);
+            self.reads_first = false;
+            self.send(request, from, cx);
+        }
     }
 
     fn finish(&mut self, op: OpId, outcome: Outcome, cx: Cx<'_, '_>) {
@@ -118,6 +227,11 @@ impl Client<MultiLeader> for Session {
             attempts: 0,
             stamp: None,
             fresh: false,
+            delta: None,
+            reads_first: false,
+            context: None,
+            names: None,
+            totals: Vec::new(),
             ahead: [None; REPLICAS_MAX],
             clock: HybridClock::default(),
             written: Vector::default(),
@@ -129,6 +243,14 @@ impl Client<MultiLeader> for Session {
         self.current = Some(request);
         self.attempts = 0;
         self.stamp = None;
+        self.delta = None;
+        self.context = self.context.filter(|(key, _)| *key == request.key);
+        self.reads_first = match request.op {
+            Op::Write(_, update) => {
+                self.context.is_none() && self.env.config.conflicts.reads_first(update)
+            }
+            _ => false,
+        };
         self.attempt(request, cx);
     }
 
@@ -136,7 +258,9 @@ impl Client<MultiLeader> for Session {
         if let Msg::Clock { note, .. }
         | Msg::Low { note, .. }
         | Msg::Reply { note, .. }
-        | Msg::Values { note, .. } = &msg
+        | Msg::Values { note, .. }
+        | Msg::Shown { note, .. }
+        | Msg::Made { note, .. } = &msg
         {
             self.learn(from, note);
         }
@@ -144,6 +268,8 @@ impl Client<MultiLeader> for Session {
         | Msg::Low { op, .. }
         | Msg::Reply { op, .. }
         | Msg::Values { op, .. }
+        | Msg::Shown { op, .. }
+        | Msg::Made { op, .. }
         | Msg::Redirect(op)
         | Msg::Refused(op)) = msg
         else {
@@ -164,6 +290,13 @@ impl Client<MultiLeader> for Session {
             }
             Msg::Values { values, note, .. } => {
                 self.answered(from, request, Ret::Values(values), &note, cx);
+            }
+            Msg::Shown { shown, note, .. } => self.shown(from, request, shown, &note, cx),
+            Msg::Made { word, note, .. } => {
+                if let Op::Write(version, _) = request.op {
+                    let state = Ret::State(State { version, word });
+                    self.answered(from, request, state, &note, cx);
+                }
             }
             // Who redirects has not taken the write.
             Msg::Redirect(_) => self.send(request, self.home, cx),

@@ -1,5 +1,6 @@
 //! What replicas and clients say to each other, and what replicas write to their disks.
 
+use super::super::parts::merge::{Delta, Name};
 use super::super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::super::parts::version::Version;
 use super::{Entry, Standing, State, Vector};
@@ -35,6 +36,8 @@ pub enum Wish {
         version: Version,
         /// Whether the stamp was sent to nobody before.
         fresh: bool,
+        /// What it does, where updates are merged.
+        delta: Delta,
     },
 }
 
@@ -62,6 +65,28 @@ pub struct Note {
     pub ahead: u64,
     /// The highest stamp the replica has.
     pub newest: u64,
+}
+
+/// What a reader sees of a key where updates are merged.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// The highest version.
+    pub value: Value,
+    /// Those that stand beside it.
+    pub others: Box<[Value]>,
+    /// The state word of an object that is no register.
+    pub word: Option<u64>,
+    /// The writes that are shown here, or gone.
+    pub seen: Vector,
+    /// The revision to continue, and the length of its branch.
+    pub parent: Option<(Name, u32)>,
+}
+
+impl Shown {
+    fn wire_size(&self) -> u32 {
+        let word = if self.word.is_some() { 8 } else { 0 };
+        VALUE_BYTES * (1 + self.others.len() as u32) + word + 12 + self.seen.wire_size()
+    }
 }
 
 /// Everything that is said.
@@ -108,6 +133,24 @@ pub enum Msg {
         /// In key order.
         values: Box<[Value]>,
         /// What comes with them.
+        note: Note,
+    },
+    /// Replica to client: what is read where updates are merged.
+    Shown {
+        /// The client's operation.
+        op: OpId,
+        /// What it sees.
+        shown: Shown,
+        /// What comes with it.
+        note: Note,
+    },
+    /// Replica to client: the update of an object is done.
+    Made {
+        /// The client's operation.
+        op: OpId,
+        /// The state word here, the update included.
+        word: u64,
+        /// What comes with it.
         note: Note,
     },
     /// Replica to client: the session knows more than this replica.
@@ -161,15 +204,22 @@ impl Msg {
                         Need::Past { past, .. } => past.wire_size(),
                         Need::Within(_) => 8,
                     };
-                    let write = matches!(ask.wish, Wish::Write { .. });
-                    20 + need + if write { Version::WIRE_SIZE } else { 0 }
+                    let write = match &ask.wish {
+                        Wish::Write { delta, .. } => Version::WIRE_SIZE + delta.wire_size(),
+                        _ => 0,
+                    };
+                    20 + need + write
                 }
                 Self::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
                 Self::Values { values, note: with, .. } => {
                     4 + VALUE_BYTES * values.len() as u32 + note(with)
                 }
+                Self::Shown { shown, note: with, .. } => 4 + shown.wire_size() + note(with),
+                Self::Made { note: with, .. } => 12 + note(with),
                 Self::Redirect(_) | Self::Refused(_) => 4,
-                Self::Ship { entry, .. } => 12 + Version::WIRE_SIZE + entry.deps.wire_size(),
+                Self::Ship { entry, .. } => {
+                    12 + Version::WIRE_SIZE + entry.deps.wire_size() + entry.delta.wire_size()
+                }
                 Self::Beat(standing) => 3 * standing.has.wire_size(),
                 Self::Lack(has) => has.wire_size(),
                 Self::Install(state) => state.wire_size(),

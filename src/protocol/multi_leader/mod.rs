@@ -43,10 +43,16 @@
 //! acknowledgement waits until the stamp is in the past by every clock, `max_clock_error` (the commit
 //! wait of Spanner, Corbett et al. 2012). Other levels do not wait, and promise nothing of the kind.
 //!
+//! **Other rules** than the last write's are in `parts::merge`. They merge updates that did not know of each
+//! other, so that none is lost, and use no stamps but to sort siblings. A session's update carries what the
+//! session has read of the key, if that was the last thing it did; a write without that stands beside all
+//! there is. Carts, and removes from sets, are preceded by a read of their own, a round trip more.
+//! Levels that speak of one order of versions are offered for the last write alone.
+//!
 //! **Durability.** What is shipped or shown is on its origin's disk, so no crash undoes what another
 //! replica has. What a replica received and forgets in a crash it asks for again.
 //!
-//! - `store`: the logs and what they come to. `vector`: which writes somebody has.
+//! - `store`: the logs and what they come to.
 //! - `links`: shipping, heartbeats, what others lack. `reads`, `acks`: serving clients.
 //! - `client`: the session. `message`: what is said and kept.
 
@@ -56,18 +62,18 @@ mod links;
 mod message;
 mod reads;
 mod store;
-mod vector;
 
+pub use super::parts::vector::{REPLICAS_MAX, Vector};
 pub use client::Session;
 pub use links::Standing;
-pub use message::{Ask, Msg, Need, Note, Record, Wish};
+pub use message::{Ask, Msg, Need, Note, Record, Shown, Wish};
 pub use store::{Entry, State};
-pub use vector::{REPLICAS_MAX, Vector};
 
 use super::parts::limits;
+use super::parts::merge::Rule;
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
-use crate::op::{Key, Level, NodeId, OpKind, Value};
+use crate::op::{Key, Level, NodeId, Object, OpKind, Value};
 use crate::time::{Duration, LocalTime};
 use acks::Acks;
 use links::Links;
@@ -89,6 +95,9 @@ pub struct Config {
     /// The middle of a star.
     #[serde(default)]
     pub hub: u32,
+    /// What becomes of updates that did not know of each other.
+    #[serde(default)]
+    pub conflicts: Rule,
     /// What decides which of two writes wins.
     #[serde(default)]
     pub stamps: Stamps,
@@ -178,7 +187,8 @@ pub enum Timer {
 impl Protocol for MultiLeader {
     const NAME: &'static str = "multi-leader";
     const ABOUT: &'static str = "Every replica takes writes and ships its log afterwards; the last write \
-        wins, by clocks or hybrid clocks, causal on request (Bayou 1997, COPS 2011, MySQL, CouchDB)";
+        wins, or updates are merged: siblings, revision trees, counters, sets, carts; causal on request \
+        (Bayou 1997, Dynamo 2007, COPS 2011, MySQL, CouchDB, Riak)";
     type Config = Config;
     type Msg = Msg;
     type Record = Record;
@@ -212,20 +222,26 @@ impl Protocol for MultiLeader {
             OnLag::Redirect => goes,
         };
         let near = "nearest replica";
+        let one_order = !config.conflicts.merges();
+        let written = match config.conflicts {
+            Rule::CartUnion => "nearest replica, read before it is written",
+            Rule::AddWins => "nearest replica, removes after a read",
+            _ => near,
+        };
         let (read_path, write_path, promise) = match level {
-            Level::Bounded(age) => (
+            Level::Bounded(age) if one_order => (
                 "nearest replica if young enough, else it fails",
                 "nearest replica, and the clocks' uncertainty",
                 Guarantee::BoundedStaleness(age),
             ),
-            Level::Causal if config.causal && config.stamps == Stamps::Hlc => {
+            Level::Causal if one_order && config.causal && config.stamps == Stamps::Hlc => {
                 let path = lag(
                     "nearest replica, waits for the session's past",
                     "nearest replica, or the session's last if it lacks the session's past",
                 );
                 (path, path, Guarantee::Causal)
             }
-            Level::Session => (
+            Level::Session if one_order => (
                 lag(
                     "nearest replica, waits for the session's token",
                     "nearest replica, or the session's last if it lacks the token",
@@ -233,7 +249,7 @@ impl Protocol for MultiLeader {
                 near,
                 Guarantee::Session,
             ),
-            Level::ReadYourWrites => (
+            Level::ReadYourWrites if one_order => (
                 lag(
                     "nearest replica, waits for the session's writes",
                     "nearest replica, or the session's last if it lacks its writes",
@@ -241,7 +257,7 @@ impl Protocol for MultiLeader {
                 near,
                 Guarantee::ReadYourWrites,
             ),
-            Level::MonotonicReads => (
+            Level::MonotonicReads if one_order => (
                 lag(
                     "nearest replica, waits for the session's reads",
                     "nearest replica, or the session's last if it lacks its reads",
@@ -249,8 +265,8 @@ impl Protocol for MultiLeader {
                 near,
                 Guarantee::MonotonicReads,
             ),
-            Level::EventualNearest => (near, near, Guarantee::Eventual),
-            Level::EventualAny => ("any replica", near, Guarantee::Eventual),
+            Level::EventualNearest => (near, written, Guarantee::Eventual),
+            Level::EventualAny => ("any replica", written, Guarantee::Eventual),
             _ => return None,
         };
         Some(Offer { read_path, write_path, promise })
@@ -266,6 +282,10 @@ impl Protocol for MultiLeader {
         let near = geometry.rtt(client, *geometry.nearest(client).first()?);
         match (op, level) {
             (OpKind::Rmw, _) => None,
+            // Now and then they must be preceded by a read.
+            (OpKind::Write, _) if matches!(config.conflicts, Rule::AddWins | Rule::CartUnion) => {
+                None
+            }
             // The stamp is the clock at the write's arrival, and is waited out beside the disk.
             (OpKind::Write, Level::Bounded(_)) => {
                 Some(near + geometry.disk.max(config.max_clock_error))
@@ -275,6 +295,14 @@ impl Protocol for MultiLeader {
             // In health a session stays with one replica, which covers its token.
             _ => Some(near),
         }
+    }
+
+    fn objects(config: &Config) -> &'static [Object] {
+        config.conflicts.objects()
+    }
+
+    fn merges(config: &Config) -> bool {
+        config.conflicts.merges()
     }
 
     fn wire_size(msg: &Msg) -> u32 {
@@ -314,7 +342,7 @@ impl Server {
 
 impl Replica<MultiLeader> for Server {
     fn recover(env: Env<MultiLeader>, log: &[Record], cx: &mut ReplicaCx<'_, MultiLeader>) -> Self {
-        let store = Store::recover(env.me, env.replicas, env.keys, log, cx);
+        let store = Store::recover(&env, log, cx);
         let links = Links::new(&env, &store);
         let (waiting, acks) = (Waiting::default(), Acks::default());
         let mut server = Self { env, store, links, waiting, acks };
@@ -344,6 +372,8 @@ impl Replica<MultiLeader> for Server {
             | Msg::Low { .. }
             | Msg::Reply { .. }
             | Msg::Values { .. }
+            | Msg::Shown { .. }
+            | Msg::Made { .. }
             | Msg::Redirect(_)
             | Msg::Refused(_) => {}
         }
@@ -372,6 +402,16 @@ impl Replica<MultiLeader> for Server {
 
     fn inspect(&self, key: Key) -> Value {
         self.store.read(key)
+    }
+
+    fn inspect_word(&self, key: Key) -> u64 {
+        self.store.word(key).unwrap_or(0)
+    }
+
+    fn inspect_siblings(&self, key: Key) -> Vec<Value> {
+        let registers = self.store.word(key).is_none();
+        let siblings = if registers { self.store.siblings(key) } else { &[] };
+        siblings.iter().skip(1).map(|one| one.version.value).collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::super::parts::version::Version;
 use super::acks::Ack;
-use super::{Ask, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Wish, ahead};
+use super::{Ask, Config, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Wish, ahead};
 use crate::op::{Key, NodeId};
 use crate::time::LocalTime;
 
@@ -68,6 +68,10 @@ impl Server {
     fn serve(&mut self, client: NodeId, ask: &Ask, ahead: u64, cx: ServerCx<'_, '_>) {
         let op = ask.op;
         match ask.wish {
+            Wish::Read if self.env.config.conflicts.merges() => {
+                let note = self.note(*self.store.has(), ahead);
+                cx.send(client, Msg::Shown { op, shown: self.store.shown(ask.key), note });
+            }
             Wish::Read => {
                 let note = self.note(*self.store.has(), ahead);
                 cx.send(client, Msg::Reply { op, value: self.store.read(ask.key), note });
@@ -76,28 +80,29 @@ impl Server {
                 let note = self.note(*self.store.has(), ahead);
                 cx.send(client, Msg::Values { op, values: self.store.scan(ask.key, count), note });
             }
-            Wish::Write { version, fresh } if fresh && self.is_beaten(ask.key, version) => {
+            Wish::Write { version, fresh, .. } if fresh && self.is_beaten(ask.key, version) => {
                 let note = self.note(Vector::default(), ahead);
                 cx.send(client, Msg::Low { op, rank: version.rank, note });
             }
-            Wish::Write { version, .. } => {
+            Wish::Write { version, delta, .. } => {
                 let causal = self.env.config.causal;
                 let deps = if causal { *self.store.has() } else { Vector::default() };
-                let seq = self.store.accept(Entry { key: ask.key, version, deps }, cx);
+                let seq = self.store.accept(Entry { key: ask.key, version, deps, delta }, cx);
                 let until = match ask.need {
                     Need::Within(_) => {
                         LocalTime(version.rank.time) + self.env.config.max_clock_error
                     }
                     Need::Past { .. } => LocalTime::default(),
                 };
-                self.acks.keep(Ack { seq, client, op, ahead, until });
+                self.acks.keep(Ack { seq, key: ask.key, client, op, ahead, until });
             }
         }
     }
 
     /// Whether a hybrid clock here would have given the write a higher stamp.
     fn is_beaten(&self, key: Key, version: Version) -> bool {
-        self.env.config.stamps == Stamps::Hlc && version < self.store.version(key)
+        let Config { stamps, conflicts, .. } = *self.env.config;
+        stamps == Stamps::Hlc && !conflicts.merges() && version < self.store.version(key)
     }
 
     pub(super) fn note(&self, token: Vector, ahead: u64) -> Note {

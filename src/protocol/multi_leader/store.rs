@@ -4,10 +4,11 @@
 //! its dependencies. States are joined like vectors: of two versions the higher stays.
 
 use super::super::parts::early::Early;
+use super::super::parts::merge::{Delta, Dot, Merged, Rule, Sibling};
 use super::super::parts::version::{Version, Versions};
-use super::{Record, ServerCx, Vector};
-use crate::op::{Key, NodeId, Value};
-use crate::protocol::WriteId;
+use super::{MultiLeader, Record, ServerCx, Shown, Vector};
+use crate::op::{Key, NodeId, Object, Value};
+use crate::protocol::{Env, WriteId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -23,6 +24,8 @@ pub struct Entry {
     pub version: Version,
     /// What must be shown before it.
     pub deps: Vector,
+    /// What it does, where updates are merged.
+    pub delta: Delta,
 }
 
 /// The result of a set of writes.
@@ -32,8 +35,10 @@ pub struct State {
     pub has: Vector,
     /// The highest stamp among them.
     pub newest: u64,
-    /// What they come to.
+    /// The highest version of each key.
     pub versions: Versions,
+    /// What they come to, where updates are merged.
+    pub merged: Merged,
 }
 
 impl State {
@@ -49,12 +54,13 @@ impl State {
         for (key, version) in other.versions.iter() {
             self.put(key, version);
         }
+        self.merged.join(&other.merged);
     }
 
     /// Bytes it takes in a message.
     #[must_use]
     pub fn wire_size(&self) -> u32 {
-        self.has.wire_size() + self.versions.wire_size()
+        self.has.wire_size() + self.versions.wire_size() + self.merged.wire_size()
     }
 }
 
@@ -82,6 +88,7 @@ impl Log {
 #[derive(Debug)]
 pub(super) struct Store {
     me: NodeId,
+    rule: Rule,
     /// By origin.
     logs: Vec<Log>,
     /// What readers are shown.
@@ -97,16 +104,22 @@ pub(super) struct Store {
 impl Store {
     /// Rebuilds the copy from the durable records.
     pub(super) fn recover(
-        me: NodeId,
-        replicas: u32,
-        keys: u32,
+        env: &Env<MultiLeader>,
         records: &[Record],
         cx: ServerCx<'_, '_>,
     ) -> Self {
+        let (me, rule) = (env.me, env.config.conflicts);
+        let state = State {
+            has: Vector::default(),
+            newest: 0,
+            versions: Versions::new(env.keys),
+            merged: Merged::new(rule, env.keys, env.contents.initial),
+        };
         let mut store = Self {
             me,
-            logs: (0..replicas).map(|_| Log::default()).collect(),
-            state: State { has: Vector::default(), newest: 0, versions: Versions::new(keys) },
+            rule,
+            logs: (0..env.replicas).map(|_| Log::default()).collect(),
+            state,
             durable: 0,
             syncing: VecDeque::new(),
             snapshot: (0, None),
@@ -170,8 +183,38 @@ impl Store {
         self.state.versions.get(key)
     }
 
+    /// The value of a register, of several that of the highest; of other objects the highest version.
     pub(super) fn read(&self, key: Key) -> Value {
-        self.version(key).value
+        match self.rule {
+            Rule::Siblings | Rule::RevisionTree => {
+                self.siblings(key).first().map_or(Value::INITIAL, |one| one.version.value)
+            }
+            _ => self.version(key).value,
+        }
+    }
+
+    /// The key's versions that stand beside each other, where there may be several.
+    pub(super) fn siblings(&self, key: Key) -> &[Sibling] {
+        self.state.merged.siblings(key)
+    }
+
+    /// The state word of a key that holds no register.
+    pub(super) fn word(&self, key: Key) -> Option<u64> {
+        let words = !self.rule.objects().contains(&Object::Register);
+        words.then(|| self.state.merged.word(key))
+    }
+
+    /// What a reader is shown where updates are merged.
+    pub(super) fn shown(&self, key: Key) -> Shown {
+        let siblings = self.siblings(key);
+        let others = if self.rule == Rule::Siblings { siblings.get(1..) } else { None };
+        Shown {
+            value: self.read(key),
+            others: others.unwrap_or(&[]).iter().map(|one| one.version.value).collect(),
+            word: self.word(key),
+            seen: self.state.merged.context(key, &self.state.has),
+            parent: siblings.first().map(|leaf| (leaf.name, leaf.length)),
+        }
     }
 
     pub(super) fn scan(&self, first: Key, count: u16) -> Box<[Value]> {
@@ -262,6 +305,7 @@ impl Store {
         }
         self.state.has.set(origin, seq);
         self.state.put(entry.key, entry.version);
+        self.state.merged.apply(entry.key, Dot { origin, seq }, entry.version, &entry.delta);
         if origin == self.me {
             cx.note_version(entry.key, entry.version.value, entry.version.rank);
         }

@@ -1,5 +1,6 @@
 //! Replicas and sessions told by hand what happens; the network of these tests is their author.
 
+use super::super::parts::merge::Delta;
 use super::super::parts::version::Version;
 use super::links::next_hops;
 use super::*;
@@ -8,6 +9,8 @@ use crate::protocol::{Client as _, ClientCx, Cx, Effect, Effects, ReplicaCx};
 use crate::rng::Rng;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+mod rules;
 
 const CLIENT: NodeId = NodeId(9);
 
@@ -99,7 +102,7 @@ fn group(replicas: u32, settings: &str) -> Vec<Node> {
 
 fn write(value: u32, time: u64) -> Wish {
     let version = Version { rank: Rank { time, node: CLIENT.0 }, value: Value(value) };
-    Wish::Write { version, fresh: false }
+    Wish::Write { version, fresh: false, delta: Delta::Stamp }
 }
 
 fn ask(key: u32, wish: Wish, past: Vector) -> Msg {

@@ -146,7 +146,7 @@ impl Table {
 }
 
 /// The entry at an index of a table that grows as it is used.
-pub(in crate::protocol) fn slot<T: Copy + Default>(table: &mut Vec<T>, index: usize) -> &mut T {
+pub(in crate::protocol) fn slot<T: Clone + Default>(table: &mut Vec<T>, index: usize) -> &mut T {
     if table.len() <= index {
         table.resize(index + 1, T::default());
     }

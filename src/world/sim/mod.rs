@@ -129,7 +129,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
         };
         let warm_up = Instant::ZERO + plan.warm_up;
         let mut recorder = Recorder::new(regions, warm_up, Instant::NEVER, windows, expected)
-            .with_contents(plan.contents);
+            .with_contents(plan.contents)
+            .merging(P::merges(&config));
         let (replicas, clients) = hosts::build::<P>(plan, config, seed, &load, &mut recorder);
         Self {
             plan,
@@ -374,7 +375,9 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let Some(first) = up.next() else { return true };
         up.all(|other| {
             (0..self.keys()).map(Key).all(|key| {
-                let state = |at: &P::Replica| (at.inspect(key), at.inspect_word(key));
+                let state = |at: &P::Replica| {
+                    (at.inspect(key), at.inspect_word(key), at.inspect_siblings(key))
+                };
                 state(first) == state(other)
             })
         })
@@ -383,6 +386,9 @@ impl<'a, P: Protocol> Sim<'a, P> {
     fn finish(self) -> Run {
         let keys = self.keys();
         let words = if self.plan.contents.is_register() { 0 } else { keys };
+        let siblings = |machine: &P::Replica, key: Key| {
+            machine.inspect_siblings(key).into_iter().map(move |value| (key, value))
+        };
         let audit = |host: &ReplicaHost<P>| FinalState {
             values: match &host.machine {
                 Some(machine) => (0..keys).map(|key| machine.inspect(Key(key))).collect(),
@@ -390,6 +396,12 @@ impl<'a, P: Protocol> Sim<'a, P> {
             },
             words: match &host.machine {
                 Some(machine) => (0..words).map(|key| machine.inspect_word(Key(key))).collect(),
+                None => Vec::new(),
+            },
+            siblings: match &host.machine {
+                Some(machine) => {
+                    (0..keys).map(Key).flat_map(|key| siblings(machine, key)).collect()
+                }
                 None => Vec::new(),
             },
         };

@@ -39,6 +39,29 @@ impl Vector {
         self.0.iter().zip(&other.0).all(|(ours, theirs)| ours >= theirs)
     }
 
+    /// Taken as single writes, one at most of each log: whether any of them is among the other's.
+    #[must_use]
+    pub fn meets(&self, other: &Self) -> bool {
+        self.0.iter().zip(&other.0).any(|(dot, upto)| (1..=*upto).contains(dot))
+    }
+
+    /// Taken as single writes, one at most of each log: those of both, of two in one log the earlier.
+    #[must_use]
+    pub fn earliest(mut self, other: &Self) -> Self {
+        for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
+            if *ours == 0 || (1..*ours).contains(theirs) {
+                *ours = *theirs;
+            }
+        }
+        self
+    }
+
+    /// How many logs have any.
+    #[must_use]
+    pub fn logs(&self) -> u32 {
+        self.0.iter().filter(|n| **n > 0).count() as u32
+    }
+
     /// The writes of both.
     #[must_use]
     pub fn join(mut self, other: &Self) -> Self {
