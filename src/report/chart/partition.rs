@@ -27,6 +27,10 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     for (op, title) in OPS {
         for variant in &scenario.variants {
             let pairs = pairs(scenario, op, variant);
+            // A point alone is beside nothing; the tables have it.
+            if pairs.len() < 2 {
+                continue;
+            }
             let Some(svg) = panel(scenario, op, &pairs, &mut counted) else { continue };
             let several = scenario.variants.len() > 1;
             let title = if several { format!("{title}, {variant}") } else { title.to_owned() };

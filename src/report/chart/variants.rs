@@ -14,8 +14,9 @@ pub(super) const CHART: Chart = Chart {
     name: "variants",
     title: "Variant by variant",
     reading: "Healthy phase, clients of all regions: response times that half and one in a hundred \
-              of the operations exceed, and the share of reads that were stale. Levels whose \
-              figures agree share a row.",
+              of the operations exceed, and the shares of reads that were stale or showed a \
+              conflict, and of acknowledged writes that were lost. Levels whose figures agree \
+              share a row.",
     draw,
 };
 
@@ -25,7 +26,12 @@ enum Figure {
     Median,
     Tail,
     Stale,
+    Conflicts,
+    Lost,
 }
+
+const FIGURES: [Figure; 5] =
+    [Figure::Median, Figure::Tail, Figure::Stale, Figure::Conflicts, Figure::Lost];
 
 impl Figure {
     fn of(self, row: &Row) -> Option<f64> {
@@ -33,6 +39,8 @@ impl Figure {
             Self::Median => row.p50_ms,
             Self::Tail => row.p99_ms,
             Self::Stale => row.stale_rate?,
+            Self::Conflicts => row.conflicts as f64 / row.ok.max(1) as f64,
+            Self::Lost => row.lost_rate?,
         };
         value.is_finite().then_some(value)
     }
@@ -42,19 +50,25 @@ impl Figure {
             Self::Median => "p50",
             Self::Tail => "p99",
             Self::Stale => "stale",
+            Self::Conflicts => "in conflict",
+            Self::Lost => "lost",
         }
+    }
+
+    fn is_time(self) -> bool {
+        matches!(self, Self::Median | Self::Tail)
     }
 
     /// Differences too small to be shown apart.
     fn slack(self) -> f64 {
-        if matches!(self, Self::Stale) { 0.0 } else { 0.02 }
+        if self.is_time() { 0.02 } else { 0.0 }
     }
 
     fn text(self, value: f64, columns: usize) -> String {
         match self {
-            Self::Stale if value <= 0.0 => "none".to_owned(),
-            Self::Stale => number::percent(value),
-            _ => figures(columns).0(value),
+            Self::Median | Self::Tail => figures(columns).0(value),
+            _ if value <= 0.0 => "none".to_owned(),
+            _ => number::percent(value),
         }
     }
 }
@@ -66,7 +80,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing::default();
     let mut counted = Counted::default();
     for (op, title) in OPS {
-        for figure in [Figure::Median, Figure::Tail, Figure::Stale] {
+        for figure in FIGURES {
             let Some((grid, title)) = grid(scenario, (op, title), figure, &mut counted) else {
                 continue;
             };
@@ -133,7 +147,7 @@ fn grid<'a>(
         columns: short.unwrap_or(columns).into_iter().map(str::to_owned).collect(),
         rows: lines.into_iter().map(|l| l.map(value)).collect(),
     };
-    let unit = if matches!(figure, Figure::Stale) { "" } else { figures(count).1 };
+    let unit = if figure.is_time() { figures(count).1 } else { "" };
     Some((grid, format!("{title}, {}{by}{unit}", figure.name())))
 }
 
