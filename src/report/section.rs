@@ -6,7 +6,7 @@ use super::number;
 use super::sources::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
-use super::{Row, ScenarioNote, VerdictWord};
+use super::{Row, ScenarioNote, VerdictWord, published};
 use std::fmt::Write;
 
 /// The section, in the part of the page called `part`; `drawn_above` says that its plane opens the
@@ -60,6 +60,7 @@ pub(super) fn section(
         }
     }
     out.push_str("</div>");
+    quoted(out, scenario, &cells);
     tables(out, scenario, &cells);
     replays(out, &cells);
     out.push_str("</section>\n");
@@ -217,6 +218,38 @@ fn outline(shape: Shape, class: &str) -> String {
     let points: Vec<String> =
         corners.iter().map(|(x, y)| format!("{},{}", x + 20, y + 14)).collect();
     format!("<polygon class=\"{class}\" points=\"{}\"/>", points.join(" "))
+}
+
+/// What others found, under their names.
+fn quoted(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'_>]) {
+    let lines = published::lines(scenario, cells);
+    let Some(first) = lines.first() else { return };
+    let _ = write!(
+        out,
+        "<h3>Published figures beside these</h3><p class=reading>Source: {}. Latencies are apart by \
+         their ratio, shares by their difference.</p>\
+         <div class=scroll><table><thead><tr><th>mode<th>variant<th>level<th>verdict",
+        escape(first.source)
+    );
+    for (i, head) in published::HEADS.iter().enumerate() {
+        let _ = write!(out, "<th{}>{head}", if i > 0 { " class=n" } else { "" });
+    }
+    out.push_str("<tbody>");
+    for line in &lines {
+        let row = line.cell.head;
+        let (word, sign, class) = verdict(row.verdict);
+        let _ = write!(
+            out,
+            "<tr><th scope=row>{}<td>{}<td>{}<td class={class}>{sign} {word}",
+            escape(&row.system),
+            escape(&row.variant),
+            escape(&row.level)
+        );
+        for (i, text) in line.columns.iter().enumerate() {
+            let _ = write!(out, "<td{}>{}", if i > 0 { " class=n" } else { "" }, escape(text));
+        }
+    }
+    out.push_str("</table></div>\n");
 }
 
 fn tables(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'_>]) {

@@ -87,6 +87,27 @@ fn impossible_values_get_their_line() {
         ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
         ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
         ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
+        (
+            "",
+            "[published]\nsource = 'x'\n[published.figures]\n'raft/eventual' = {}\n",
+            "17: no cell is called `raft/eventual`; write mode, variant and level, as in \
+             `raft/linearizable`",
+        ),
+        (
+            "",
+            "[published]\nsource = 'x'\nfigures.'raft/linearizable'.read.p99_ms = -1\n",
+            "16: p99_ms is -1; write a number of milliseconds above 0",
+        ),
+        (
+            "",
+            "[published]\nsource = 'x'\nfigures.'raft/linearizable'.fresh.10ms = 97\n",
+            "16: fresh at 10ms is 97; write a share from 0 to 1",
+        ),
+        (
+            "",
+            "[published]\nsource = 'x'\nfigures.'raft/linearizable'.fresh.soon = 1\n",
+            "16: `soon` is not a duration",
+        ),
         (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
         (
             raft,
