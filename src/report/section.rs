@@ -198,6 +198,9 @@ pub(super) fn legend(out: &mut String, keys: &[Key]) {
             KeyMark::Swatch => format!("<circle class=\"f-{name}\" cx=20 cy=14 r=12 />"),
             KeyMark::Line => stroke(""),
             KeyMark::Dots => stroke("dot"),
+            KeyMark::Ring => {
+                format!("<circle class=\"s-{name}\" cx=20 cy=14 r=10 fill=none stroke-width=3 />")
+            }
             KeyMark::Mark(shape) => outline(shape, &format!("f-{name}")),
             KeyMark::Pale => outline(Shape::Circle, &format!("f-{name} s-{name} pale")),
             KeyMark::Broken => "<path class=s-broken d=\"M11 5l18 18M29 5l-18 18\"/>".to_owned(),
@@ -326,6 +329,9 @@ struct More {
     refusals: bool,
 }
 
+/// Operations below which a p99.9 is the mood of a few.
+pub(super) const ENOUGH_FOR_P999: u64 = 10_000;
+
 /// The share of a row's updates that were refused.
 pub(super) fn refused(row: &Row) -> String {
     match &*row.op {
@@ -377,7 +383,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         number::ms(row.p90_ms),
         number::ms(row.p99_ms),
         range(row.p99_low_ms, row.p99_high_ms),
-        if row.n >= 10_000 { number::ms(row.p999_ms) } else { "-".to_owned() },
+        if row.n >= ENOUGH_FOR_P999 { number::ms(row.p999_ms) } else { "-".to_owned() },
         escape(&stale),
         number::percent(answered),
         row.messages_per_op,

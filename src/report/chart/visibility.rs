@@ -8,7 +8,7 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::Scenario;
 use super::super::{CurvePoint, VerdictWord};
 use super::axis::Axis;
-use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon};
+use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon, ring};
 use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub(super) const CHART: Chart = Chart {
     reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
               the time t between that acknowledgement and the start of the read. The shade is \
               the 95 % interval; points of fewer than a hundred reads are not drawn, nor levels \
-              at which every read was fresh. Dots are the model WARS of that paper, drawn from the \
+              at which every read was fresh. Rings are the model WARS of that paper, drawn from the \
               scenario's own delays without the simulator, where it applies.",
     draw,
 };
@@ -79,7 +79,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
     if told(scenario).any(|p| p.predicted_rate.is_some()) {
         let label = "predicted by the model WARS".to_owned();
-        drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Dots, label });
+        drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Ring, label });
     }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
@@ -141,13 +141,11 @@ fn panel(
             if points.iter().any(|p| p.verdict == VerdictWord::Violated) {
                 line(area, &path, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
             }
-            let predicted: Vec<At> =
-                points.iter().filter_map(|p| Some(frame.at(p.t_ms, p.predicted_rate?))).collect();
-            if predicted.len() > 1 {
-                line(area, &predicted, Ink::SOFT.styled(Style::Dotted), size::LINE)?;
-            }
             for (p, at) in points.iter().zip(path) {
                 dot(area, at, 5, ink)?;
+                if let Some(rate) = p.predicted_rate {
+                    ring(area, frame.at(p.t_ms, rate), 9, Ink::SOFT)?;
+                }
                 if !tipped {
                     continue;
                 }
