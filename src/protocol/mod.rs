@@ -93,8 +93,8 @@ pub trait Protocol: Sized + 'static {
     }
 
     /// How many replicas a read and a write wait for, where both go to all of them, the client asks them
-    /// itself and nothing else brings a write to a replica: what the model WARS is about
-    /// ([`world::wars`](crate::world::wars)).
+    /// itself and nothing else brings a write to a replica. That is what the model WARS of probabilistically
+    /// bounded staleness (Bailis et al. 2012) is about; worlds compute it from this.
     fn partial_quorum(
         _config: &Self::Config,
         _level: Level,

@@ -87,6 +87,25 @@ fn impossible_values_get_their_line() {
         ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
         ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
         ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
+        (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
+            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
+        ),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
+            "12: any 3 needs 3 followers; there are 2",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn impossible_published_figures_get_their_line() {
+    for (old, new, expected) in [
         (
             "",
             "[published]\nsource = 'x'\n[published.figures]\n'raft/eventual' = {}\n",
@@ -107,17 +126,6 @@ fn impossible_values_get_their_line() {
             "",
             "[published]\nsource = 'x'\nfigures.'raft/linearizable'.fresh.soon = 1\n",
             "16: `soon` is not a duration",
-        ),
-        (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
-        (
-            raft,
-            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
-            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
-        ),
-        (
-            raft,
-            "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
-            "12: any 3 needs 3 followers; there are 2",
         ),
     ] {
         refused(old, new, expected);
