@@ -22,8 +22,8 @@ use fleet::{FIVE, Fleet, Outcome, THREE};
 use ours::{PRIMARY_BACKUP, RAFT, Setting, TEN};
 use pacelc::catalog::Catalog;
 use raft_rs::Ask;
-use ten::Ten;
 use std::process::ExitCode;
+use ten::Ten;
 
 /// Operations per run of what takes a microsecond or a few each.
 const OPERATIONS: u64 = PRIMARY_BACKUP.operations;

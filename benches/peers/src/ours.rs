@@ -1,7 +1,7 @@
 //! pacelc itself: whole runs as its suite does them, recorded, judged and measured.
 
-use crate::ten::Ten;
 use crate::fleet::{BETWEEN, CLIENTS, ECHO, FIVE, LOCAL, Outcome, REGIONS, SIGMA};
+use crate::ten::Ten;
 use pacelc::analysis::{self, Verdict};
 use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
@@ -46,8 +46,7 @@ pub const RAFT: Setting =
     Setting { protocol: "raft", config: "{ eager_commit = false }", ..PRIMARY_BACKUP };
 
 /// The ten messages and nothing else, in memory.
-pub const TEN: Setting =
-    Setting { protocol: "ten-messages", config: "{}", ..PRIMARY_BACKUP };
+pub const TEN: Setting = Setting { protocol: "ten-messages", config: "{}", ..PRIMARY_BACKUP };
 
 /// The plan of a setting.
 pub fn plan(setting: &Setting) -> Result<Plan, String> {

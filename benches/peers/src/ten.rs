@@ -47,8 +47,11 @@ impl Protocol for Ten {
 
     fn offer(_: &toml::Table, level: Level) -> Option<Offer> {
         let promise = Guarantee::Eventual;
-        (level == Level::Linearizable)
-            .then_some(Offer { read_path: "none", write_path: "leader and two more", promise })
+        (level == Level::Linearizable).then_some(Offer {
+            read_path: "none",
+            write_path: "leader and two more",
+            promise,
+        })
     }
 
     fn theory(_: &toml::Table, _: Level, op: OpKind, g: &Geometry, me: NodeId) -> Option<Duration> {
