@@ -46,3 +46,36 @@ pub(super) fn versions(store: &Store, key: Key, after: u64, upto: u64) -> u32 {
     let of_key = |index: &u64| store.entry(*index).is_none_or(|entry| entry.key == key);
     (after.saturating_add(1)..=upto).filter(of_key).count() as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{Contents, NodeId, OpId, Update, Value};
+
+    fn write(key: u32, n: u32) -> Command {
+        let (update, client) = (Update::Put, NodeId(9));
+        Command { key: Key(key), value: Value(n), update, client, op: OpId(n) }
+    }
+
+    #[test]
+    fn a_write_waits_while_a_backup_lacks_more_versions_of_its_key_and_holds_up_those_behind_it() {
+        let (mut store, mut lag) = (Store::recover(2, Contents::default(), &[]), Lag::default());
+        for (n, key) in (1..).zip([0, 1, 0, 0, 1]) {
+            lag.begin(store.last() + 1, (n < 5).then_some(1));
+            store.hold(write(key, n));
+        }
+        let mut told = |shown| lag.ended(&store, shown, 5);
+        assert_eq!(told(0), 2, "the third write is the second version of key 0");
+        assert_eq!(told(1), 3);
+        assert_eq!(told(2), 3, "the second write is of another key");
+        assert_eq!(told(3), 5, "the last one asked for no bound");
+        assert!(!lag.holds());
+    }
+
+    #[test]
+    fn what_is_in_memory_no_more_may_be_of_any_key() {
+        let store = Store::recover(2, Contents::default(), &[]);
+        assert_eq!(versions(&store, Key(0), 3, 7), 4);
+        assert_eq!(versions(&store, Key(0), u64::MAX, 7), 0, "there are no backups");
+    }
+}
