@@ -8,7 +8,7 @@ use pacelc::protocol::{Client, ClientCx, Env, Geometry, Offer, Protocol, Replica
 use pacelc::protocol::{WriteId, parts::quorum::majority};
 use pacelc::scenario::{Overrides, Source, load};
 use pacelc::suite::{Options, Suite};
-use pacelc::{catalog::Catalog, guarantee::Guarantee, time::Duration};
+use pacelc::{catalog::Catalog, guarantee::Guarantee, report, time::Duration};
 
 /// Versions are ordered by a counter; ties are broken by the values, which are unique.
 type Tag = (u64, Value);
@@ -143,7 +143,7 @@ modes    = [{ protocol = "abd" }, { protocol = "raft" }]
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let catalog = Catalog::builtin().with::<Abd>();
     let scenario = load(&Source::new("abd.toml", SCENARIO), &catalog, &Overrides::default())?;
-    let results = Suite::new(catalog, vec![scenario], Options::default()).run(&mut |_| {})?;
-    anstream::print!("{}", pacelc::report::summary(&results.note, &results.rows, 100));
+    let run = Suite::new(catalog, vec![scenario], Options::default()).run(&mut |_| {})?;
+    anstream::print!("{}", report::summary(&run.note, &run.rows, &run.curves, 100));
     Ok(())
 }

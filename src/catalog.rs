@@ -14,7 +14,7 @@ use crate::protocol::{Offer, Protocol};
 use crate::scenario::Protocols;
 use crate::scenario::plan::Plan;
 use crate::time::Duration;
-use crate::world::{Run, Trace, client_address, geometry, sim};
+use crate::world::{Run, Trace, client_address, geometry, sim, wars};
 
 /// A protocol as a value.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +29,7 @@ pub struct ProtocolEntry {
     offer: fn(&toml::Table, Level) -> Option<Offer>,
     objects: fn(&toml::Table) -> &'static [Object],
     theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
+    visibility: fn(&Plan) -> Option<Vec<Vec<f64>>>,
     simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
 }
 
@@ -47,6 +48,11 @@ impl ProtocolEntry {
                 let config = parse::<P>(&plan.config).ok()?;
                 let client = client_address(plan, group);
                 P::theory(&config, plan.name.level, op, &geometry(plan), client)
+            },
+            visibility: |plan| {
+                let config = parse::<P>(&plan.config).ok()?;
+                let replicas = plan.replicas.len() as u32;
+                wars::visibility(plan, P::partial_quorum(&config, plan.name.level, replicas)?)
             },
             simulate: |plan, seed, trace| sim::run::<P>(plan, seed, trace),
         }
@@ -76,6 +82,13 @@ impl ProtocolEntry {
     #[must_use]
     pub fn theory(&self, plan: &Plan, op: OpKind, group: usize) -> Option<Duration> {
         (self.theory)(plan, op, group)
+    }
+
+    /// The share of fresh reads that the model WARS expects at each offset of a probing plan, by client
+    /// group; `None` where the plan has what the model leaves out.
+    #[must_use]
+    pub fn visibility(&self, plan: &Plan) -> Option<Vec<Vec<f64>>> {
+        (self.visibility)(plan)
     }
 
     /// Runs a plan in the simulated world.

@@ -17,15 +17,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod planned;
+
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
-use crate::op::{Object, OpKind};
-use crate::results::{
-    CellAccumulator, CellMeta, CellResult, News, Offered, Results, RunNote, SCHEMA, ScenarioNote,
-    Theory,
-};
+use crate::results::{CellAccumulator, CellMeta, CellResult, Results, RunNote, SCHEMA};
 use crate::scenario::Scenario;
-use crate::scenario::plan::{Arrivals, CellName, Load, Plan};
+use crate::scenario::plan::{CellName, Load, Plan};
+use planned::{note_of, offered, predict, regions, theory};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -270,6 +269,7 @@ impl Suite {
                 // Only probes read at chosen times; of other loads the curve over all regions is kept.
                 cell.curves.retain(|point| point.client_region == "all");
             }
+            predict(&mut cell.curves, plan, entry);
             return Ok(Some(cell));
         }
         *slot = Some(accumulator);
@@ -341,104 +341,6 @@ pub(crate) fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-/// The clients' regions, each once, in the order of the groups.
-fn regions(plan: &Plan) -> Vec<String> {
-    let mut regions: Vec<String> = Vec::new();
-    for group in &plan.clients {
-        let region = &plan.regions[group.region];
-        if !regions.contains(region) {
-            regions.push(region.clone());
-        }
-    }
-    regions
-}
-
-/// Closed forms, where all of a region's groups have the same.
-fn theory(plan: &Plan, entry: Option<&crate::catalog::ProtocolEntry>) -> Vec<Theory> {
-    let mut found = Vec::new();
-    let places = regions(plan);
-    for region in &places {
-        for op in [OpKind::Read, OpKind::Write, OpKind::Scan] {
-            let groups = (0..plan.clients.len())
-                .filter(|group| plan.regions[plan.clients[*group].region] == *region);
-            let mut latencies: Vec<_> =
-                groups.map(|group| entry.and_then(|entry| entry.theory(plan, op, group))).collect();
-            latencies.dedup();
-            if let [Some(latency)] = latencies[..] {
-                found.push(Theory { region: region.clone(), op, latency });
-                if places.len() == 1 {
-                    found.push(Theory { region: "all".to_owned(), op, latency });
-                }
-            }
-        }
-    }
-    found
-}
-
-/// Planned rates by group and kind; groups of one region add up.
-fn offered(plan: &Plan) -> Vec<Offered> {
-    let mut found: Vec<Offered> = Vec::new();
-    if plan.load != Load::Mix {
-        return found;
-    }
-    for group in &plan.clients {
-        let (Arrivals::Poisson { rate } | Arrivals::Constant { rate }) = group.mix.arrivals else {
-            continue;
-        };
-        let mix = &group.mix;
-        for (op, share) in [
-            (OpKind::Read, mix.read + mix.rmw),
-            (OpKind::Write, mix.update + mix.insert + mix.rmw),
-            (OpKind::Scan, mix.scan),
-            (OpKind::Rmw, mix.rmw),
-        ] {
-            // How many locks will be granted, and so freed, nobody can plan.
-            if op == OpKind::Write && plan.contents.object == Object::Lock {
-                continue;
-            }
-            let region = &plan.regions[group.region];
-            let rate = rate * share;
-            match found.iter_mut().find(|known| known.op == op && known.region == *region) {
-                Some(known) => known.rate += rate,
-                None => found.push(Offered { region: region.clone(), op, rate }),
-            }
-        }
-    }
-    found.retain(|offered| offered.rate > 0.0);
-    found
-}
-
-fn note_of(scenario: &Scenario) -> ScenarioNote {
-    ScenarioNote {
-        name: scenario.name.clone(),
-        question: scenario.question.clone(),
-        analysis: scenario.analysis.clone(),
-        provenance: scenario.provenance.clone(),
-        replicas: scenario.replica_places.clone(),
-        clients: scenario.client_places.clone(),
-        cells: scenario.plans.len() as u32,
-        news: news(scenario),
-    }
-}
-
-/// The least time between each two client regions, over all variants; none if one says none.
-fn news(scenario: &Scenario) -> Vec<News> {
-    let mut found: Vec<News> = Vec::new();
-    for plan in &scenario.plans {
-        let fastest = plan.fastest_news();
-        if fastest.is_empty() {
-            return Vec::new();
-        }
-        for (from, to, time) in fastest {
-            match found.iter_mut().find(|known| known.from == from && known.to == to) {
-                Some(known) => known.ms = known.ms.min(time.as_ms()),
-                None => found.push(News { from: from.into(), to: to.into(), ms: time.as_ms() }),
-            }
-        }
-    }
-    found
 }
 
 fn words_of(panic: &(dyn std::any::Any + Send)) -> String {

@@ -318,7 +318,6 @@ fn write_percentile(protocol: &str, config: &str, followers: usize, percent: f64
     let text = triangle([20.0, 20.0, 0.0], "a", protocol, config, "linearizable")
         .replace("replicas = [\"a\", \"b\", \"c\"]", &format!("replicas = [\"a\", {replicas}]"))
         .replace("operations = 400", "operations = 1000000")
-        .replace("rate = 2 ", "rate = 0.5 ")
         .replace("read = 0.5", "read = 0.0")
         .replace("update = 0.5", "update = 1.0")
         .replace("[workload]", "[[links]]\nfrom = \"b\"\nto = \"a\"\njitter_ms = { exponential = { mean = 50 } }\n\n[workload]");

@@ -126,7 +126,7 @@ fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
         }
         lines
     } else {
-        summary(&results.note, &results.rows, width()).into_bytes()
+        summary(&results.note, &results.rows, &results.curves, width()).into_bytes()
     };
     print(&text)
 }

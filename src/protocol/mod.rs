@@ -92,6 +92,17 @@ pub trait Protocol: Sized + 'static {
         false
     }
 
+    /// How many replicas a read and a write wait for, where both go to all of them, the client asks them
+    /// itself and nothing else brings a write to a replica. That is what the model WARS of probabilistically
+    /// bounded staleness (Bailis et al. 2012) is about; worlds compute it from this.
+    fn partial_quorum(
+        _config: &Self::Config,
+        _level: Level,
+        _replicas: u32,
+    ) -> Option<PartialQuorum> {
+        None
+    }
+
     /// Which leg of an operation a message travels, for links whose jitter differs by leg.
     fn leg(_msg: &Self::Msg) -> Option<Leg> {
         None
@@ -107,6 +118,15 @@ pub struct Offer {
     pub write_path: &'static str,
     /// What the protocol claims a reader may rely on.
     pub promise: Guarantee,
+}
+
+/// How many replicas are waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartialQuorum {
+    /// By a read, R.
+    pub read: usize,
+    /// By a write, W.
+    pub write: usize,
 }
 
 /// What a process is told about itself when it starts.

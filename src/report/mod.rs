@@ -10,6 +10,7 @@
 //! |---|---|
 //! | `page`, `section` | the HTML page and one scenario's part of it |
 //! | `table`, `compare` | terminal summary and Markdown; results side by side |
+//! | `published` | what others found, beside what was measured |
 //! | `view` | rows by scenario, cell, phase and region |
 //! | `theme`, `number` | one palette, one way to write a number |
 //! | `chart/` | the pictures, listed in `chart::CHARTS` |
@@ -19,6 +20,7 @@ mod compare;
 mod html;
 mod number;
 mod page;
+mod published;
 #[cfg(test)]
 mod sample;
 mod section;

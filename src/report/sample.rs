@@ -1,7 +1,7 @@
 //! A run made up for the tests: every kind of scenario, a broken promise, hostile names.
 
 use super::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};
-use crate::results::{News, SCHEMA};
+use crate::results::{News, Published, SCHEMA};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-1"];
 /// Round trip from each region to the leader in us-east-1.
@@ -266,6 +266,7 @@ fn curves() -> Vec<CurvePoint> {
                         fresh_rate: rate,
                         fresh_rate_low: (rate - 0.015).max(0.0),
                         fresh_rate_high: (rate + 0.015).min(1.0),
+                        predicted_rate: (mode == "raft").then_some(rate - 0.002),
                     });
                 }
             }
@@ -315,9 +316,28 @@ fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
             clients: REGIONS.map(|r| format!("{r}/b")).to_vec(),
             cells: cells.len() as u32,
             news: news(),
+            published: if name == "visibility" { published() } else { Vec::new() },
         }
     };
     questions.into_iter().map(note).collect()
+}
+
+/// What somebody found of a cell that is here and of one that is not.
+fn published() -> Vec<Published> {
+    let figure = |cell: &str, column: &str, t_ms, value| Published {
+        source: "Somebody <et al.>, table 4".into(),
+        cell: cell.into(),
+        op: "read".into(),
+        column: column.into(),
+        t_ms,
+        value,
+    };
+    vec![
+        figure("visibility/raft/eventual-any", "p50_ms", None, 5.0),
+        figure("visibility/raft/eventual-any", "fresh_rate", Some(10.0), 0.6),
+        figure("visibility/raft/eventual-any", "fresh_rate", Some(11.0), 0.6),
+        figure("visibility/nobody/eventual-any", "p50_ms", None, 5.0),
+    ]
 }
 
 /// The run: its note, rows and curves.

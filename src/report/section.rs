@@ -6,7 +6,7 @@ use super::number;
 use super::sources::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
-use super::{Row, ScenarioNote, VerdictWord};
+use super::{Row, ScenarioNote, VerdictWord, published};
 use std::fmt::Write;
 
 /// The section, in the part of the page called `part`; `drawn_above` says that its plane opens the
@@ -60,6 +60,7 @@ pub(super) fn section(
         }
     }
     out.push_str("</div>");
+    quoted(out, scenario, &cells);
     tables(out, scenario, &cells);
     replays(out, &cells);
     out.push_str("</section>\n");
@@ -197,6 +198,9 @@ pub(super) fn legend(out: &mut String, keys: &[Key]) {
             KeyMark::Swatch => format!("<circle class=\"f-{name}\" cx=20 cy=14 r=12 />"),
             KeyMark::Line => stroke(""),
             KeyMark::Dots => stroke("dot"),
+            KeyMark::Ring => {
+                format!("<circle class=\"s-{name}\" cx=20 cy=14 r=10 fill=none stroke-width=3 />")
+            }
             KeyMark::Mark(shape) => outline(shape, &format!("f-{name}")),
             KeyMark::Pale => outline(Shape::Circle, &format!("f-{name} s-{name} pale")),
             KeyMark::Broken => "<path class=s-broken d=\"M11 5l18 18M29 5l-18 18\"/>".to_owned(),
@@ -217,6 +221,38 @@ fn outline(shape: Shape, class: &str) -> String {
     let points: Vec<String> =
         corners.iter().map(|(x, y)| format!("{},{}", x + 20, y + 14)).collect();
     format!("<polygon class=\"{class}\" points=\"{}\"/>", points.join(" "))
+}
+
+/// What others found, under their names.
+fn quoted(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'_>]) {
+    let lines = published::lines(scenario, cells);
+    let Some(first) = lines.first() else { return };
+    let _ = write!(
+        out,
+        "<h3>Published figures beside these</h3><p class=reading>Source: {}. Latencies are apart by \
+         their ratio, shares by their difference.</p>\
+         <div class=scroll><table><thead><tr><th>mode<th>variant<th>level<th>verdict",
+        escape(first.source)
+    );
+    for (i, head) in published::HEADS.iter().enumerate() {
+        let _ = write!(out, "<th{}>{head}", if i > 0 { " class=n" } else { "" });
+    }
+    out.push_str("<tbody>");
+    for line in &lines {
+        let row = line.cell.head;
+        let (word, sign, class) = verdict(row.verdict);
+        let _ = write!(
+            out,
+            "<tr><th scope=row>{}<td>{}<td>{}<td class={class}>{sign} {word}",
+            escape(&row.system),
+            escape(&row.variant),
+            escape(&row.level)
+        );
+        for (i, text) in line.columns.iter().enumerate() {
+            let _ = write!(out, "<td{}>{}", if i > 0 { " class=n" } else { "" }, escape(text));
+        }
+    }
+    out.push_str("</table></div>\n");
 }
 
 fn tables(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'_>]) {
@@ -293,6 +329,9 @@ struct More {
     refusals: bool,
 }
 
+/// Operations below which a p99.9 is the mood of a few.
+pub(super) const ENOUGH_FOR_P999: u64 = 10_000;
+
 /// The share of a row's updates that were refused.
 pub(super) fn refused(row: &Row) -> String {
     match &*row.op {
@@ -344,7 +383,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         number::ms(row.p90_ms),
         number::ms(row.p99_ms),
         range(row.p99_low_ms, row.p99_high_ms),
-        if row.n >= 10_000 { number::ms(row.p999_ms) } else { "-".to_owned() },
+        if row.n >= ENOUGH_FOR_P999 { number::ms(row.p999_ms) } else { "-".to_owned() },
         escape(&stale),
         number::percent(answered),
         row.messages_per_op,

@@ -9,7 +9,7 @@ use super::number;
 use super::section::refused;
 use super::theme::verdict;
 use super::view::{Cell, Scenario, scenarios};
-use super::{Row, RunNote, VerdictWord};
+use super::{CurvePoint, Row, RunNote, VerdictWord, published};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
 
@@ -28,11 +28,11 @@ type Maker<'c, 'a> = fn(&Scenario<'a>, &'c [Cell<'a>], bool) -> Table<'c, 'a>;
 /// One scenario after another for a terminal of `width` columns, with ANSI styles; print it through
 /// `anstream` so that they vanish where they are not wanted.
 #[must_use]
-pub fn summary(note: &RunNote, rows: &[Row], width: usize) -> String {
+pub fn summary(note: &RunNote, rows: &[Row], curves: &[CurvePoint], width: usize) -> String {
     let bold = Style::new().bold();
     let dim = Style::new().dimmed();
     let mut out = String::new();
-    for scenario in scenarios(Some(note), rows, &[]) {
+    for scenario in scenarios(Some(note), rows, curves) {
         let _ = writeln!(out, "{bold}{}{bold:#}", clean(scenario.name));
         if let Some(note) = scenario.note {
             let _ = writeln!(out, "{dim}{}{dim:#}", clip(&clean(&note.question), width.max(40)));
@@ -161,10 +161,11 @@ fn abbreviate(word: &str) -> &str {
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let mut cells = scenario.cells();
     cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
-    let tables: [(&str, Maker<'_, '_>); 3] = [
+    let tables: [(&str, Maker<'_, '_>); 4] = [
         ("", latencies),
         ("other operations", others),
         ("share of operations that took effect", answered),
+        ("published figures beside these", quoted),
     ];
     for (title, make) in tables {
         let mut table = make(scenario, &cells, false);
@@ -222,7 +223,7 @@ fn write_table(
 
 /// Whether a column holds words, which stand at the left, and not numbers.
 fn words(index: usize, head: &str) -> bool {
-    index < 2 || matches!(head, "promise" | "verdict" | "")
+    index < 2 || matches!(head, "promise" | "verdict" | "figure" | "")
 }
 
 fn verdict_head(short: bool) -> String {
@@ -301,6 +302,20 @@ fn answered<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool)
         (cell, line)
     };
     Table { head, lines: told.map(line).collect() }
+}
+
+/// What others found.
+fn quoted<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let mut head = ["mode", "level"].map(str::to_owned).to_vec();
+    head.extend(published::HEADS.map(str::to_owned));
+    head.push(verdict_head(short));
+    let line = |line: published::Line<'c, 'a>| {
+        let mut columns = name(line.cell, short);
+        columns.extend(line.columns.map(|text| if short { text.replace(' ', "") } else { text }));
+        columns.push(signed(line.cell, short));
+        (line.cell, columns)
+    };
+    Table { head, lines: published::lines(scenario, cells).into_iter().map(line).collect() }
 }
 
 fn measure(table: &Table<'_, '_>) -> Vec<usize> {
@@ -391,9 +406,9 @@ mod tests {
 
     #[test]
     fn a_summary_fits_eighty_columns_and_keeps_every_verdict() {
-        let (note, rows, _) = sample::run();
+        let (note, rows, curves) = sample::run();
         for width in [80, 120] {
-            let text = bare(&summary(&note, &rows, width));
+            let text = bare(&summary(&note, &rows, &curves, width));
             let tables = text.lines().take_while(|l| !l.starts_with('✗'));
             let lines: Vec<&str> = tables.collect();
             for line in &lines {
@@ -407,47 +422,47 @@ mod tests {
     #[test]
     fn what_was_answered_under_a_fault_stands_below_and_fits_too() {
         let (note, rows, _) = sample::run();
-        let text = bare(&summary(&note, &rows, 120));
+        let text = bare(&summary(&note, &rows, &[], 120));
         assert!(text.contains("share of operations that took effect"));
         let head = text.lines().find(|l| l.contains("read in the fault")).expect("a head");
         assert!(head.contains("write after it") && head.ends_with("verdict"), "{head}");
         assert!(text.lines().any(|l| l.starts_with("all ") && l.contains("2.00 %")), "{text}");
-        assert!(bare(&summary(&note, &rows, 80)).contains("write fault"));
+        assert!(bare(&summary(&note, &rows, &[], 80)).contains("write fault"));
     }
 
     #[test]
     fn lost_writes_have_a_column_where_there_are_any() {
         let (note, mut rows, _) = sample::run();
-        assert!(!bare(&summary(&note, &rows, 120)).contains(" lost "));
+        assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" lost "));
         let writes =
             |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
         let row = rows.iter_mut().find(writes).expect("writes");
         (row.lost, row.lost_rate, row.lost_rate_high) = (Some(12), Some(0.0345), Some(0.05));
-        let text = bare(&summary(&note, &rows, 120));
+        let text = bare(&summary(&note, &rows, &[], 120));
         assert!(text.contains("stale   lost promise") && text.contains(" 3.45 % "), "{text}");
     }
 
     #[test]
     fn refused_updates_have_a_column_where_there_are_any() {
         let (note, mut rows, _) = sample::run();
-        assert!(!bare(&summary(&note, &rows, 120)).contains(" refused "));
+        assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" refused "));
         let writes =
             |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
         let row = rows.iter_mut().find(writes).expect("writes");
         row.refused = row.ok / 4;
-        let text = bare(&summary(&note, &rows, 120));
+        let text = bare(&summary(&note, &rows, &[], 120));
         assert!(text.contains(" refused promise") && text.contains(" 25.0 % "), "{text}");
     }
 
     #[test]
     fn scans_have_a_table_where_there_are_any() {
         let (note, mut rows, _) = sample::run();
-        assert!(!bare(&summary(&note, &rows, 120)).contains("other operations"));
+        assert!(!bare(&summary(&note, &rows, &[], 120)).contains("other operations"));
         let mut scan = rows[0].clone();
         (scan.op, scan.phase, scan.client_region) = ("scan".into(), "healthy".into(), "all".into());
         (scan.p50_ms, scan.p99_ms) = (12.34, 56.78);
         rows.push(scan);
-        let text = bare(&summary(&note, &rows, 120));
+        let text = bare(&summary(&note, &rows, &[], 120));
         assert!(text.contains("scan p50") && text.contains("12.3 ms 56.8 ms"), "{text}");
     }
 
@@ -456,14 +471,14 @@ mod tests {
         let (mut note, mut rows, _) = sample::run();
         rows.truncate(1);
         (note.cells, note.seeds) = (1, 1);
-        let text = bare(&summary(&note, &rows, 120));
+        let text = bare(&summary(&note, &rows, &[], 120));
         assert!(text.contains("1 promise holds") && text.contains("1 cell, one seed, "), "{text}");
     }
 
     #[test]
     fn the_broken_promise_is_named_with_its_replay() {
         let (note, rows, _) = sample::run();
-        let text = bare(&summary(&note, &rows, 80));
+        let text = bare(&summary(&note, &rows, &[], 80));
         assert!(text.contains("✗ aws-three-regions/raft/lease is not linearizable"));
         assert!(text.contains("  pacelc run --cell 'aws-three-regions/raft/lease'"));
         assert!(text.contains("1 broken"));

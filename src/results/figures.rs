@@ -83,6 +83,7 @@ pub(super) fn curve(
             fresh_rate: share(point.fresh, point.n).unwrap_or(0.0),
             fresh_rate_low: fine(interval.low),
             fresh_rate_high: fine(interval.high),
+            predicted_rate: None,
         }
     };
     visibility.points().into_iter().map(point).collect()
@@ -105,7 +106,7 @@ pub(super) fn round(x: f64) -> f64 {
 }
 
 /// To nine decimals, for rates.
-fn fine(x: f64) -> f64 {
+pub(super) fn fine(x: f64) -> f64 {
     (x * 1e9).round() / 1e9
 }
 

@@ -7,6 +7,7 @@
 mod aggregate;
 mod figures;
 mod journal;
+mod note;
 mod row;
 pub mod schema;
 mod stats;
@@ -16,6 +17,7 @@ pub(crate) mod testing;
 
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
 pub use journal::{JOURNAL, Journal};
-pub use row::{CurvePoint, News, Row, RunNote, SCHEMA, ScenarioNote, VerdictWord};
+pub use note::{News, Published, RunNote, ScenarioNote};
+pub use row::{CurvePoint, Row, SCHEMA, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, student, wilson};
 pub use store::{CURVES, NOTE, PAGE, ROWS, Results, StoreError, read_rows, replace};

@@ -220,10 +220,18 @@ impl Check for Row {
     }
 }
 
+impl CurvePoint {
+    /// Notes the share that a model expects here.
+    pub fn predict(&mut self, rate: f64) {
+        self.predicted_rate = Some(super::figures::fine(rate));
+    }
+}
+
 impl Check for CurvePoint {
     fn check(&self) -> Result<(), String> {
         are_within(FIGURE_MAX, &[("t_ms", self.t_ms)])?;
-        are_within(1.0, &[("fresh_rate", self.fresh_rate)])
+        let predicted = self.predicted_rate.unwrap_or(0.0);
+        are_within(1.0, &[("fresh_rate", self.fresh_rate), ("predicted_rate", predicted)])
     }
 }
 
@@ -259,65 +267,7 @@ pub struct CurvePoint {
     pub fresh_rate_low: f64,
     /// Its upper end.
     pub fresh_rate_high: f64,
-}
-
-/// What the report says about a scenario; part of `run.json`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScenarioNote {
-    /// Its name.
-    pub name: String,
-    /// The question it answers, one sentence.
-    pub question: String,
-    /// Why it exists and how to read it: paragraphs, separated by blank lines.
-    pub analysis: String,
-    /// Where its round-trip times come from.
-    pub provenance: String,
-    /// Replica places, in order: `us-east-1/a`.
-    pub replicas: Vec<String>,
-    /// Client places.
-    pub clients: Vec<String>,
-    /// How many cells it has.
-    pub cells: u32,
-    /// How fast news can be between its client regions.
+    /// The share that the model WARS expects, where it applies.
     #[serde(default)]
-    pub news: Vec<News>,
-}
-
-/// The least time in which one region can know of another.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct News {
-    /// Where something happens.
-    pub from: String,
-    /// Where it becomes known.
-    pub to: String,
-    /// One way, without jitter, over whatever sites make it least; the least of all variants.
-    pub ms: f64,
-}
-
-/// `run.json`: where the rows come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunNote {
-    /// Number of this schema.
-    pub schema: u32,
-    /// Version of the crate.
-    pub version: String,
-    /// The command that makes these files again.
-    pub command: String,
-    /// The world.
-    pub world: String,
-    /// First seed.
-    pub first_seed: u64,
-    /// Number of seeds.
-    pub seeds: u32,
-    /// Cells run.
-    pub cells: u32,
-    /// Operations recorded, warm-up included.
-    pub operations: u64,
-    /// Virtual seconds simulated.
-    pub virtual_seconds: f64,
-    /// The scenarios, in order.
-    pub scenarios: Vec<ScenarioNote>,
+    pub predicted_rate: Option<f64>,
 }

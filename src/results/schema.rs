@@ -150,6 +150,9 @@ pub const CURVE: &[Column] = &[
     column("fresh_rate", "share", "fresh / n."),
     column("fresh_rate_low", "share", "Wilson's 95 % interval, lower end."),
     column("fresh_rate_high", "share", "Its upper end."),
+    column("predicted_rate", "share or null",
+        "The share that the model WARS expects at this t (Bailis et al. 2012), drawn from the scenario's \
+         own delays; null where the scenario probes nothing or has what the model leaves out."),
 ];
 
 /// The page `docs/results.md`.

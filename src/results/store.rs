@@ -4,7 +4,8 @@
 //! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
 //! error is one sentence that names the file, and the line where there is one.
 
-use super::row::{Check, CurvePoint, Row, RunNote, SCHEMA};
+use super::note::RunNote;
+use super::row::{Check, CurvePoint, Row, SCHEMA};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::fs::File;

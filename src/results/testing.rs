@@ -71,6 +71,7 @@ pub(crate) fn point(cell: &str) -> CurvePoint {
         fresh_rate: 0.9,
         fresh_rate_low: 0.6,
         fresh_rate_high: 0.98,
+        predicted_rate: None,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::time::Duration;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use std::collections::BTreeMap;
 use std::fmt;
 use toml::Spanned;
 
@@ -42,9 +43,37 @@ pub(super) struct Document {
     pub(super) faults: Vec<Spanned<FaultEntry>>,
     pub(super) levels: Option<Spanned<LevelsEntry>>,
     pub(super) modes: Spanned<Vec<Spanned<ModeEntry>>>,
+    pub(super) published: Option<PublishedEntry>,
     /// Taken out before, by the axes; listed so that a misspelled `vary` finds it.
     #[serde(rename = "vary")]
     _vary: Option<IgnoredAny>,
+}
+
+/// What others found: by cell, as `mode/variant/level`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PublishedEntry {
+    pub(super) source: String,
+    pub(super) figures: BTreeMap<Spanned<String>, FiguresEntry>,
+}
+
+/// The figures of one cell.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct FiguresEntry {
+    pub(super) read: LatencyEntry,
+    pub(super) write: LatencyEntry,
+    /// Shares of fresh reads by time since the acknowledgement: `"10ms"`.
+    pub(super) fresh: BTreeMap<String, f64>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct LatencyEntry {
+    pub(super) p50_ms: Option<f64>,
+    pub(super) p99_ms: Option<f64>,
+    pub(super) p999_ms: Option<f64>,
+    pub(super) mean_ms: Option<f64>,
 }
 
 /// A set by name or path, or a matrix written out.

@@ -86,6 +86,12 @@
 //! unit   = "ms"
 //! values = [0.1, 1, 10]
 //! set    = "replica.disk_ms"       # dotted path, or a list of them
+//!
+//! [published]                      # what others found, shown beside what is measured
+//! source = "Who and where"
+//! [published.figures]              # by mode/variant/level: p50_ms, p99_ms, p999_ms, mean_ms of
+//!                                  # reads and writes; with [probe], shares of fresh reads
+//! "async/disk=1ms/linearizable" = { read = { p50_ms = 2.1 }, fresh = { "10ms" = 0.97 } }
 //! ```
 //!
 //! *Lengths of time* are strings with a unit (`"1.5ms"`), except keys that end in `_ms`: those are
@@ -117,6 +123,7 @@ pub mod filter;
 mod links;
 mod overrides;
 pub mod plan;
+pub mod published;
 pub mod regions;
 mod resolve;
 mod source;
@@ -130,6 +137,7 @@ pub use source::{ScenarioError, Source, builtin, find};
 use crate::op::{Level, Object};
 use document::Document;
 use plan::Plan;
+use published::Published;
 use resolve::{Failure, Resolved};
 use serde::Deserialize;
 use source::Refusal;
@@ -176,6 +184,8 @@ pub struct Scenario {
     pub has_own_map: bool,
     /// The cells: modes in order, within them variants, within them levels.
     pub plans: Vec<Plan>,
+    /// What others found of them, in the cells' order.
+    pub published: Vec<Published>,
 }
 
 /// Reads a scenario and resolves all its cells.
@@ -225,6 +235,9 @@ pub fn load(
         return Err(refused(Refusal { at: None, message: "there is no variant to run".into() }));
     };
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
+    if let Some(first) = documents.first() {
+        scenario.published = published::published(first, &scenario.plans).map_err(refused)?;
+    }
     Ok(scenario)
 }
 
@@ -241,6 +254,7 @@ fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scena
         client_places: first.client_places.clone(),
         has_own_map: !matches!(document.regions.get_ref(), document::RegionsEntry::Named(_)),
         plans: Vec::new(),
+        published: Vec::new(),
     })
 }
 

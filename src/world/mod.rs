@@ -8,6 +8,7 @@ mod geometry;
 pub mod load;
 pub mod sim;
 mod trace;
+pub mod wars;
 
 pub use geometry::{client_address, geometry};
 pub use trace::{Step, Trace};

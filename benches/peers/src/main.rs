@@ -12,15 +12,17 @@ mod ours;
 mod over_madsim;
 mod over_turmoil;
 mod raft_rs;
+mod ten;
 #[cfg(test)]
 mod tests;
 mod truth;
 
 use contest::Contestant;
 use fleet::{FIVE, Fleet, Outcome, THREE};
-use ours::{PRIMARY_BACKUP, RAFT, Setting};
+use ours::{PRIMARY_BACKUP, RAFT, Setting, TEN};
 use pacelc::catalog::Catalog;
 use raft_rs::Ask;
+use ten::Ten;
 use std::process::ExitCode;
 
 /// Operations per run of what takes a microsecond or a few each.
@@ -76,7 +78,14 @@ fn speeds(catalog: &Catalog, wanted: Option<&str>) -> Result<(), String> {
     let backup = ["pacelc primary-backup, full run", "pacelc primary-backup, bare"];
     let labels = ["backup", "backup bare"];
 
-    let mut all = Vec::from(pacelc(catalog, SIMULATORS, backup, labels, &PRIMARY_BACKUP)?);
+    let ten = ours::plan(&TEN)?;
+    let mut all = vec![Contestant {
+        task: SIMULATORS,
+        name: "pacelc, ten messages",
+        ours: Some("ten"),
+        run: Box::new(|seed| ours::simulate(catalog, &ten, seed)),
+    }];
+    all.extend(pacelc(catalog, SIMULATORS, backup, labels, &PRIMARY_BACKUP)?);
     all.extend(raft(catalog, SIMULATORS, &RAFT)?);
     all.push(peer(SIMULATORS, "turmoil 0.7.2, UDP", |seed| {
         over_turmoil::simulate(&plain, FEWER, seed)
@@ -101,7 +110,7 @@ fn speeds(catalog: &Catalog, wanted: Option<&str>) -> Result<(), String> {
 }
 
 fn all(wanted: Option<&str>) -> Result<(), String> {
-    let catalog = Catalog::builtin();
+    let catalog = Catalog::builtin().with::<Ten>();
     println!("Speed: one core, {} interleaved rounds, medians.\n", contest::ROUNDS);
     speeds(&catalog, wanted)?;
     println!("\nTime: the median latency in ms that each reports, without jitter.\n");

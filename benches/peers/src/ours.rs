@@ -1,5 +1,6 @@
 //! pacelc itself: whole runs as its suite does them, recorded, judged and measured.
 
+use crate::ten::Ten;
 use crate::fleet::{BETWEEN, CLIENTS, ECHO, FIVE, LOCAL, Outcome, REGIONS, SIGMA};
 use pacelc::analysis::{self, Verdict};
 use pacelc::catalog::Catalog;
@@ -43,6 +44,10 @@ pub const PRIMARY_BACKUP: Setting = Setting {
 /// Raft on five nodes; commits travel with the next append, so that a write is ten messages.
 pub const RAFT: Setting =
     Setting { protocol: "raft", config: "{ eager_commit = false }", ..PRIMARY_BACKUP };
+
+/// The ten messages and nothing else, in memory.
+pub const TEN: Setting =
+    Setting { protocol: "ten-messages", config: "{}", ..PRIMARY_BACKUP };
 
 /// The plan of a setting.
 pub fn plan(setting: &Setting) -> Result<Plan, String> {
@@ -146,7 +151,7 @@ fn parse(setting: &Setting, matrix: &str, clients: &str) -> Result<Plan, String>
     let file = dir.join("peers.toml");
     std::fs::write(&file, text).map_err(said)?;
     let source = Source::open(file.display().to_string()).map_err(|error| format!("{error:?}"))?;
-    let scenario = load(&source, &Catalog::builtin(), &Overrides::default())
+    let scenario = load(&source, &Catalog::builtin().with::<Ten>(), &Overrides::default())
         .map_err(|error| format!("{error:?}"));
     std::fs::remove_dir_all(&dir).map_err(said)?;
     scenario?.plans.into_iter().next().ok_or_else(|| "the scenario has no plan".into())

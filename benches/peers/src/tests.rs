@@ -2,7 +2,8 @@
 
 use crate::fleet::{FIVE, Fleet, Outcome, THREE};
 use crate::raft_rs::Ask;
-use crate::{omni, over_turmoil, raft_rs, truth};
+use crate::ten::Ten;
+use crate::{omni, ours, over_turmoil, raft_rs, truth};
 use pacelc::catalog::Catalog;
 
 fn per_operation(outcome: &Outcome) -> f64 {
@@ -25,6 +26,10 @@ fn pacelc_and_the_plain_loop_tell_the_true_time() {
 
 #[test]
 fn a_quorum_write_is_ten_messages() {
+    let plan = ours::plan(&ours::TEN).expect("a valid plan");
+    let ten = ours::simulate(&Catalog::builtin().with::<Ten>(), &plan, 1).expect("it runs");
+    assert_eq!(ten.operations, ours::TEN.operations);
+    assert!((9.9..10.1).contains(&per_operation(&ten)), "{}", per_operation(&ten));
     let fleet = Fleet::spread(FIVE, true);
     let writes = raft_rs::simulate(&fleet, Ask::Write, 20_000, 1).expect("it runs");
     assert!((9.9..10.5).contains(&per_operation(&writes)), "{}", per_operation(&writes));

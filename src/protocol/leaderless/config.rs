@@ -1,5 +1,6 @@
 //! The settings: who coordinates, whom it asks, and which of the repairs run.
 
+use super::super::PartialQuorum;
 use super::super::parts::limits;
 use super::super::parts::quorum::majority;
 use crate::op::Acks;
@@ -156,22 +157,34 @@ impl Config {
         limits::snapshot_every(self.snapshot_every)
     }
 
+    /// What the model of probabilistically bounded staleness needs to know, where it applies: whoever
+    /// asks, asks all, and nothing repairs.
+    pub(super) fn partial_quorum(
+        &self,
+        read: Acks,
+        write: Acks,
+        replicas: u32,
+    ) -> Option<PartialQuorum> {
+        let plain = self.coordinator == Coordinator::Client
+            && self.send_to == SendTo::All
+            && self.n.is_none_or(|n| n == replicas)
+            && self.read_repair == ReadRepair::Off
+            && self.anti_entropy == Duration::ZERO
+            && !self.hinted_handoff
+            && !self.write_back;
+        let [read, write] = [counted(read, replicas)?, counted(write, replicas)?];
+        plain.then_some(PartialQuorum { read: read as usize, write: write as usize })
+    }
+
     /// Whether every set of replicas a read waits for has a member in common with every set a write
     /// waited for. Where that depends on the number of replicas and `n` is not set, it does not hold.
     pub(super) fn intersect(&self, read: Acks, write: Acks) -> bool {
-        use Acks::{All, Any, EachQuorum, LocalOne, LocalQuorum, One, Quorum, Three, Two};
+        use Acks::{All, Any, EachQuorum, LocalOne, LocalQuorum, Quorum};
         // Stand-ins count for replicas, and a hint is on no replica yet.
         if self.sloppy || read == Any || write == Any {
             return false;
         }
-        let counted = |acks, n: u32| match acks {
-            One | LocalOne => 1,
-            Two => n.min(2),
-            Three => n.min(3),
-            Quorum => majority(n) as u32,
-            All => n,
-            Any | LocalQuorum | EachQuorum => 0,
-        };
+        let counted = |acks, n| if acks == LocalOne { 1 } else { counted(acks, n).unwrap_or(0) };
         match (read, write) {
             (All, _) | (_, All) => true,
             // Majorities of all regions are together a majority of all.
@@ -179,6 +192,18 @@ impl Config {
             (LocalQuorum, EachQuorum) | (EachQuorum, LocalQuorum) => true,
             _ => self.n.is_some_and(|n| counted(read, n) + counted(write, n) > n),
         }
+    }
+}
+
+/// How many of a key's `n` replicas are waited for, wherever they are; at least one exists.
+fn counted(acks: Acks, n: u32) -> Option<u32> {
+    match acks {
+        Acks::One => Some(1),
+        Acks::Two => Some(n.min(2)),
+        Acks::Three => Some(n.min(3)),
+        Acks::Quorum => Some(majority(n) as u32),
+        Acks::All => Some(n),
+        Acks::Any | Acks::LocalOne | Acks::LocalQuorum | Acks::EachQuorum => None,
     }
 }
 

@@ -59,7 +59,7 @@ pub use message::{Ask, Copies, Image, Job, Msg, Record, Ticket, Timer};
 pub use replica::Server;
 
 use super::parts::quorum::majority;
-use super::{Env, Geometry, Offer, Protocol, ReplicaCx};
+use super::{Env, Geometry, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Acks, Leg, Level, NodeId, OpKind};
 use crate::time::Duration;
@@ -139,6 +139,11 @@ impl Protocol for Leaderless {
 
     fn wire_size(msg: &Msg) -> u32 {
         msg.wire_size()
+    }
+
+    fn partial_quorum(config: &Config, level: Level, replicas: u32) -> Option<PartialQuorum> {
+        let Level::Replicas { read, write } = level else { return None };
+        config.partial_quorum(read, write, replicas)
     }
 
     #[inline]

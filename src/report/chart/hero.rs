@@ -5,7 +5,9 @@ use super::super::theme::{Ink, Shape, Style};
 use super::super::view::Scenario;
 use super::labels::{self, Counted};
 use super::plane::{Picture, Point, draw, keys, points};
-use super::svg::{Area, At, Drawn, Spot, Tips, dot, inline, line, marks, picture, text, write};
+use super::svg::{
+    Area, At, Drawn, Spot, Tips, dot, inline, line, marks, picture, ring, text, write,
+};
 use super::{Drawing, Key, KeyMark};
 use plotters::style::text_anchor::{HPos, VPos};
 
@@ -108,6 +110,7 @@ fn draw_key(area: &Area<'_>, (x, y): At, key: &Key) -> Drawn {
         KeyMark::Broken => point(Shape::Circle, VerdictWord::Violated)?,
         KeyMark::Pale => point(Shape::Circle, VerdictWord::Unknown)?,
         KeyMark::Swatch => dot(area, at, 11, key.ink)?,
+        KeyMark::Ring => ring(area, at, 10, key.ink)?,
         KeyMark::Line | KeyMark::Dots => {
             let style = if key.mark == KeyMark::Dots { Style::Dotted } else { Style::Plain };
             line(area, &[(x, y), (x + 34, y)], key.ink.styled(style), 4)?;

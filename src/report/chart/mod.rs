@@ -84,6 +84,8 @@ pub(super) enum KeyMark {
     Line,
     /// A dotted line.
     Dots,
+    /// A circle around a point.
+    Ring,
     /// A filled point.
     Mark(Shape),
     /// The crossed-out point of a broken promise.

@@ -268,6 +268,11 @@ pub(super) fn dot(area: &Area<'_>, at: At, radius: i32, ink: Ink) -> Drawn {
     area.draw(&Circle::new(at, radius, ink.fill()))
 }
 
+/// A circle around a point.
+pub(super) fn ring(area: &Area<'_>, at: At, radius: i32, ink: Ink) -> Drawn {
+    area.draw(&Circle::new(at, radius, ink.stroke(2)))
+}
+
 /// A point of a chart: where, what it promises, whose it is, whether it was kept.
 #[derive(Clone, Copy)]
 pub(super) struct Spot {

@@ -8,8 +8,8 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::Scenario;
 use super::super::{CurvePoint, VerdictWord};
 use super::axis::Axis;
-use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon};
-use super::{Chart, Drawing, KeyMark, Panel, mode_keys};
+use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon, ring};
+use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
 use std::collections::BTreeMap;
 
 pub(super) const CHART: Chart = Chart {
@@ -18,7 +18,8 @@ pub(super) const CHART: Chart = Chart {
     reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
               the time t between that acknowledgement and the start of the read. The shade is \
               the 95 % interval; points of fewer than a hundred reads are not drawn, nor levels \
-              at which every read was fresh.",
+              at which every read was fresh. Rings are the model WARS of that paper, drawn from the \
+              scenario's own delays without the simulator, where it applies.",
     draw,
 };
 
@@ -76,6 +77,10 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     }
     let shown: Vec<&str> = scenario.curves.iter().map(|p| p.system.as_str()).collect();
     drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
+    if told(scenario).any(|p| p.predicted_rate.is_some()) {
+        let label = "predicted by the model WARS".to_owned();
+        drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Ring, label });
+    }
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
@@ -138,11 +143,17 @@ fn panel(
             }
             for (p, at) in points.iter().zip(path) {
                 dot(area, at, 5, ink)?;
+                if let Some(rate) = p.predicted_rate {
+                    ring(area, frame.at(p.t_ms, rate), 9, Ink::SOFT)?;
+                }
                 if !tipped {
                     continue;
                 }
+                let model = p.predicted_rate.map_or(String::new(), |rate| {
+                    format!("\npredicted: {}", number::percent(rate))
+                });
                 let text = format!(
-                    "{mode} {}\n{} fresh {} after the write ({} to {})\nverdict: {}\nn {}",
+                    "{mode} {}\n{} fresh {} after the write ({} to {}){model}\nverdict: {}\nn {}",
                     p.level,
                     number::percent(p.fresh_rate),
                     number::ms(p.t_ms),

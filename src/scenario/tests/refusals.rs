@@ -104,6 +104,35 @@ fn impossible_values_get_their_line() {
 }
 
 #[test]
+fn impossible_published_figures_get_their_line() {
+    for (old, new, expected) in [
+        (
+            "",
+            "[published]\nsource = 'x'\n[published.figures]\n'raft/eventual' = {}\n",
+            "17: no cell is called `raft/eventual`; write mode, variant and level, as in \
+             `raft/linearizable`",
+        ),
+        (
+            "",
+            "[published]\nsource = 'x'\nfigures.'raft/linearizable'.read.p99_ms = -1\n",
+            "16: p99_ms is -1; write a number of milliseconds above 0",
+        ),
+        (
+            "",
+            "[published]\nsource = 'x'\nfigures.'raft/linearizable'.fresh.10ms = 97\n",
+            "16: fresh at 10ms is 97; write a share from 0 to 1",
+        ),
+        (
+            "",
+            "[published]\nsource = 'x'\nfigures.'raft/linearizable'.fresh.soon = 1\n",
+            "16: `soon` is not a duration",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
 fn impossible_prose_places_and_faults_get_their_line() {
     for (old, new, expected) in [
         ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),

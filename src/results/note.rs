@@ -1,0 +1,85 @@
+//! `run.json`: where the rows come from, and what the report says of each scenario.
+
+use serde::{Deserialize, Serialize};
+
+/// What the report says about a scenario; part of `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScenarioNote {
+    /// Its name.
+    pub name: String,
+    /// The question it answers, one sentence.
+    pub question: String,
+    /// Why it exists and how to read it: paragraphs, separated by blank lines.
+    pub analysis: String,
+    /// Where its round-trip times come from.
+    pub provenance: String,
+    /// Replica places, in order: `us-east-1/a`.
+    pub replicas: Vec<String>,
+    /// Client places.
+    pub clients: Vec<String>,
+    /// How many cells it has.
+    pub cells: u32,
+    /// How fast news can be between its client regions.
+    #[serde(default)]
+    pub news: Vec<News>,
+    /// What others found, to be held against it.
+    #[serde(default)]
+    pub published: Vec<Published>,
+}
+
+/// A figure that somebody published of a cell.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Published {
+    /// Where it stands.
+    pub source: String,
+    /// Full name of the cell.
+    pub cell: String,
+    /// The kind of operation it is of, over all client regions in health.
+    pub op: String,
+    /// Which column it belongs beside: `p999_ms` of the rows, or `fresh_rate` of the curves.
+    pub column: String,
+    /// For curves, the time since the acknowledgement.
+    pub t_ms: Option<f64>,
+    /// The figure.
+    pub value: f64,
+}
+
+/// The least time in which one region can know of another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct News {
+    /// Where something happens.
+    pub from: String,
+    /// Where it becomes known.
+    pub to: String,
+    /// One way, without jitter, over whatever sites make it least; the least of all variants.
+    pub ms: f64,
+}
+
+/// `run.json`: where the rows come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunNote {
+    /// Number of this schema.
+    pub schema: u32,
+    /// Version of the crate.
+    pub version: String,
+    /// The command that makes these files again.
+    pub command: String,
+    /// The world.
+    pub world: String,
+    /// First seed.
+    pub first_seed: u64,
+    /// Number of seeds.
+    pub seeds: u32,
+    /// Cells run.
+    pub cells: u32,
+    /// Operations recorded, warm-up included.
+    pub operations: u64,
+    /// Virtual seconds simulated.
+    pub virtual_seconds: f64,
+    /// The scenarios, in order.
+    pub scenarios: Vec<ScenarioNote>,
+}
