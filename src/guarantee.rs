@@ -19,17 +19,24 @@ pub enum Guarantee {
     Regular,
     /// A read misses no write that was acknowledged longer ago than this before the read began.
     BoundedStaleness(Duration),
+    /// A read misses at most so many versions of its key that were acknowledged before it began.
+    BoundedVersions(u32),
     /// One order of all writes that every session moves through, each at its own pace (Lamport 1979).
     Sequential,
     /// Reads return the newest version in their causal past (causal convergence, Bouajjani et al.
     /// 2017; the causal+ of Lloyd et al. 2011).
     Causal,
-    /// Both of the two below.
+    /// All of the four below. What Bayou and Cosmos DB call a session is all four, and every protocol
+    /// that offers the level keeps all four, so there is no name for the first two alone.
     Session,
     /// A session sees its own earlier writes (Terry et al. 1994).
     ReadYourWrites,
     /// A session never reads an older version after a newer one (Terry et al. 1994).
     MonotonicReads,
+    /// A session's writes of a key are ordered as it made them (Terry et al. 1994).
+    MonotonicWrites,
+    /// A session's write of a key is newer than what it had read of it (Terry et al. 1994).
+    WritesFollowReads,
     /// Reads return values somebody wrote, and once writes stop all replicas become equal.
     Eventual,
 }
@@ -40,17 +47,22 @@ impl Guarantee {
     pub fn implies(self, other: Self) -> bool {
         match (self, other) {
             (Self::BoundedStaleness(ours), Self::BoundedStaleness(theirs)) => ours <= theirs,
+            (Self::BoundedVersions(ours), Self::BoundedVersions(theirs)) => ours <= theirs,
             (a, b) if a == b => true,
             (_, Self::Eventual) => true,
-            (Self::Linearizable, _) | (Self::Regular, Self::BoundedStaleness(_)) => true,
+            (Self::Linearizable, _) => true,
+            (Self::Regular, Self::BoundedStaleness(_) | Self::BoundedVersions(_)) => true,
             (Self::Sequential, Self::Causal) => true,
-            (
-                Self::Sequential | Self::Causal,
-                Self::Session | Self::ReadYourWrites | Self::MonotonicReads,
-            ) => true,
-            (Self::Session, Self::ReadYourWrites | Self::MonotonicReads) => true,
+            (Self::Sequential | Self::Causal, Self::Session) => true,
+            (Self::Sequential | Self::Causal | Self::Session, one) => one.is_of_sessions(),
             _ => false,
         }
+    }
+
+    /// Whether this is one of the four session guarantees.
+    fn is_of_sessions(self) -> bool {
+        use Guarantee::{MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads};
+        matches!(self, ReadYourWrites | MonotonicReads | MonotonicWrites | WritesFollowReads)
     }
 }
 
@@ -60,28 +72,36 @@ impl fmt::Display for Guarantee {
             Self::Linearizable => f.write_str("linearizable"),
             Self::Regular => f.write_str("regular"),
             Self::BoundedStaleness(age) => write!(f, "bounded({age})"),
+            Self::BoundedVersions(1) => f.write_str("bounded(1 version)"),
+            Self::BoundedVersions(k) => write!(f, "bounded({k} versions)"),
             Self::Sequential => f.write_str("sequential"),
             Self::Causal => f.write_str("causal"),
             Self::Session => f.write_str("session"),
             Self::ReadYourWrites => f.write_str("read-your-writes"),
             Self::MonotonicReads => f.write_str("monotonic-reads"),
+            Self::MonotonicWrites => f.write_str("monotonic-writes"),
+            Self::WritesFollowReads => f.write_str("writes-follow-reads"),
             Self::Eventual => f.write_str("eventual"),
         }
     }
 }
 
-/// Every guarantee, one of them under two bounds.
+/// Every guarantee, two of them under two bounds.
 #[cfg(test)]
-pub(crate) const EVERY: [Guarantee; 10] = [
+pub(crate) const EVERY: [Guarantee; 14] = [
     Guarantee::Linearizable,
     Guarantee::Regular,
     Guarantee::BoundedStaleness(Duration(3)),
     Guarantee::BoundedStaleness(Duration(9)),
+    Guarantee::BoundedVersions(1),
+    Guarantee::BoundedVersions(2),
     Guarantee::Sequential,
     Guarantee::Causal,
     Guarantee::Session,
     Guarantee::ReadYourWrites,
     Guarantee::MonotonicReads,
+    Guarantee::MonotonicWrites,
+    Guarantee::WritesFollowReads,
     Guarantee::Eventual,
 ];
 

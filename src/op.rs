@@ -192,6 +192,8 @@ pub enum Level {
     Lease,
     /// No older than this.
     Bounded(Duration),
+    /// At most this many acknowledged versions of its key are missed; at least 1.
+    BoundedVersions(u32),
     /// One order for all, at each replica's own pace.
     Sequential,
     /// What the session's past is made of.
@@ -202,6 +204,10 @@ pub enum Level {
     ReadYourWrites,
     /// At least what this session has read.
     MonotonicReads,
+    /// Whatever the nearest replica has; writes are newer than what this session has written.
+    MonotonicWrites,
+    /// Whatever the nearest replica has; writes are newer than what this session has read.
+    WritesFollowReads,
     /// Whatever the nearest replica has.
     EventualNearest,
     /// Whatever some replica, drawn anew for each read, has.
@@ -265,17 +271,21 @@ impl Acks {
 }
 
 impl Level {
-    /// Every level as a user writes it, strongest first; `bounded` takes a duration. Reads and writes
-    /// may differ in how many replicas they ask for: `one` is short for `R=one,W=one`.
-    pub const NAMES: [&'static str; 20] = [
+    /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
+    /// versions. Reads and writes may differ in how many replicas they ask for: `one` is short for
+    /// `R=one,W=one`.
+    pub const NAMES: [&'static str; 23] = [
         "linearizable",
         "lease",
         "bounded(500ms)",
+        "bounded(5 versions)",
         "sequential",
         "causal",
         "session",
         "read-your-writes",
         "monotonic-reads",
+        "monotonic-writes",
+        "writes-follow-reads",
         "eventual-nearest",
         "eventual-any",
         "all",
@@ -297,11 +307,15 @@ impl fmt::Display for Level {
             Self::Linearizable => f.write_str("linearizable"),
             Self::Lease => f.write_str("lease"),
             Self::Bounded(age) => write!(f, "bounded({age})"),
+            Self::BoundedVersions(1) => f.write_str("bounded(1 version)"),
+            Self::BoundedVersions(k) => write!(f, "bounded({k} versions)"),
             Self::Sequential => f.write_str("sequential"),
             Self::Causal => f.write_str("causal"),
             Self::Session => f.write_str("session"),
             Self::ReadYourWrites => f.write_str("read-your-writes"),
             Self::MonotonicReads => f.write_str("monotonic-reads"),
+            Self::MonotonicWrites => f.write_str("monotonic-writes"),
+            Self::WritesFollowReads => f.write_str("writes-follow-reads"),
             Self::EventualNearest => f.write_str("eventual-nearest"),
             Self::EventualAny => f.write_str("eventual-any"),
             Self::Replicas { read, write } if read == write => f.write_str(read.name()),
@@ -316,8 +330,8 @@ impl FromStr for Level {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Some(age) = text.strip_prefix("bounded(").and_then(|t| t.strip_suffix(')')) {
-            return Ok(Self::Bounded(age.parse()?));
+        if let Some(bound) = text.strip_prefix("bounded(").and_then(|t| t.strip_suffix(')')) {
+            return bounded(bound);
         }
         let pair = text.strip_prefix("R=").and_then(|rest| rest.split_once(",W="));
         let (read, write) = pair.unwrap_or((text, text));
@@ -332,10 +346,29 @@ impl FromStr for Level {
             "session" => Self::Session,
             "read-your-writes" => Self::ReadYourWrites,
             "monotonic-reads" => Self::MonotonicReads,
+            "monotonic-writes" => Self::MonotonicWrites,
+            "writes-follow-reads" => Self::WritesFollowReads,
             "eventual-nearest" => Self::EventualNearest,
             "eventual-any" => Self::EventualAny,
             _ => return Err(unknown("level", text, Self::NAMES)),
         })
+    }
+}
+
+/// The level of a bound: a duration, or a number of versions.
+fn bounded(bound: &str) -> Result<Level, String> {
+    let Some(k) = bound.strip_suffix('s').unwrap_or(bound).strip_suffix(" version") else {
+        let or = "a bound on versions is written `bounded(5 versions)`";
+        return bound.parse().map(Level::Bounded).map_err(|e: String| format!("{e}; {or}"));
+    };
+    match k.parse() {
+        Ok(0) => Err(format!(
+            "`bounded({bound})` misses nothing; write `linearizable`, or at least 1 version"
+        )),
+        Ok(k) => Ok(Level::BoundedVersions(k)),
+        Err(_) => Err(format!(
+            "`bounded({bound})` needs a whole number of versions, as in `bounded(5 versions)`"
+        )),
     }
 }
 
@@ -379,8 +412,20 @@ mod tests {
         for name in Level::NAMES {
             assert_eq!(name.parse::<Level>().map(|l| l.to_string()), Ok(name.to_owned()));
         }
-        assert!("leese".parse::<Level>().unwrap_err().contains("did you mean `lease`"));
-        assert!("bounded(5)".parse::<Level>().unwrap_err().contains("duration"));
+        for (wrong, says) in [
+            ("leese", "did you mean `lease`"),
+            ("bounded(5)", "duration"),
+            ("bounded(5)", "`bounded(5 versions)`"),
+            ("bounded(5versions)", "`bounded(5 versions)`"),
+            ("bounded(0 versions)", "write `linearizable`"),
+            ("bounded(some versions)", "a whole number of versions"),
+        ] {
+            let refused = wrong.parse::<Level>().expect_err(wrong);
+            assert!(refused.contains(says), "{wrong}: {refused}");
+        }
+        let one = "bounded(1 version)".parse::<Level>();
+        assert_eq!(one.as_ref().map(Level::to_string), Ok("bounded(1 version)".to_owned()));
+        assert_eq!("bounded(1 versions)".parse::<Level>(), one);
     }
 
     #[test]

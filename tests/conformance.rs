@@ -49,47 +49,52 @@ fn swarm(mode: &str, expected_cells: usize) {
 
 #[test]
 fn asynchronous_primary_backup_keeps_its_promises() {
-    swarm("async", 16);
+    swarm("async", 22);
 }
 
 #[test]
 fn semi_synchronous_primary_backup_keeps_its_promises() {
-    swarm("semi-sync", 16);
+    swarm("semi-sync", 22);
 }
 
 #[test]
 fn synchronous_primary_backup_keeps_its_promises() {
-    swarm("sync", 8);
+    swarm("sync", 11);
 }
 
 #[test]
 fn backups_that_acknowledge_from_memory_keep_their_promises() {
-    swarm("remote-write", 16);
+    swarm("remote-write", 20);
 }
 
 #[test]
 fn backups_that_acknowledge_what_they_show_keep_their_promises() {
-    swarm("remote-apply", 16);
+    swarm("remote-apply", 22);
 }
 
 #[test]
 fn a_primary_ahead_of_its_disk_keeps_its_promise() {
-    swarm("off", 16);
+    swarm("off", 22);
 }
 
 #[test]
 fn a_primary_that_falls_back_keeps_its_promises() {
-    swarm("fall-back", 16);
+    swarm("fall-back", 22);
 }
 
 #[test]
 fn a_primary_whose_waits_end_keeps_its_promises() {
-    swarm("wait", 16);
+    swarm("wait", 22);
 }
 
 #[test]
 fn raft_keeps_its_promises() {
-    swarm("raft", 18);
+    swarm("raft", 22);
+}
+
+#[test]
+fn syncs_with_the_leader_keep_their_promise() {
+    swarm("raft-sync", 1);
 }
 
 #[test]
@@ -99,32 +104,32 @@ fn commit_wait_keeps_its_promises() {
 
 #[test]
 fn closed_timestamps_keep_their_promises() {
-    swarm("follower-reads", 18);
+    swarm("follower-reads", 22);
 }
 
 #[test]
 fn chain_replication_keeps_its_promises() {
-    swarm("chain", 14);
+    swarm("chain", 18);
 }
 
 #[test]
 fn craq_keeps_its_promises() {
-    swarm("craq", 14);
+    swarm("craq", 18);
 }
 
 #[test]
 fn leaderless_replication_keeps_its_promises() {
-    swarm("leaderless", 12);
+    swarm("leaderless", 14);
 }
 
 #[test]
 fn leaderless_replication_without_repairs_keeps_its_promises() {
-    swarm("plain", 2);
+    swarm("plain", 4);
 }
 
 #[test]
 fn clients_that_coordinate_keep_their_promises() {
-    swarm("library", 3);
+    swarm("library", 4);
 }
 
 #[test]
@@ -144,25 +149,25 @@ fn atomic_registers_of_clients_keep_their_promises() {
 
 #[test]
 fn leaders_that_trust_their_clocks_keep_their_promises() {
-    swarm("multi-clock", 12);
+    swarm("multi-clock", 16);
 }
 
 #[test]
 fn causal_leaders_keep_their_promises() {
-    swarm("multi-causal", 14);
+    swarm("multi-causal", 18);
 }
 
 #[test]
 fn leaders_around_a_hub_keep_their_promises() {
-    swarm("multi-star", 6);
+    swarm("multi-star", 8);
 }
 
 #[test]
 fn leaders_in_a_ring_keep_their_promises() {
-    swarm("multi-ring", 7);
+    swarm("multi-ring", 9);
 }
 
 #[test]
 fn certification_keeps_its_promises() {
-    swarm("certification", 14);
+    swarm("certification", 18);
 }

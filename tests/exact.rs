@@ -33,6 +33,12 @@ fn each_mode_costs_what_theory_says_between_three_continents() {
     assert_eq!(costs(AWS, "a", "raft", "{}", "lease"), (69.6, 0.0));
     assert_eq!(costs(AWS, "a", "raft", "{}", "eventual-nearest"), (69.6, 0.0));
     assert_eq!(costs(AWS, "c", "raft", "{ leader = 2 }", "linearizable"), (182.2, 182.2));
+    // A replica in Europe asks the leader how far it is; the leader asks nobody.
+    let sync = |near| costs(AWS, near, "raft", "{ sync = true }", "sequential");
+    assert_eq!((sync("a"), sync("b")), ((69.6, 0.0), (139.2, 69.6)));
+    // With a version to spare, a write waits for nobody who is not asked anyway.
+    let bounded = backup("async", "bounded(1 version)");
+    assert_eq!(bounded, (0.0, 0.0));
     // A client in Europe pays its way to the leader on top.
     assert_eq!(costs(AWS, "b", "raft", "{}", "linearizable"), (139.2, 139.2));
     assert_eq!(costs(AWS, "b", "raft", "{}", "eventual-nearest"), (139.2, 0.0));

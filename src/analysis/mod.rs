@@ -24,6 +24,7 @@ mod session;
 mod slot;
 mod staleness;
 mod summary;
+mod versions;
 mod visibility;
 
 pub use latency::Times;
@@ -103,9 +104,12 @@ pub const CHECKERS: &[Checker] = &[
     merged::CHECKER,
     session::READ_YOUR_WRITES,
     session::MONOTONIC_READS,
+    session::MONOTONIC_WRITES,
+    session::WRITES_FOLLOW_READS,
     sequential::CHECKER,
     causal::CHECKER,
     staleness::CHECKER,
+    versions::CHECKER,
     linearizable::CHECKER,
     objects::WALK,
 ];
@@ -192,7 +196,7 @@ mod tests {
     #[test]
     fn verdicts_follow_the_lattice() {
         let all = EVERY;
-        let mut kept = [0_u32; 10];
+        let mut kept = [0_u32; EVERY.len()];
         for seed in 0..3_000 {
             let history = Story::random(seed, 8);
             let verdicts = all.map(|guarantee| judge(&history, guarantee));
@@ -201,8 +205,14 @@ mod tests {
                 for (j, weak) in all.into_iter().enumerate() {
                     // Sessions are judged by the order of commits. The random ones may contradict
                     // real time, which those of a linearizable store never do.
-                    let by_commits = weak.implies(Guarantee::ReadYourWrites)
-                        || weak.implies(Guarantee::MonotonicReads);
+                    let by_commits = [
+                        Guarantee::ReadYourWrites,
+                        Guarantee::MonotonicReads,
+                        Guarantee::MonotonicWrites,
+                        Guarantee::WritesFollowReads,
+                    ]
+                    .into_iter()
+                    .any(|one| weak.implies(one));
                     let comparable = strong != Guarantee::Linearizable || !by_commits;
                     if comparable && strong.implies(weak) && verdicts[i] == Verdict::Holds {
                         let message = verdicts[j].message();

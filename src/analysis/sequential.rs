@@ -14,7 +14,7 @@ use super::evidence::{counterexample, did, value};
 use super::{Checker, Verdict, index, values_read};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Status};
-use crate::op::{Key, OpKind, Value};
+use crate::op::{Key, Value};
 
 pub(super) const CHECKER: Checker = Checker {
     name: "sequential",
@@ -76,7 +76,9 @@ fn check(history: &History) -> Verdict {
         if session.id != op.session {
             session = Session { id: op.session, at: 0, by: id };
         }
-        let next = if op.kind == OpKind::Write && op.status == Status::Ok {
+        // Of an unknown write only that it took effect can be known.
+        let decided = || order.place[op.value.0 as usize] != NONE;
+        let next = if op.may_write() && (op.status == Status::Ok || decided()) {
             session.write(history, &order, id)
         } else {
             session.read(history, &order, id)

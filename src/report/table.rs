@@ -150,6 +150,8 @@ fn abbreviate(word: &str) -> &str {
         "linearizable" => "linear.",
         "read-your-writes" => "ryw",
         "monotonic-reads" => "mono-r",
+        "monotonic-writes" => "mono-w",
+        "writes-follow-reads" => "wfr",
         "eventual-nearest" => "ev-nearest",
         "eventual-any" => "ev-any",
         other => other,

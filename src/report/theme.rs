@@ -206,12 +206,16 @@ pub(super) enum Shape {
     Plus,
     /// Causal.
     Star,
-    /// Both session guarantees.
+    /// All session guarantees.
     Diamond,
     /// Read your writes.
     Down,
     /// Monotonic reads.
     Hexagon,
+    /// Monotonic writes.
+    Right,
+    /// Writes follow reads.
+    Left,
     /// Eventual, and whatever is not known here.
     Circle,
 }
@@ -227,6 +231,8 @@ impl Shape {
             "session" => Self::Diamond,
             "read-your-writes" => Self::Down,
             "monotonic-reads" => Self::Hexagon,
+            "monotonic-writes" => Self::Right,
+            "writes-follow-reads" => Self::Left,
             p if p.starts_with("bounded") => Self::Triangle,
             _ => Self::Circle,
         }
@@ -240,6 +246,8 @@ impl Shape {
             Self::Triangle => vec![(0, -wide), (wide, r), (-wide, r)],
             Self::Diamond => vec![(0, -wide - 1), (wide + 1, 0), (0, wide + 1), (-wide - 1, 0)],
             Self::Down => vec![(0, wide), (wide, -r), (-wide, -r)],
+            Self::Right => vec![(wide, 0), (-r, wide), (-r, -wide)],
+            Self::Left => vec![(-wide, 0), (r, -wide), (r, wide)],
             Self::Hexagon => {
                 let half = r / 2 + 1;
                 vec![(-wide, 0), (-half, -r), (half, -r), (wide, 0), (half, r), (-half, r)]
@@ -307,8 +315,8 @@ mod tests {
         let mut shapes = EVERY.map(|promise| Shape::of(&promise.to_string())).to_vec();
         shapes.sort();
         shapes.dedup();
-        // Two bounds are one kind of promise.
-        assert_eq!(shapes.len(), EVERY.len() - 1);
+        // Four bounds are one kind of promise.
+        assert_eq!(shapes.len(), EVERY.len() - 3);
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn cells_are_modes_times_variants_times_levels() {
     );
     let scenario = read(&text).unwrap();
     let names: Vec<String> = scenario.plans.iter().map(|plan| plan.name.to_string()).collect();
-    assert_eq!(names.len(), 2 * (1 + 7));
+    assert_eq!(names.len(), 2 * (1 + 10));
     assert_eq!(names[0], "s/raft/disk=1ms/linearizable");
     assert_eq!(names[3], "s/sync/disk=1ms/bounded(500ms)");
     assert_eq!(scenario.plans[1].replicas[2].disk_ms, Distribution::Constant(10.0));

@@ -99,7 +99,7 @@ fn a_smoke_run_leaves_rows_curves_a_note_and_a_page() {
     let rows = read_rows(&desk.path("out/rows.jsonl")).expect("rows of this schema");
     let listed = desk.ok(&["list", "smoke", "--cells"]);
     for line in listed.lines() {
-        let cell = line.split_whitespace().next().unwrap_or_default();
+        let cell = line.split("  ").next().unwrap_or_default();
         assert!(rows.iter().any(|row| row.cell == cell), "{cell} has no row");
     }
     assert!(rows.iter().any(|row| row.phase == "partitioned" && row.op == "write"));

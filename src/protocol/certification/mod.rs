@@ -171,6 +171,9 @@ impl Protocol for Certification {
             Level::MonotonicReads => {
                 ("nearest replica, once it has the session's reads", Guarantee::MonotonicReads)
             }
+            // What is shown is safe, and what is written afterwards has a later stamp.
+            Level::MonotonicWrites => (near, Guarantee::MonotonicWrites),
+            Level::WritesFollowReads => (near, Guarantee::WritesFollowReads),
             Level::EventualNearest => (near, Guarantee::Eventual),
             Level::EventualAny => ("any replica", Guarantee::Eventual),
             _ => return None,

@@ -197,6 +197,9 @@ impl Protocol for Chain {
             Level::MonotonicReads => {
                 ("nearest replica, once it has what the session read", Guarantee::MonotonicReads)
             }
+            // What any replica shows, the head has in its place already.
+            Level::MonotonicWrites => ("nearest replica", Guarantee::MonotonicWrites),
+            Level::WritesFollowReads => ("nearest replica", Guarantee::WritesFollowReads),
             Level::EventualNearest => ("nearest replica", Guarantee::Regular),
             Level::EventualAny => ("any replica", Guarantee::Regular),
             _ => return None,
@@ -224,9 +227,13 @@ impl Protocol for Chain {
             (OpKind::Rmw, _) => None,
             (_, Level::Linearizable) if !config.apportioned => Some(geometry.rtt(client, tail)),
             // While nothing of the key is under way.
-            (_, Level::Linearizable | Level::EventualNearest) => {
-                Some(geometry.rtt(client, *geometry.nearest(client).first()?))
-            }
+            (
+                _,
+                Level::Linearizable
+                | Level::MonotonicWrites
+                | Level::WritesFollowReads
+                | Level::EventualNearest,
+            ) => Some(geometry.rtt(client, *geometry.nearest(client).first()?)),
             _ => None,
         }
     }

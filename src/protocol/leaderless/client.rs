@@ -13,7 +13,7 @@ use super::config::{Config, Coordinator};
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{Places, members};
 use super::round::{Round, Span, Step};
-use super::{Env, Leaderless};
+use super::{Env, Leaderless, acks, stamped_by_session};
 use crate::op::{Acks, Level, NodeId, Op, Outcome, Rank, Request, Ret};
 use crate::protocol::{Client, ClientCx};
 
@@ -24,6 +24,8 @@ pub struct Session {
     current: Option<Current>,
     /// What a library knows and does; a thin client has none.
     library: Option<Library>,
+    /// Gives a library's stamps, and those of the levels that speak of a session's writes.
+    stamps: HybridClock,
 }
 
 /// The operation in flight.
@@ -38,7 +40,7 @@ struct Current {
     silent: u32,
     /// The first try of this half; answers to earlier ones come too late.
     half: u32,
-    /// The stamp that a write under `write_back` has got.
+    /// The stamp of a write that has got it before it is put: under `write_back`, or from its session.
     stamped: Option<Version>,
 }
 
@@ -48,7 +50,6 @@ struct Library {
     places: Places,
     /// The latest round; it may go on repairing after it has answered.
     round: Option<(Ticket, Round)>,
-    stamps: HybridClock,
 }
 
 type Cx<'a, 'b> = &'a mut ClientCx<'b, Leaderless>;
@@ -87,6 +88,9 @@ impl Session {
     fn on_done(&mut self, copies: &Copies, cx: Cx<'_, '_>) {
         let Some(current) = &mut self.current else { return };
         let newest = copies.versions().first().copied().unwrap_or_default();
+        if current.request.level == Level::WritesFollowReads {
+            copies.versions().iter().for_each(|version| self.stamps.see(version.rank.time));
+        }
         let ret = match (current.request.op, current.job(&self.env.config)) {
             (Op::Write(value, _), Job::Rank) => {
                 let rank = Rank { time: newest.rank.time + 1, node: self.env.me.0 };
@@ -132,7 +136,7 @@ impl Session {
                 Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
             }
             Job::Write(value) => {
-                let time = library.stamps.next(cx.clock());
+                let time = self.stamps.next(cx.clock());
                 let version = Version { rank: Rank { time, node: self.env.me.0 }, value };
                 Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
             }
@@ -193,15 +197,22 @@ impl Session {
 impl Client<Leaderless> for Session {
     fn start(env: Env<Leaderless>) -> Self {
         let coordinates = env.config.coordinator == Coordinator::Client;
-        let library =
-            || Library { places: Places::new(&env), round: None, stamps: HybridClock::default() };
-        Self { current: None, library: coordinates.then(library), env }
+        let library = || Library { places: Places::new(&env), round: None };
+        let (library, stamps) = (coordinates.then(library), HybridClock::default());
+        Self { current: None, library, stamps, env }
     }
 
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Leaderless>) {
-        let Level::Replicas { read, write } = request.level else { return };
+        let Some((read, write)) = acks(request.level) else { return };
+        let stamped = match request.op {
+            Op::Write(value, _) if stamped_by_session(request.level) => {
+                let time = self.stamps.next(cx.clock());
+                Some(Version { rank: Rank { time, node: self.env.me.0 }, value })
+            }
+            _ => None,
+        };
         self.current =
-            Some(Current { request, read, write, attempts: 0, silent: 0, half: 0, stamped: None });
+            Some(Current { request, read, write, attempts: 0, silent: 0, half: 0, stamped });
         self.attempt(cx);
     }
 

@@ -26,6 +26,9 @@
 //! write where no replica answers, which differs from `one` only where the coordinator is not among the
 //! key's replicas. Scans ask like reads, once for all their keys.
 //!
+//! `monotonic-writes` and `writes-follow-reads` ask one replica, and it is their sessions that stamp
+//! writes, once and above what they have written or read, as Cassandra's drivers do by their clocks.
+//!
 //! **Latency**, at constant delay and with `c` the client's round trip to its coordinator (none for a
 //! library), `r` and `w` the coordinator's to the last replica that a read or a write must wait for
 //! (none to itself), `f` a sync: a read takes `c + r`, a write `c + w + f`. Under `write_back` a read
@@ -83,21 +86,25 @@ impl Protocol for Leaderless {
     }
 
     fn offer(config: &Config, level: Level) -> Option<Offer> {
-        let Level::Replicas { read, write } = level else { return None };
+        let (read, write) = acks(level)?;
         let by_region =
             |acks| matches!(acks, Acks::LocalOne | Acks::LocalQuorum | Acks::EachQuorum);
         if read == Acks::Any || config.n.is_some() && (by_region(read) || by_region(write)) {
             return None;
         }
-        let promise = match config.intersect(read, write) {
-            true if config.write_back => Guarantee::Linearizable,
-            true if config.trusts_clocks => Guarantee::Regular,
+        let promise = match (level, config.intersect(read, write)) {
+            // Where a majority gives the stamps, a session's own would not fit among them.
+            _ if config.write_back && stamped_by_session(level) => return None,
+            (Level::MonotonicWrites, _) => Guarantee::MonotonicWrites,
+            (Level::WritesFollowReads, _) => Guarantee::WritesFollowReads,
+            (_, true) if config.write_back => Guarantee::Linearizable,
+            (_, true) if config.trusts_clocks => Guarantee::Regular,
             _ => Guarantee::Eventual,
         };
         let (read_path, write_path) = if config.write_back {
             (path(read)[1], path(write)[2])
         } else {
-            (path(read)[0], path(write)[0])
+            (path(read)[0], if stamped_by_session(level) { STAMPED } else { path(write)[0] })
         };
         Some(Offer { read_path, write_path, promise })
     }
@@ -109,7 +116,7 @@ impl Protocol for Leaderless {
         geometry: &Geometry,
         client: NodeId,
     ) -> Option<Duration> {
-        let Level::Replicas { read, write } = level else { return None };
+        let (read, write) = acks(level)?;
         // Some keys, or some quorums, are near and others far.
         if config.n.is_some_and(|n| n < geometry.replicas) || config.send_to == SendTo::Random {
             return None;
@@ -150,6 +157,22 @@ impl Protocol for Leaderless {
         }
     }
 }
+
+/// How many replicas reads and writes wait for at a level that is offered.
+fn acks(level: Level) -> Option<(Acks, Acks)> {
+    match level {
+        Level::Replicas { read, write } => Some((read, write)),
+        _ => stamped_by_session(level).then_some((Acks::One, Acks::One)),
+    }
+}
+
+/// Whether the session's own stamps keep the level's promise, however few replicas are asked.
+fn stamped_by_session(level: Level) -> bool {
+    matches!(level, Level::MonotonicWrites | Level::WritesFollowReads)
+}
+
+/// The path of a write that its session has stamped.
+const STAMPED: &str = "one replica, stamped by the session";
 
 /// The path in words: plain, of a read that writes back, of a write that asks for a stamp first.
 fn path(acks: Acks) -> [&'static str; 3] {

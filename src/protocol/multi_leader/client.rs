@@ -44,6 +44,8 @@ pub struct Session {
     /// By replica, how far its clock was ahead when a request last arrived there.
     ahead: [Option<u64>; REPLICAS_MAX],
     clock: HybridClock,
+    /// The highest stamp that it can have seen.
+    newest: u64,
     /// Who answered last: it covers what the session knows.
     home: NodeId,
     /// The latest of this session's writes.
@@ -71,7 +73,7 @@ impl Session {
             Op::Write(..) if self.reads_first => Some(Wish::Read),
             Op::Read => Some(Wish::Read),
             Op::Scan(count) => Some(Wish::Scan(count)),
-            Op::Write(value, update) => self.stamp(to, cx).map(|rank| {
+            Op::Write(value, update) => self.stamp(request.level, to, cx).map(|rank| {
                 let delta = self.choose(request, update);
                 Wish::Write { version: Version { rank, value }, fresh: self.fresh, delta }
             }),
@@ -85,8 +87,12 @@ impl Session {
     }
 
     /// The current write's stamp, chosen when its replica's clock is known and kept ever after.
-    fn stamp(&mut self, to: NodeId, cx: Cx<'_, '_>) -> Option<Rank> {
+    fn stamp(&mut self, level: Level, to: NodeId, cx: Cx<'_, '_>) -> Option<Rank> {
         if self.stamp.is_none() {
+            let follows = matches!(level, Level::Session | Level::WritesFollowReads);
+            if follows || self.env.config.stamps == Stamps::Hlc {
+                self.clock.see(self.newest);
+            }
             let clock = LocalTime(cx.clock().0.wrapping_add(self.ahead[to.index()]?));
             self.stamp = Some(Rank { time: self.clock.next(clock), node: self.env.me.0 });
             self.fresh = true;
@@ -165,9 +171,7 @@ impl Session {
     /// Remembers what came with an answer.
     fn learn(&mut self, from: NodeId, note: &Note) {
         self.ahead[from.index()] = Some(note.ahead);
-        if self.env.config.stamps == Stamps::Hlc {
-            self.clock.see(note.newest);
-        }
+        self.newest = self.newest.max(note.newest);
     }
 
     fn answered(&mut self, from: NodeId, request: Request, ret: Ret, note: &Note, cx: Cx<'_, '_>) {
@@ -234,6 +238,7 @@ impl Client<MultiLeader> for Session {
             totals: Vec::new(),
             ahead: [None; REPLICAS_MAX],
             clock: HybridClock::default(),
+            newest: 0,
             written: Vector::default(),
             seen: Vector::default(),
         }

@@ -21,7 +21,7 @@
 //! for its clock first, one round trip, once.
 //!
 //! **Stamps.** `clock`: that reading, made to increase within the session; a skewed clock then decides
-//! who wins. `hlc`: also above every stamp the session can have seen (Kulkarni et al., "Logical Physical
+//! who wins, unless the level asks that writes follow reads. `hlc`: also above every stamp the session can have seen (Kulkarni et al., "Logical Physical
 //! Clocks", 2014; the counter is in the low end of the nanoseconds), so stamps never contradict
 //! causality, whatever the clocks do. A replica that shows a higher version of the key sends a write
 //! back for a higher stamp, if nobody else has been sent this one; so a write is lost only to what is
@@ -246,7 +246,7 @@ impl Protocol for MultiLeader {
                     "nearest replica, waits for the session's token",
                     "nearest replica, or the session's last if it lacks the token",
                 ),
-                near,
+                "nearest replica, stamped above what the session has read",
                 Guarantee::Session,
             ),
             Level::ReadYourWrites if one_order => (
@@ -264,6 +264,12 @@ impl Protocol for MultiLeader {
                 ),
                 near,
                 Guarantee::MonotonicReads,
+            ),
+            Level::MonotonicWrites if one_order => (near, near, Guarantee::MonotonicWrites),
+            Level::WritesFollowReads if one_order => (
+                near,
+                "nearest replica, stamped above what the session has read",
+                Guarantee::WritesFollowReads,
             ),
             Level::EventualNearest => (near, written, Guarantee::Eventual),
             Level::EventualAny => ("any replica", written, Guarantee::Eventual),

@@ -39,7 +39,11 @@ impl Session {
         let Request { id: op, key, .. } = request;
         let msg = match request.op {
             Op::Write(value, update) => {
-                Msg::Write(Command { key, value, update, client: self.env.me, op })
+                let lag = match request.level {
+                    Level::BoundedVersions(k) => Some(k),
+                    _ => None,
+                };
+                Msg::Write(Command { key, value, update, client: self.env.me, op }, lag)
             }
             Op::Read => {
                 Msg::Read(ReadRequest { op, key, count: 0, need: self.need(request.level) })

@@ -113,6 +113,15 @@ impl Config {
         self.fall_back.or(self.wait_timeout)
     }
 
+    /// Whether what a backup says that it has is what its readers see, and stays so.
+    pub(super) fn tells_what_it_shows(&self) -> bool {
+        match self.reached {
+            Reached::Memory => false,
+            Reached::Disk => self.apply_delay == Duration::ZERO,
+            Reached::Applied => true,
+        }
+    }
+
     pub(super) fn validate(&self, replicas: u32) -> Result<(), String> {
         if self.primary >= replicas {
             return Err(format!(

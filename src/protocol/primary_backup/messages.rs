@@ -47,8 +47,9 @@ pub struct Standing {
 /// Everything that is said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Msg {
-    /// Client to primary.
-    Write(Command),
+    /// Client to primary; perhaps with the number of versions of its key that backups may lack when it
+    /// is acknowledged.
+    Write(Command, Option<u32>),
     /// Client to any replica.
     Read(ReadRequest),
     /// Replica to client: done.

@@ -10,6 +10,10 @@
 //! shows what its primary can still forget makes sessions see writes that a crash undoes. Raft can do
 //! both at once because its followers show nothing before it is committed.
 //!
+//! **Bounded by versions.** A write at such a level is acknowledged once every backup shows all versions
+//! of its key but the last k (`lag`). A backup that is cut off may then go on serving such reads, for it
+//! misses no more than that; it is the writers who wait until it is back, as Cosmos DB throttles them.
+//!
 //! There is no failover: while the primary is down, writes wait, and when it returns it continues from
 //! its own disk, which has everything that any backup has.
 
@@ -17,6 +21,7 @@ mod acknowledge;
 mod backup;
 mod client;
 mod config;
+mod lag;
 mod messages;
 mod patience;
 mod primary;
@@ -64,6 +69,10 @@ impl Protocol for PrimaryBackup {
             Level::Bounded(age) => {
                 ("nearest replica if young enough, else primary", Guarantee::BoundedStaleness(age))
             }
+            // Only where a backup's word says what its readers see.
+            Level::BoundedVersions(k) if config.tells_what_it_shows() => {
+                ("nearest replica", Guarantee::BoundedVersions(k))
+            }
             // One order, and sessions that never go back in it.
             Level::Sequential => {
                 ("nearest replica, waits for the session's token", Guarantee::Sequential)
@@ -77,6 +86,9 @@ impl Protocol for PrimaryBackup {
             Level::MonotonicReads => {
                 ("nearest replica, waits for the session's reads", Guarantee::MonotonicReads)
             }
+            // A backup shows what has its place; what is written afterwards comes after it.
+            Level::MonotonicWrites => ("nearest replica", Guarantee::MonotonicWrites),
+            Level::WritesFollowReads => ("nearest replica", Guarantee::WritesFollowReads),
             Level::EventualNearest => ("nearest replica", Guarantee::Eventual),
             Level::EventualAny => ("any replica", Guarantee::Eventual),
             _ => return None,
@@ -85,7 +97,13 @@ impl Protocol for PrimaryBackup {
         // never had it, so all become equal; nothing else is left.
         let keeps = config.flush_every.is_none();
         let promise = if keeps { promise } else { Guarantee::Eventual };
-        Some(Offer { read_path, write_path: config.write_path(), promise })
+        let write_path = match level {
+            Level::BoundedVersions(_) => {
+                "primary as configured, and as long as any backup lacks more versions of the key"
+            }
+            _ => config.write_path(),
+        };
+        Some(Offer { read_path, write_path, promise })
     }
 
     fn theory(
@@ -101,9 +119,13 @@ impl Protocol for PrimaryBackup {
             (OpKind::Write, _) => Some(to_primary + config.write_time(geometry, primary)?),
             (OpKind::Rmw, _) => None,
             (_, Level::Linearizable) => Some(to_primary),
-            (_, Level::EventualNearest) => {
-                Some(geometry.rtt(client, *geometry.nearest(client).first()?))
-            }
+            (
+                _,
+                Level::BoundedVersions(_)
+                | Level::MonotonicWrites
+                | Level::WritesFollowReads
+                | Level::EventualNearest,
+            ) => Some(geometry.rtt(client, *geometry.nearest(client).first()?)),
             _ => None,
         }
     }
@@ -116,7 +138,7 @@ impl Protocol for PrimaryBackup {
     fn wire_size(msg: &Msg) -> u32 {
         FRAME_BYTES
             + match msg {
-                Msg::Write(_) => 16 + VALUE_BYTES,
+                Msg::Write(_, lag) => 16 + VALUE_BYTES + if lag.is_some() { 4 } else { 0 },
                 Msg::Read(_) => 32,
                 Msg::Reply { ret: Ret::Values(values), .. } => {
                     20 + VALUE_BYTES * values.len() as u32
@@ -167,10 +189,10 @@ impl Replica<PrimaryBackup> for Server {
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         match (msg, &mut self.role) {
             (Msg::Read(read), _) => return self.on_read(from, read, cx),
-            (Msg::Write(command), Role::Primary(primary)) => {
-                primary.on_write(&self.env, &mut self.store, command, cx);
+            (Msg::Write(command, lag), Role::Primary(primary)) => {
+                primary.on_write(&self.env, &mut self.store, (command, lag), cx);
             }
-            (Msg::Write(command), Role::Backup(_)) => cx.send(from, Msg::Redirect(command.op)),
+            (Msg::Write(command, _), Role::Backup(_)) => cx.send(from, Msg::Redirect(command.op)),
             (Msg::Ack { reached, missing }, Role::Primary(primary)) => {
                 primary.on_ack(&self.env, &mut self.store, from, (reached, missing), cx);
             }

@@ -1,5 +1,6 @@
 //! The primary's half: order, ship, wait as the knobs say, show, acknowledge.
 
+use super::lag::{self, Lag};
 use super::patience::Patience;
 use super::{
     Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store, Timer, Token,
@@ -32,6 +33,8 @@ pub(super) struct Primary {
     told: u64,
     /// Since when the others wait.
     patience: Patience,
+    /// Who waits for backups that lack too much.
+    lag: Lag,
     /// Snapshots for backups that must not have them before its own disk has what is in them.
     installs: Vec<(NodeId, Box<Snapshot>)>,
     scratch: Vec<u64>,
@@ -50,6 +53,7 @@ impl Primary {
             shipped: store.last(),
             told: store.applied(),
             patience: Patience::default(),
+            lag: Lag::default(),
             installs: Vec::new(),
             scratch: Vec::with_capacity(replicas),
         };
@@ -62,15 +66,18 @@ impl Primary {
         &mut self,
         env: &E,
         store: &mut Store,
-        command: Command,
+        (command, lag): (Command, Option<u32>),
         cx: ServerCx<'_, '_>,
     ) {
         // Where writes show before they are acknowledged, one that is asked for again takes another
         // place in the order and waits there; applied again it changes nothing.
         let all_told = self.told == store.applied();
-        if all_told && store.table().has_applied(command.client, command.op) {
+        let near = |k| lag::versions(store, command.key, self.shown(env), store.last()) <= k;
+        if all_told && store.table().has_applied(command.client, command.op) && lag.is_none_or(near)
+        {
             return acknowledge(store, &command, Token(store.applied()), cx);
         }
+        self.lag.begin(store.last() + 1, lag);
         let Some(every) = env.config.flush_every else {
             return store.append(command, cx);
         };
@@ -112,7 +119,7 @@ impl Primary {
             self.resend(store, from, missing, cx);
         }
         // An acknowledgement of what clients know already decides nothing.
-        if reached > self.told {
+        if reached > self.told || self.lag.holds() {
             self.advance(env, store, cx);
         }
     }
@@ -132,10 +139,14 @@ impl Primary {
                 cx.note_commit(command.key, command.value);
             }
         }
-        while self.told < done.min(store.applied()) {
+        let shown = self.shown(env);
+        let done = self.lag.ended(store, shown, done.min(store.applied()));
+        while self.told < done {
             self.told += 1;
-            // One too old to be in memory is one that its client has long given up.
-            if let Some(command) = store.entry(self.told) {
+            // One too old to be in memory is one that its client has long given up. What was ordered
+            // before a restart is acknowledged when it is asked for again: how much backups may lack
+            // of it nobody here remembers.
+            if let Some(command) = store.entry(self.told).filter(|_| self.told > self.barrier) {
                 acknowledge(store, &command, Token(self.told), cx);
             }
         }
@@ -146,12 +157,16 @@ impl Primary {
         }
     }
 
+    /// What every backup has.
+    fn shown(&self, env: &E) -> u64 {
+        env.peers().map(|peer| self.acked[peer.index()]).min().unwrap_or(u64::MAX)
+    }
+
     /// How far the knob is satisfied.
     fn replicated(&mut self, env: &E, now: LocalTime) -> u64 {
-        let acked = |peer: NodeId| self.acked[peer.index()];
         match &env.config.acknowledge {
             Acknowledge::Async => u64::MAX,
-            Acknowledge::All => env.peers().map(acked).min().unwrap_or(u64::MAX),
+            Acknowledge::All => self.shown(env),
             Acknowledge::Any(k) => {
                 self.scratch.clear();
                 self.scratch.extend(env.peers().map(|peer| self.acked[peer.index()]));
@@ -172,8 +187,7 @@ impl Primary {
     /// The heartbeat; a silent backup may also have made way for the next of the list.
     pub(super) fn on_beat(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
         self.advance(env, store, cx);
-        let least = env.peers().map(|peer| self.acked[peer.index()]).min();
-        store.trim(least.unwrap_or(u64::MAX));
+        store.trim(self.shown(env));
         let (standing, last) = (self.standing(store, cx), self.shipped);
         for backup in env.peers() {
             cx.send(backup, Msg::Beat { standing, last });

@@ -30,6 +30,10 @@ pub struct Config {
     pub closed_lag: Duration,
     /// Where linearizable reads are served.
     pub reads: Reads,
+    /// Whether a sequential read first asks the leader how far it is (ZooKeeper's `sync`): a round trip,
+    /// and no majority. A leader that was deposed and has not noticed answers too, so it is no more
+    /// than sequential, and fresh as long as there is one leader.
+    pub sync: bool,
     /// A snapshot is taken, and the log before it dropped, after this many entries.
     pub snapshot_every: u64,
     /// Whether followers are told of a commit at once, as in etcd, or with the next append or
@@ -69,6 +73,7 @@ impl Default for Config {
             uncertainty: None,
             closed_lag: Duration::millis(200),
             reads: Reads::ReadIndex,
+            sync: false,
             snapshot_every: 10_000,
             eager_commit: true,
         }

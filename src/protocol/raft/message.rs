@@ -66,6 +66,24 @@ pub enum Msg {
         /// An index that must have been applied.
         token: u64,
     },
+    /// Follower to leader: how far are you? A read waits for the answer, and travels with the question.
+    Sync {
+        /// Whose read.
+        client: NodeId,
+        /// The read.
+        request: Request,
+        /// What its session must see.
+        token: u64,
+    },
+    /// Leader to follower: so far.
+    Synced {
+        /// Whose read.
+        client: NodeId,
+        /// The read.
+        request: Request,
+        /// What it must see.
+        token: u64,
+    },
     /// Replica to client: done.
     Reply {
         /// The operation.
@@ -155,6 +173,7 @@ impl Msg {
                     32 + VALUE_BYTES
                 }
                 Self::Ask { .. } => 32,
+                Self::Sync { .. } | Self::Synced { .. } => 36,
                 Self::Reply { ret: Ret::Values(values), .. } => {
                     16 + VALUE_BYTES * values.len() as u32
                 }

@@ -15,7 +15,9 @@
 //! **Latency**, at constant delay, with `c` the client's round trip to the leader, `r` the leader's
 //! round trip to the follower that completes the majority, and `f` a disk sync: a write takes
 //! `c + r + f` (the follower's sync; the leader's own runs meanwhile), a linearizable read `c + r`
-//! (no disk), a lease read `c`. With an `uncertainty` of `e` a write takes `c + max(r + f, 2e)`.
+//! (no disk), a lease read `c`, a sequential read after a `sync` the client's round trip to the
+//! nearest replica and that replica's to the leader. With an `uncertainty` of `e` a write takes
+//! `c + max(r + f, 2e)`.
 //!
 //! **Messages** per write among `n` replicas: a request, `n - 1` appends, `n - 1` answers, a reply;
 //! with `eager_commit` also `n - 1` commit notices, which nobody answers.
@@ -96,7 +98,11 @@ impl Protocol for Raft {
                 (path, Guarantee::BoundedStaleness(age))
             }
             Level::Sequential => (
-                "nearest replica, once it has the session's reads and writes",
+                if config.sync {
+                    "nearest replica, once it is as far as the leader says"
+                } else {
+                    "nearest replica, once it has the session's reads and writes"
+                },
                 Guarantee::Sequential,
             ),
             Level::Session => {
@@ -108,6 +114,9 @@ impl Protocol for Raft {
             Level::MonotonicReads => {
                 ("nearest replica, once it has the session's reads", Guarantee::MonotonicReads)
             }
+            // Followers show what is committed, and what is written afterwards comes after it.
+            Level::MonotonicWrites => ("nearest replica, local", Guarantee::MonotonicWrites),
+            Level::WritesFollowReads => ("nearest replica, local", Guarantee::WritesFollowReads),
             Level::EventualNearest => ("nearest replica, local", Guarantee::Eventual),
             Level::EventualAny => ("any replica, local", Guarantee::Eventual),
             _ => return None,
@@ -137,8 +146,15 @@ impl Protocol for Raft {
             (_, Level::Linearizable | Level::Lease) => {
                 (basis_age(config, r) < config.lease()).then_some(c)
             }
+            (_, Level::Sequential) if config.sync => {
+                let near = *geometry.nearest(client).first()?;
+                let ask = if near == leader { Duration::ZERO } else { geometry.rtt(near, leader) };
+                Some(geometry.rtt(client, near) + ask)
+            }
             (_, Level::Bounded(age)) => bounded_theory(config, age, geometry, client),
-            (_, Level::EventualNearest) => Some(nearest_rtt(geometry, client)),
+            (_, Level::MonotonicWrites | Level::WritesFollowReads | Level::EventualNearest) => {
+                Some(nearest_rtt(geometry, client))
+            }
             _ => None,
         }
     }

@@ -13,6 +13,7 @@
 //! - *Closed timestamps* serve *bounded(t)*, and *linearizable* if asked to, at any replica where
 //!   clocks have a known uncertainty (`stamps`).
 //! - *Session* and its halves: the replica waits until it has applied the client's token.
+//! - *Sequential*: the same; with `sync` the replica first asks the leader how far it is.
 //! - *Eventual*: whatever is here.
 
 use super::message::{Beat, Msg};
@@ -60,10 +61,15 @@ pub(super) struct Waiting {
 
 impl Waiting {
     /// A client that asks again replaces what it asked before and keeps its mark. An earlier token
-    /// behind a later mark waits longer than it must, which only mixing levels could bring about.
+    /// behind a later mark waits longer than it must, which only mixing levels could bring about. What
+    /// the leader was asked for an operation that is over may come after the next one.
     fn wait(&mut self, client: NodeId, waiter: Waiter) {
         if self.slots.len() <= client.index() {
             self.slots.resize(client.index() + 1, None);
+        }
+        let later = |other: &Waiter| other.request.id > waiter.request.id;
+        if self.slots[client.index()].as_ref().is_some_and(later) {
+            return;
         }
         if self.slots[client.index()].replace(waiter).is_none() {
             self.marks.push(Reverse((waiter.token, client)));
@@ -122,11 +128,35 @@ impl Replica {
                     self.read_index(from, request, cx);
                 }
             }
-            _ if token > self.commit => {
-                self.waiting.wait(from, Waiter { request, token });
-            }
-            _ => self.answer(from, &request, cx),
+            (_, Level::Sequential) if self.env.config.sync => match (self.role, self.leader) {
+                (Role::Leader, _) => self.read_at(from, request, token.max(self.decided()), cx),
+                (_, Some(leader)) => cx.send(leader, Msg::Sync { client: from, request, token }),
+                // Its client will ask another.
+                (_, None) => {}
+            },
+            _ => self.read_at(from, request, token, cx),
         }
+    }
+
+    /// Answers once this much has been applied.
+    pub(super) fn read_at(
+        &mut self,
+        client: NodeId,
+        request: Request,
+        token: u64,
+        cx: &mut ReplicaCx<'_, Raft>,
+    ) {
+        if token > self.commit {
+            self.waiting.wait(client, Waiter { request, token });
+        } else {
+            self.answer(client, &request, cx);
+        }
+    }
+
+    /// A leader whose own first entry is not committed yet does not know what was decided before its
+    /// time: up to that entry at most.
+    pub(super) fn decided(&self) -> u64 {
+        self.commit.max(self.leading.noop)
     }
 
     fn on_write(&mut self, command: Command, cx: &mut ReplicaCx<'_, Raft>) {
@@ -182,15 +212,14 @@ impl Replica {
         }
     }
 
-    /// A leader whose own first entry is not committed yet does not know what was decided before
-    /// its time; its readers wait for that entry.
+    /// The read waits for a round, and for what is decided now.
     fn read_index(&mut self, client: NodeId, request: Request, cx: &mut ReplicaCx<'_, Raft>) {
         if self.role != Role::Leader {
             self.redirect(client, request.id, cx);
             return;
         }
         self.leading.round += 1;
-        let (round, index) = (self.leading.round, self.commit.max(self.leading.noop));
+        let (round, index) = (self.leading.round, self.decided());
         self.leading.reads.push_back(PendingRead { client, request, index, round });
         assert!(self.leading.reads.len() <= READS_MAX, "a leader without a majority steps down");
         self.beat(cx);

@@ -185,6 +185,11 @@ impl crate::protocol::Replica<Raft> for Replica {
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, Raft>) {
         match msg {
             Msg::Ask { request, token } => self.on_ask(from, request, token, cx),
+            Msg::Sync { client, request, token } if self.role == Role::Leader => {
+                let token = token.max(self.decided());
+                cx.send(from, Msg::Synced { client, request, token });
+            }
+            Msg::Synced { client, request, token } => self.read_at(client, request, token, cx),
             Msg::Append(append) => self.on_append(from, append, cx),
             Msg::Appended { term, matched, beat } => {
                 self.on_appended(from, term, matched, beat, cx);
@@ -198,8 +203,8 @@ impl crate::protocol::Replica<Raft> for Replica {
             Msg::Vote { term, granted, pre } => self.on_vote(from, term, granted, pre, cx),
             Msg::Install { term, beat, image } => self.on_install(from, term, beat, *image, cx),
             Msg::Refused { term } => self.heed_term(term, cx),
-            // These go to clients.
-            Msg::Reply { .. } | Msg::Redirect { .. } => {}
+            // These go to clients, or came to one who leads no more.
+            Msg::Sync { .. } | Msg::Reply { .. } | Msg::Redirect { .. } => {}
         }
     }
 
