@@ -13,7 +13,7 @@ use pacelc::analysis;
 use pacelc::catalog::{Catalog, ProtocolEntry};
 use pacelc::scenario::plan::Plan;
 use pacelc::scenario::{Overrides, Source, load};
-use quorum_loop::{Geography, our_queue, paused_tokio, reference};
+use quorum_loop::{Geography, Ten, our_queue, paused_tokio, reference};
 use std::hint::black_box;
 
 /// Operations of one measured run.
@@ -65,6 +65,8 @@ c = 90.0
 type Mode<'a> = (&'a str, &'a str, &'a str);
 
 const BACKUP: Mode<'_> = ("primary-backup", "{ acknowledge = \"any 2\" }", "linearizable");
+/// The reference loop's messages as a protocol.
+const TEN: Mode<'_> = ("ten-messages", "{}", "linearizable");
 const RAFT: Mode<'_> = ("raft", "{ eager_commit = false }", "linearizable");
 
 fn plan(
@@ -93,8 +95,8 @@ fn plan(
     let file = dir.join("engine.toml");
     std::fs::write(&file, text).expect("the scenario is written");
     let source = Source::open(file.to_str().expect("UTF-8")).expect("it opens");
-    let mut scenario =
-        load(&source, &Catalog::builtin(), &Overrides::default()).expect("the scenario is valid");
+    let mut scenario = load(&source, &Catalog::builtin().with::<Ten>(), &Overrides::default())
+        .expect("the scenario is valid");
     std::fs::remove_dir_all(&dir).expect("the temporary folder goes");
     scenario.plans.remove(0)
 }
@@ -170,6 +172,7 @@ fn interleaved(contestants: &[Contestant<'_>]) {
 }
 
 fn contest(catalog: &Catalog, geography: &Geography) {
+    let ten = plan(TEN, 5, 64, OPERATIONS);
     let backup = plan(BACKUP, 5, 64, OPERATIONS);
     let raft = plan(RAFT, 5, 64, OPERATIONS);
     let crowd = plan(RAFT, 5, 10_000, OPERATIONS);
@@ -186,6 +189,16 @@ fn contest(catalog: &Catalog, geography: &Geography) {
             "our queue, same loop",
             OPERATIONS,
             Box::new(|seed| our_queue(geography, seed, OPERATIONS)),
+        ),
+        contestant(
+            "simulator, the same ten messages",
+            OPERATIONS,
+            Box::new(|seed| engine_run(catalog, &ten, seed)),
+        ),
+        contestant(
+            "  with verdict, latency and staleness",
+            OPERATIONS,
+            Box::new(|seed| full_run(catalog, &ten, seed)),
         ),
         contestant(
             "simulator, primary-backup, any 2 of 4",
@@ -255,7 +268,7 @@ fn strongest(entry: &ProtocolEntry) -> (String, String) {
 }
 
 fn main() {
-    let catalog = Catalog::builtin();
+    let catalog = Catalog::builtin().with::<Ten>();
     let geography = Geography::new(64);
     print_memory(&catalog);
     contest(&catalog, &geography);
@@ -273,7 +286,7 @@ fn main() {
             reference(&geography, seed, OPERATIONS)
         });
     });
-    for entry in catalog.protocols() {
+    for entry in Catalog::builtin().protocols() {
         let (config, level) = strongest(entry);
         let plan = plan((entry.name, &config, &level), 5, 64, OPERATIONS);
         group.bench_function(format!("{} {level}", entry.name), |b| {

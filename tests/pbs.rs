@@ -311,7 +311,8 @@ fn predict_one_of(replicas: usize, write: Fit, others: Fit) -> Model {
 
 /// (replicas, the write's delay, the others', what the paper prints: the share at t = 0, and the time in ms
 /// after which it is 99.9 %).
-const SWEEPS: [(usize, Fit, Fit, Option<(f64, f64)>); 8] = [
+type Sweep = (usize, Fit, Fit, Option<(f64, f64)>);
+const SWEEPS: [Sweep; 8] = [
     // Section 5.6: LNKD-DISK with more and fewer replicas.
     (2, DISK, SSD, Some((0.575, 45.3))),
     (10, DISK, SSD, Some((0.211, 53.7))),

@@ -1,6 +1,10 @@
 //! The benchmark's workload without any of our protocols: the same ten messages, written as plainly as
 //! each engine allows.
 
+mod ten;
+
+pub(crate) use ten::Ten;
+
 use pacelc::distribution::{Distribution, Sampler};
 use pacelc::rng::Rng;
 use pacelc::time::Instant;

@@ -12,6 +12,7 @@ mod ours;
 mod over_madsim;
 mod over_turmoil;
 mod raft_rs;
+#[path = "../../quorum_loop/ten.rs"]
 mod ten;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
-//! The ten messages of the workload and nothing else, as a protocol of pacelc's: what the peers' own
-//! programs do, neither a disk nor repetitions nor elections. It shows what the simulator costs apart
-//! from what pacelc's protocols do for their users.
+//! The ten messages of the benchmark's workload and nothing else, as a protocol of pacelc's: what the
+//! reference loop and other simulators' programs do, with neither disk nor repetitions nor elections. It
+//! shows what the simulator costs apart from what its protocols do for their users.
 
 use pacelc::guarantee::Guarantee;
 use pacelc::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Request, Ret, Value};
@@ -16,7 +16,7 @@ const NEEDED: u8 = 2;
 
 /// Request, append, acknowledgement and reply; the client travels along.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
-pub enum Msg {
+pub(crate) enum Msg {
     /// Client to leader.
     Request(OpId, Key, Value),
     /// Leader to follower.
@@ -29,7 +29,7 @@ pub enum Msg {
 
 /// The protocol's name and types.
 #[derive(Debug)]
-pub enum Ten {}
+pub(crate) enum Ten {}
 
 impl Protocol for Ten {
     const NAME: &'static str = "ten-messages";
@@ -46,7 +46,8 @@ impl Protocol for Ten {
     }
 
     fn offer(_: &toml::Table, level: Level) -> Option<Offer> {
-        let promise = Guarantee::Eventual;
+        // There are only writes, and links keep the leader's order.
+        let promise = Guarantee::Linearizable;
         (level == Level::Linearizable).then_some(Offer {
             read_path: "none",
             write_path: "leader and two more",
@@ -67,7 +68,7 @@ impl Protocol for Ten {
 
 /// A node; the first leads.
 #[derive(Debug)]
-pub struct Server {
+pub(crate) struct Server {
     env: Env<Ten>,
     values: Vec<Value>,
     /// By client, its request and who has it.
@@ -122,7 +123,7 @@ impl Replica<Ten> for Server {
 
 /// A client: one request at a time.
 #[derive(Debug)]
-pub struct Session;
+pub(crate) struct Session;
 
 impl Client<Ten> for Session {
     fn start(_: Env<Ten>) -> Self {
