@@ -8,6 +8,7 @@ use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
+use crate::protocol::paxos::Paxos;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
 use crate::protocol::{Offer, Protocol};
@@ -127,6 +128,7 @@ impl Catalog {
                 ProtocolEntry::of::<Leaderless>(),
                 ProtocolEntry::of::<MultiLeader>(),
                 ProtocolEntry::of::<Certification>(),
+                ProtocolEntry::of::<Paxos>(),
             ],
         }
     }

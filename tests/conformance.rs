@@ -171,3 +171,8 @@ fn leaders_in_a_ring_keep_their_promises() {
 fn certification_keeps_its_promises() {
     swarm("certification", 18);
 }
+
+#[test]
+fn paxos_keeps_its_promises() {
+    swarm("paxos", 2);
+}

@@ -31,6 +31,7 @@ smoke-cut/abd             bb419ea66de635ab e3af35cb93fdc693
 smoke-cut/multi-clock     7ec686b5bd151cef 6bcbb90a36afcf6b
 smoke-cut/multi-causal    bcbce72928e74f9d 394d50d1ec564654
 smoke-cut/certification   c5bd4ab5ec4eeb5b 9ac64c76dd38e5ff
+smoke-cut/paxos           cdf5fc173edd3aea b951e857ee048705
 smoke-levels/async        c09ae4ede18247b7 ee860b1b16e6bb32
 smoke-levels/semi-sync    622caf58c2c1f965 fc796d42d767ce2b
 smoke-levels/sync         d6feac8576aceeeb 478198de22471e86
@@ -56,11 +57,13 @@ smoke-levels/multi-causal effa8e4ba9a3b0fd d2d0a0850559ec15
 smoke-levels/multi-star   dea3defa694c03c7 3ca26e8eaef09dbb
 smoke-levels/multi-ring   0ceb9b16d4d4870c 96711930639650e2
 smoke-levels/certification e70a9ef08114689d 59fcc02f9c90c486
+smoke-levels/paxos        0860961fc286af57 909a14aabeb316bb
 smoke-objects/semi-sync   f06d9d43f259565c f9ff153a9663bce4
 smoke-objects/wait        10071f92a2a4838c e6a6e128de8dd872
 smoke-objects/raft        138c4fa8597c8783 10b61f7ae1ce32c6
 smoke-objects/chain       120a842655fe7936 948d97bb80563f62
 smoke-objects/craq        f334fe19921d4036 dbc3189452d7f73a
+smoke-objects/paxos       928180c0ef615de9 3c8bfe2927953886
 smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd

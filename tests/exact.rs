@@ -133,6 +133,8 @@ fn disks_add_their_syncs_and_only_to_writes() {
     // syncs before it ships. Raft does both at once.
     assert_eq!(disk("primary-backup", "{ acknowledge = \"all\" }"), (58.0, 0.0));
     assert_eq!(disk("raft", "{}"), (54.0, 50.0));
+    // Both phases of Paxos are synced.
+    assert_eq!(disk("paxos", "{}"), (108.0, 50.0));
 }
 
 /// What primary-backup costs between `a`, `b` and `c` with a sync of 4 ms and a client in `a`; theory

@@ -23,6 +23,7 @@ mod effects;
 pub mod leaderless;
 pub mod multi_leader;
 pub mod parts;
+pub mod paxos;
 pub mod primary_backup;
 pub mod raft;
 

@@ -1,0 +1,142 @@
+//! Paxos key by key: compare-and-set without a leader and without a log.
+//!
+//! After Rystsov, "CASPaxos: Replicated State Machines without logs" (2018), which is what Cassandra's
+//! lightweight transactions do at SERIAL since its version 4.1: each key is an instance of Paxos (Lamport,
+//! "Paxos Made Simple", 2001) whose value is the key's state. The replica nearest to the client proposes:
+//! phase 1 finds the state, the update is carried out on it, phase 2 has a majority accept the result.
+//!
+//! **Reads** ask all and answer when a majority holds the same state from the same ballot, for then it is
+//! chosen; otherwise they propose what they found. Scans ask again until a majority agrees on every key.
+//!
+//! **An update takes effect once.** A key's state remembers its latest versions, so that a proposer that
+//! was interrupted finds out whether its update is among them. It begins again only if it is certainly
+//! not, and where nobody can tell the client is left without an answer: its outcome is unknown. Clients ask
+//! another coordinator only when one says that an update was never proposed.
+//!
+//! **What is left behind** by a proposer that died is chosen or overwritten by the next that comes to the
+//! key. Proposers tell all when a state is chosen, and nobody waits for that. Replicas that miss it for
+//! long, or find by a digest that they hold something else than another, have the key settled by a round.
+//!
+//! **Latency**, at constant delay, with no contention, `c` the client's round trip to its nearest replica,
+//! `q` that replica's to the nearest majority and `f` a sync: a read takes `c + q`, an update `c + 2(q + f)`,
+//! one that is refused `c + q + f`.
+//!
+//! - `message`: what is said and kept. `acceptor`: the acceptors and their log.
+//! - `round`: one job's way, pure. `proposer`, `reads`: what a node coordinates; `work`: what that has in
+//!   hand. `server`, `client`: who hosts it, who asks.
+//!
+//! Left out: Cassandra's LOCAL_SERIAL, and plain reads and writes beside these.
+
+mod acceptor;
+mod client;
+mod message;
+mod proposer;
+mod reads;
+mod round;
+mod server;
+mod work;
+
+pub use client::Session;
+pub use message::{Ballot, Cell, Found, Held, Job, Msg, REMEMBERED, Record, Timer};
+pub use server::Server;
+
+use super::parts::limits;
+use super::parts::quorum::majority;
+use super::{Env, Geometry, Offer, Protocol, ReplicaCx};
+use crate::guarantee::Guarantee;
+use crate::op::{Level, NodeId, Object, OpKind};
+use crate::time::Duration;
+use serde::Deserialize;
+
+/// Replicas are compared ten seconds after everything has come to rest.
+const ENTROPY_MAX: Duration = Duration::secs(3);
+/// Sets of replicas are the bits of a word.
+const REPLICAS_MAX: u32 = 64;
+
+/// The protocol.
+#[derive(Debug)]
+pub enum Paxos {}
+
+type ServerCx<'a, 'b> = &'a mut ReplicaCx<'b, Paxos>;
+
+/// Its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// How long a coordinator that met another on a key waits at most before it tries again; doubled each
+    /// time it does.
+    pub pause: Duration,
+    /// How often each pair of replicas compares digests of what they hold.
+    pub anti_entropy: Duration,
+    /// A snapshot is taken, and the log before it dropped, after this many records.
+    pub snapshot_every: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let (pause, anti_entropy) = (Duration::millis(100), Duration::secs(2));
+        Self { pause, anti_entropy, snapshot_every: 10_000 }
+    }
+}
+
+impl Protocol for Paxos {
+    const NAME: &'static str = "paxos";
+    const ABOUT: &'static str = "Paxos for each key, proposed by the replica nearest to the client, without \
+        leader or log (Lamport 2001, CASPaxos 2018, Cassandra's lightweight transactions)";
+    const PLAIN: &'static str = "";
+    type Config = Config;
+    type Msg = Msg;
+    type Record = Record;
+    type Timer = Timer;
+    type Replica = Server;
+    type Client = Session;
+
+    fn validate(config: &Config, replicas: u32) -> Result<(), String> {
+        if !(1..=REPLICAS_MAX).contains(&replicas) {
+            return Err(format!("paxos has 1 to {REPLICAS_MAX} replicas"));
+        }
+        limits::interval("pause", config.pause)?;
+        if !(Duration::millis(1)..=ENTROPY_MAX).contains(&config.anti_entropy) {
+            return Err(format!(
+                "`anti_entropy` is {}; write 1ms to {ENTROPY_MAX}: replicas are compared soon after \
+                 everything has come to rest",
+                config.anti_entropy
+            ));
+        }
+        limits::snapshot_every(config.snapshot_every)
+    }
+
+    fn offer(_: &Config, level: Level) -> Option<Offer> {
+        (level == Level::Linearizable).then_some(Offer {
+            read_path: "nearest replica, asks a majority; proposes where that disagrees",
+            write_path: "nearest replica, a majority twice: prepare, accept",
+            promise: Guarantee::Linearizable,
+        })
+    }
+
+    fn theory(
+        _: &Config,
+        _: Level,
+        op: OpKind,
+        geometry: &Geometry,
+        client: NodeId,
+    ) -> Option<Duration> {
+        let near = *geometry.nearest(client).first()?;
+        let c = geometry.rtt(client, near);
+        let all = geometry.rtts(near, (0..geometry.replicas).map(NodeId));
+        let q = *all.get(majority(geometry.replicas) - 1)?;
+        match op {
+            OpKind::Read | OpKind::Scan => Some(c + q),
+            OpKind::Write => Some(c + (q + geometry.disk) * 2),
+            OpKind::Rmw => None,
+        }
+    }
+
+    fn wire_size(msg: &Msg) -> u32 {
+        msg.wire_size()
+    }
+
+    fn objects(_: &Config) -> &'static [Object] {
+        &Object::ALL
+    }
+}

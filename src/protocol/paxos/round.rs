@@ -1,0 +1,270 @@
+//! One job's way through Paxos: a proposer without messages or timers.
+//!
+//! Rystsov, "CASPaxos: Replicated State Machines without logs" (2018): phase 1 finds the key's state,
+//! the update is carried out on it, phase 2 has a majority accept what comes out. A read, or an update
+//! whose condition is not met, proposes the state as it is, unless a majority had accepted that very
+//! state at one ballot: then it is chosen already, and phase 1 was enough.
+
+use super::super::parts::version::Version;
+use super::message::{Ballot, Held};
+use crate::op::{NodeId, Ret, State, Update, Value};
+
+/// What a round is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// Find the chosen state.
+    Read,
+    /// Carry out an update, once.
+    Update(Value, Update),
+    /// Have everybody accept the chosen state.
+    Settle,
+}
+
+/// What comes of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// This is what was read.
+    Read,
+    /// The update took effect and left this word; others may have come since.
+    Applied(u64),
+    /// This does not meet its condition.
+    Refused,
+}
+
+/// What its host has to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// Wait for more answers.
+    Wait,
+    /// Ask all acceptors to accept this.
+    Accept(Held),
+    /// It is over, and this state is chosen.
+    Done(Answer, Held),
+    /// Nobody can tell any more whether the update took effect.
+    Unknown,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Preparing,
+    Accepting(Answer),
+}
+
+/// A round.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Round {
+    goal: Goal,
+    majority: u32,
+    pub(super) ballot: Ballot,
+    phase: Phase,
+    /// One bit per acceptor that has answered in this phase.
+    answered: u64,
+    /// The newest state that phase 1 has found, when it was accepted, and by how many of them; in phase
+    /// 2 what is proposed.
+    accepted: Ballot,
+    held: Held,
+    same: u32,
+    /// What an earlier ballot of this round proposed the update upon, and the word that came of it.
+    tried: Option<(Version, u64)>,
+}
+
+impl Round {
+    pub(super) fn new(goal: Goal, majority: usize, ballot: Ballot, first: Held) -> Self {
+        Self {
+            goal,
+            majority: majority as u32,
+            ballot,
+            phase: Phase::Preparing,
+            answered: 0,
+            accepted: Ballot::default(),
+            held: first,
+            same: 0,
+            tried: None,
+        }
+    }
+
+    /// Begins again at a higher ballot.
+    pub(super) fn restart(&mut self, ballot: Ballot, first: Held) {
+        *self = Self {
+            tried: self.tried,
+            ..Self::new(self.goal, self.majority as usize, ballot, first)
+        };
+    }
+
+    /// Whether the update may have taken effect, or may yet.
+    pub(super) fn has_tried(&self) -> bool {
+        self.tried.is_some()
+    }
+
+    /// An acceptor has promised, and says what it had accepted.
+    pub(super) fn on_promise(&mut self, from: NodeId, accepted: Ballot, held: &Held) -> Next {
+        if self.phase != Phase::Preparing || !self.counts(from) {
+            return Next::Wait;
+        }
+        if accepted > self.accepted || self.same == 0 {
+            (self.accepted, self.held, self.same) = (accepted, *held, 1);
+        } else if accepted == self.accepted {
+            self.same += 1;
+        }
+        if self.answered.count_ones() < self.majority {
+            return Next::Wait;
+        }
+        self.decide()
+    }
+
+    /// A majority has promised: nothing below this ballot will be chosen that is not found already.
+    fn decide(&mut self) -> Next {
+        let held = self.held;
+        let (answer, proposal) = match self.goal {
+            Goal::Read | Goal::Settle => (Answer::Read, held),
+            Goal::Update(value, update) => match self.carry_out(value, update) {
+                Some(found) => found,
+                None => return Next::Unknown,
+            },
+        };
+        if proposal == held && self.same >= self.majority && self.goal != Goal::Settle {
+            return Next::Done(answer, held);
+        }
+        (self.phase, self.answered, self.held) = (Phase::Accepting(answer), 0, proposal);
+        Next::Accept(proposal)
+    }
+
+    /// The update upon what was found, unless it is in there.
+    fn carry_out(&mut self, value: Value, update: Update) -> Option<(Answer, Held)> {
+        let held = self.held;
+        if let Some((upon, word)) = self.tried {
+            if held.recent.iter().any(|version| version.value == value) {
+                return Some((Answer::Applied(word), held));
+            }
+            // What was proposed upon a version it remembers would be remembered too.
+            if !held.remembers(upon) {
+                return None;
+            }
+        }
+        let Some(word) = update.on(held.state()) else {
+            return Some((Answer::Refused, held));
+        };
+        self.tried = Some((held.recent[0], word));
+        let version = Version { rank: self.ballot, value };
+        Some((Answer::Applied(word), held.with(version, word)))
+    }
+
+    /// An acceptor has accepted.
+    pub(super) fn on_accepted(&mut self, from: NodeId) -> Next {
+        let Phase::Accepting(answer) = self.phase else { return Next::Wait };
+        if !self.counts(from) || self.answered.count_ones() != self.majority {
+            return Next::Wait;
+        }
+        Next::Done(answer, self.held)
+    }
+
+    /// Whether this is its first answer in this phase.
+    fn counts(&mut self, from: NodeId) -> bool {
+        let bit = 1 << from.0;
+        let new = self.answered & bit == 0;
+        self.answered |= bit;
+        new
+    }
+}
+
+impl Answer {
+    /// What the client is told, where this state is chosen.
+    pub(super) fn told(self, goal: Goal, held: &Held, is_register: bool) -> Ret {
+        let state = held.state();
+        match (self, goal) {
+            (Self::Read, _) if is_register => Ret::Value(state.version),
+            (Self::Read, _) => Ret::State(state),
+            (Self::Refused, _) => Ret::Refused(state),
+            (Self::Applied(word), Goal::Update(version, _)) if !is_register => {
+                Ret::State(State { version, word })
+            }
+            (Self::Applied(_), _) => Ret::Written,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{Contents, Rank};
+
+    fn ballot(time: u64) -> Ballot {
+        Rank { time, node: 0 }
+    }
+
+    fn first() -> Held {
+        Held::first(Contents::default())
+    }
+
+    fn write(n: u32) -> Held {
+        first().with(Version { rank: ballot(u64::from(n)), value: Value(n) }, 0)
+    }
+
+    fn round(goal: Goal) -> Round {
+        Round::new(goal, 2, ballot(9), first())
+    }
+
+    #[test]
+    fn what_a_majority_has_accepted_at_one_ballot_is_read_in_one_phase() {
+        let mut read = round(Goal::Read);
+        assert_eq!(read.on_promise(NodeId(0), ballot(3), &write(3)), Next::Wait);
+        assert_eq!(read.on_promise(NodeId(0), ballot(3), &write(3)), Next::Wait, "the same again");
+        let done = Next::Done(Answer::Read, write(3));
+        assert_eq!(read.on_promise(NodeId(2), ballot(3), &write(3)), done);
+    }
+
+    #[test]
+    fn what_only_one_has_accepted_is_proposed_before_it_is_told() {
+        let mut read = round(Goal::Read);
+        read.on_promise(NodeId(0), ballot(0), &first());
+        assert_eq!(read.on_promise(NodeId(1), ballot(3), &write(3)), Next::Accept(write(3)));
+        assert_eq!(read.on_accepted(NodeId(2)), Next::Wait);
+        let done = Next::Done(Answer::Read, write(3));
+        assert_eq!(read.on_accepted(NodeId(0)), done);
+        assert_eq!(read.on_accepted(NodeId(1)), Next::Wait, "once");
+    }
+
+    #[test]
+    fn an_update_that_may_have_taken_effect_is_looked_for_before_it_is_done_again() {
+        let goal = Goal::Update(Value(7), Update::Put);
+        let mut update = round(goal);
+        update.on_promise(NodeId(0), ballot(3), &write(3));
+        let Next::Accept(mine) = update.on_promise(NodeId(1), ballot(3), &write(3)) else {
+            panic!("it is proposed");
+        };
+        let version = mine.recent[0];
+        assert_eq!((version.value, version.rank), (Value(7), ballot(9)));
+        // Another ballot intervened. Somebody had it, and others built upon that.
+        let built = mine.with(Version { rank: ballot(10), value: Value(8) }, 0);
+        let mut again = update;
+        again.restart(ballot(20), first());
+        again.on_promise(NodeId(0), ballot(10), &built);
+        let done = Next::Done(Answer::Applied(0), built);
+        assert_eq!(again.on_promise(NodeId(1), ballot(10), &built), done);
+        // Or nobody had: it goes on top.
+        let other = write(3).with(Version { rank: ballot(10), value: Value(8) }, 0);
+        again = update;
+        again.restart(ballot(20), first());
+        again.on_promise(NodeId(0), ballot(10), &other);
+        let next = again.on_promise(NodeId(1), ballot(10), &other);
+        assert!(matches!(next, Next::Accept(held) if held.recent[1].value == Value(8)), "{next:?}");
+        // Or so many updates have come since that nobody remembers.
+        let later = (20..24).fold(other, |held, n| {
+            held.with(Version { rank: ballot(n), value: Value(n as u32) }, 0)
+        });
+        again = update;
+        again.restart(ballot(30), first());
+        again.on_promise(NodeId(0), ballot(23), &later);
+        assert_eq!(again.on_promise(NodeId(1), ballot(23), &later), Next::Unknown);
+    }
+
+    #[test]
+    fn a_condition_that_is_not_met_changes_nothing() {
+        let goal = Goal::Update(Value(7), Update::CompareAndSet(Value(2)));
+        let mut update = round(goal);
+        update.on_promise(NodeId(0), ballot(3), &write(3));
+        let next = update.on_promise(NodeId(1), ballot(3), &write(3));
+        assert_eq!(next, Next::Done(Answer::Refused, write(3)));
+        assert!(!update.has_tried());
+    }
+}
