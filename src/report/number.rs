@@ -3,6 +3,9 @@
 //! Three or four significant digits, because the fourth digit of a simulated percentile is noise,
 //! and always with the unit, because a table is read row by row.
 
+/// Operations below which a p99.9 is the mood of a few.
+pub(super) const ENOUGH_FOR_P999: u64 = 10_000;
+
 /// `250 us`, `1.23 ms`, `69.6 ms`, `1.23 s`, `12.3 s`.
 pub(super) fn ms(x: f64) -> String {
     if !x.is_finite() {

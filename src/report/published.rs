@@ -1,7 +1,6 @@
 //! What others found beside what was measured: a line a figure, the same for the terminal and the page.
 
 use super::number;
-use super::section::ENOUGH_FOR_P999;
 use super::view::{Cell, Scenario};
 use crate::results::Published;
 
@@ -64,7 +63,7 @@ fn measured(scenario: &Scenario<'_>, cell: &Cell<'_>, figure: &Published) -> Opt
     match &*figure.column {
         "p50_ms" => Some(row.p50_ms),
         "p99_ms" => Some(row.p99_ms),
-        "p999_ms" if row.n >= ENOUGH_FOR_P999 => Some(row.p999_ms),
+        "p999_ms" if row.n >= number::ENOUGH_FOR_P999 => Some(row.p999_ms),
         "mean_ms" => Some(row.mean_ms),
         _ => None,
     }

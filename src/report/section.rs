@@ -329,9 +329,6 @@ struct More {
     refusals: bool,
 }
 
-/// Operations below which a p99.9 is the mood of a few.
-pub(super) const ENOUGH_FOR_P999: u64 = 10_000;
-
 /// The share of a row's updates that were refused.
 pub(super) fn refused(row: &Row) -> String {
     match &*row.op {
@@ -383,7 +380,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         number::ms(row.p90_ms),
         number::ms(row.p99_ms),
         range(row.p99_low_ms, row.p99_high_ms),
-        if row.n >= ENOUGH_FOR_P999 { number::ms(row.p999_ms) } else { "-".to_owned() },
+        if row.n >= number::ENOUGH_FOR_P999 { number::ms(row.p999_ms) } else { "-".to_owned() },
         escape(&stale),
         number::percent(answered),
         row.messages_per_op,

@@ -89,6 +89,13 @@ pub(super) fn curve(
     visibility.points().into_iter().map(point).collect()
 }
 
+impl CurvePoint {
+    /// Notes the share that a model expects here.
+    pub fn predict(&mut self, rate: f64) {
+        self.predicted_rate = Some(fine(rate));
+    }
+}
+
 pub(super) fn ends(
     interval: Option<Interval>,
     rounded: fn(f64) -> f64,
@@ -106,7 +113,7 @@ pub(super) fn round(x: f64) -> f64 {
 }
 
 /// To nine decimals, for rates.
-pub(super) fn fine(x: f64) -> f64 {
+fn fine(x: f64) -> f64 {
     (x * 1e9).round() / 1e9
 }
 

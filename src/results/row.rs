@@ -220,13 +220,6 @@ impl Check for Row {
     }
 }
 
-impl CurvePoint {
-    /// Notes the share that a model expects here.
-    pub fn predict(&mut self, rate: f64) {
-        self.predicted_rate = Some(super::figures::fine(rate));
-    }
-}
-
 impl Check for CurvePoint {
     fn check(&self) -> Result<(), String> {
         are_within(FIGURE_MAX, &[("t_ms", self.t_ms)])?;

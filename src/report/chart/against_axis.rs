@@ -109,7 +109,8 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     drawing.panels.extend(RATES.iter().filter_map(|rate| shares(scenario, &cells, rate)));
     let modes: Vec<&str> = scenario.modes.iter().map(|m| m.0).collect();
     drawing.keys = mode_keys(scenario, &modes, KeyMark::Line);
-    if scenario.rows.iter().any(|r| r.theory_ms.is_some() && r.axis_at.is_some()) {
+    let drawn = |r: &&Row| r.client_region == "all" && r.axis_at.is_some();
+    if scenario.rows.iter().copied().filter(drawn).any(|r| r.theory_ms.is_some()) {
         let label = "closed form".to_owned();
         drawing.keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Dots, label });
     }
