@@ -8,6 +8,7 @@
 
 use super::history::{Action, History, INITIAL, Operation};
 use super::linearizable::{Decided, decide};
+use super::objects::Breach;
 use super::search::{Found, search};
 use super::shrink::shrink;
 use super::spec::LastValues;
@@ -120,7 +121,8 @@ fn break_of_k(history: &History, k: u32, limits: &Limits<'_>) -> Broken {
 
 /// The operations of a key that has no order in which every read returns one of the last k writes.
 fn without_k(ops: &[Operation], k: u32, limits: &Limits<'_>) -> Broken {
-    if ops.iter().any(|op| matches!(op.action, Action::Cas | Action::Append)) {
+    let plain = |op: &Operation| matches!(op.action, Action::Read | Action::Write | Action::Delete);
+    if !ops.iter().all(plain) {
         return Err("k-atomicity is defined for reads, writes and deletes".to_owned());
     }
     if let Some(dream) = dream(ops) {
@@ -179,7 +181,9 @@ fn without_delta(history: &History, ops: &[Operation], delta: u64, limits: &Limi
     let (moved, places): (Vec<Operation>, Vec<u32>) = moved.into_iter().unzip();
     match decide(history, &moved, &Limits { witness: false, ..*limits }) {
         Decided::Order(_) => Ok(None),
-        Decided::Fault(broken, _) | Decided::Illegal(broken) => {
+        Decided::Fault(broken, _)
+        | Decided::Illegal(broken)
+        | Decided::Breach(Breach { operations: broken, .. }) => {
             let mut broken: Vec<u32> = broken.iter().map(|i| places[*i as usize]).collect();
             broken.sort_unstable();
             Ok(Some(broken))

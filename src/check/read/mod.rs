@@ -135,5 +135,5 @@ fn parse<R: BufRead>(
     if builder.is_empty() {
         return Err(Wrong::new(1, "there is no operation in it"));
     }
-    builder.finish().map_err(|overlap| Wrong::new(overlap.line.into(), overlap.to_string()))
+    builder.finish().map_err(|unfit| Wrong::new(unfit.line.into(), unfit.message))
 }
