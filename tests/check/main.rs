@@ -2,4 +2,6 @@
 //! bytes.
 
 mod brute;
+mod objects;
+mod published;
 mod readers;
