@@ -147,10 +147,8 @@ impl Operation {
     /// a compare-and-set expected, too few units, or a lock that somebody else held.
     #[must_use]
     pub fn refused(&self) -> bool {
-        let may = matches!(
-            self.action,
-            Action::Cas | Action::Take | Action::Acquire | Action::Release
-        );
+        let may =
+            matches!(self.action, Action::Cas | Action::Take | Action::Acquire | Action::Release);
         may && self.outcome == Outcome::Ok && !self.swapped
     }
 
@@ -170,9 +168,7 @@ impl Operation {
     pub fn found(&self) -> Option<u32> {
         match (self.action, self.outcome) {
             (Action::Read, Outcome::Ok) => Some(self.value),
-            (Action::Cas, Outcome::Ok | Outcome::Unknown) if !self.refused() => {
-                Some(self.expected)
-            }
+            (Action::Cas, Outcome::Ok | Outcome::Unknown) if !self.refused() => Some(self.expected),
             _ => None,
         }
     }

@@ -172,8 +172,7 @@ impl<'h> Key<'h> {
                 return Some(Breach { law: "Set", message, operations: vec![read] });
             };
             if let Some(stranger) = all.iter().find(|element| !changes.contains_key(*element)) {
-                let message =
-                    format!("{}; nobody inserted {}", self.did(read), short(stranger));
+                let message = format!("{}; nobody inserted {}", self.did(read), short(stranger));
                 return Some(Breach { law: "ThinAir", message, operations: vec![read] });
             }
             for (element, changes) in &changes {
@@ -206,9 +205,8 @@ impl<'h> Key<'h> {
                     && from.is_none_or(|from| from.completed < op.invoked)
             })
         };
-        let helps = |op: &Operation| {
-            is_for(op) && op.invoked <= read.completed && !undone(Some(op))
-        };
+        let helps =
+            |op: &Operation| is_for(op) && op.invoked <= read.completed && !undone(Some(op));
         let initially = first == there && !undone(None);
         !initially && !changes.iter().any(|i| helps(self.op(*i)))
     }
@@ -325,8 +323,11 @@ impl<'h> Key<'h> {
                 && self.op(long).completed < self.op(read).invoked
                 && inside(long).len() > inside(read).len()
             {
-                let message =
-                    format!("{}, although it was longer before: {}", self.did(read), self.did(long));
+                let message = format!(
+                    "{}, although it was longer before: {}",
+                    self.did(read),
+                    self.did(long)
+                );
                 return Some(Breach { law: "Stale", message, operations: vec![long, read] });
             }
             if earliest.is_none_or(|e| self.op(read).completed < self.op(e).completed) {

@@ -8,6 +8,10 @@
 //! what nobody made. The search remembers how far each process is and what each key holds. It takes
 //! observations that fit at once, tries updates in the order of their invocations, and does not
 //! overwrite a value that somebody still has to find and nobody will make again.
+//!
+//! Consistent prefix (D. B. Terry, "Replicated Data Consistency Explained Through Baseball", CACM
+//! 56(12), 2013: a reader sees what is the state after a beginning of the writes) is the same
+//! question with less order, so it is here too.
 
 use super::causal::{Strength, by_patterns};
 use super::history::{Action, History, INITIAL, Kind, Operation, Outcome};
@@ -34,7 +38,28 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
             return weaker;
         }
     }
-    let ops = history.operations();
+    let message = "no order of these operations agrees with the order in each process and explains \
+                   every answer";
+    searched(history, history.operations(), message, limits)
+}
+
+/// Consistent prefix: one order of all updates that agrees with each process's own, of which the
+/// reads of each process see beginnings that grow. What a process has itself written it need not
+/// see. So it is sequential consistency once every process's reads are a process of their own.
+pub(super) fn prefix(history: &History, limits: &Limits<'_>) -> Verdict {
+    if let Some(order) = in_real_time(history, limits) {
+        return Verdict::Holds(Witness::Order(order));
+    }
+    let apart =
+        |op: &Operation| Operation { process: op.process * 2 + u32::from(op.observes()), ..*op };
+    let ops: Vec<Operation> = history.operations().iter().map(apart).collect();
+    let message = "no order of these updates has beginnings that explain the reads of each process, \
+                   one after another";
+    searched(history, &ops, message, limits)
+}
+
+/// Searches for an order that agrees with the processes of `ops`, and shrinks them if there is none.
+fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits<'_>) -> Verdict {
     match find(history, ops, &mut limits.meter()) {
         Found::Order(order) => Verdict::Holds(Witness::Order(order)),
         Found::Exhausted => Verdict::Unknown(limits.exhausted()),
@@ -44,9 +69,7 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
             let operations = shrink(ops, all, TRIES, |ops| {
                 find(history, ops, &mut few.meter()) == Found::Nothing
             });
-            let message = "no order of these operations agrees with the order in each process and \
-                           explains every answer"
-                .to_owned();
+            let message = message.to_owned();
             Verdict::Violated(Counterexample { pattern: None, message, operations })
         }
     }
@@ -126,8 +149,7 @@ impl<'o> Search<'o> {
             let key = keys.partition_point(|name| *name < op.key);
             processes[process].0.push(*i);
             place[*i as usize] = (process as u32, key as u32);
-            grown[key] |=
-                op.action == Action::Append || history.kind(op.key) != Kind::Register;
+            grown[key] |= op.action == Action::Append || history.kind(op.key) != Kind::Register;
             pairs.extend([op.makes(), op.found()].into_iter().flatten().map(|v| (key as u32, v)));
         }
         pairs.sort_unstable();
@@ -136,18 +158,8 @@ impl<'o> Search<'o> {
         let remaining = members.iter().filter(|i| of(i).outcome == Outcome::Ok).count();
         let states = vec![INITIAL; keys.len()];
         let (taken, seen) = (Vec::new(), Table::default());
-        let mut search = Self {
-            ops,
-            processes,
-            place,
-            states,
-            grown,
-            pairs,
-            prospects,
-            remaining,
-            taken,
-            seen,
-        };
+        let mut search =
+            Self { ops, processes, place, states, grown, pairs, prospects, remaining, taken, seen };
         for i in members {
             search.expect(*i, 1);
         }

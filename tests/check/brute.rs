@@ -112,7 +112,9 @@ pub(super) fn apply(history: &History, state: &str, op: &Operation) -> Option<St
     let value = history.value(op.value);
     let initial = history.value(INITIAL);
     match op.action {
-        Action::Read => super::objects::same(history, op.key, state, value).then(|| state.to_owned()),
+        Action::Read => {
+            super::objects::same(history, op.key, state, value).then(|| state.to_owned())
+        }
         Action::Write => Some(value.to_owned()),
         Action::Delete => Some(initial.to_owned()),
         Action::Append if value.starts_with('[') => super::objects::apply(history, state, op),

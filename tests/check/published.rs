@@ -53,7 +53,8 @@ fn theirs(history: &Rc<History>) -> bool {
     // At one instant calls come first: those operations are concurrent.
     events.sort_by_key(|(at, ended, i, _)| (*at, *ended, *i));
     let actions: Vec<_> = events.into_iter().map(|(_, _, i, action)| (i, action)).collect();
-    actions.is_empty() || WGLChecker::<Store>::is_linearizable(todc_utils::History::from_actions(actions))
+    actions.is_empty()
+        || WGLChecker::<Store>::is_linearizable(todc_utils::History::from_actions(actions))
 }
 
 /// Compares so many histories; how many hold.

@@ -114,9 +114,8 @@ fn operation(text: &str, builder: &mut Builder, ids: &mut Texts) -> Result<Opera
     };
     let (invoked, process, key) = (line.invoke, line.process, line.key.clone());
     let Said { value, expected, swapped } = said(line, action, name, outcome)?;
-    let mut number = |value: Option<Value>| {
-        value.map_or(INITIAL, |value| builder.value(&value.to_string()))
-    };
+    let mut number =
+        |value: Option<Value>| value.map_or(INITIAL, |value| builder.value(&value.to_string()));
     Ok(Operation {
         invoked,
         completed,
@@ -140,7 +139,7 @@ struct Said {
 
 fn said(line: Line<'_>, action: Action, name: &str, outcome: Outcome) -> Result<Said, String> {
     let need = |field: Option<Value>, called: &str| {
-        field.ok_or_else(|| format!("a {name} that is {} has a `{called}`", word(outcome)))
+        field.ok_or_else(|| format!("{} that is {} has a `{called}`", a(name), word(outcome)))
     };
     let ok = outcome == Outcome::Ok;
     let (mut expected, mut swapped) = (None, false);
@@ -156,7 +155,7 @@ fn said(line: Line<'_>, action: Action, name: &str, outcome: Outcome) -> Result<
             let value = need(line.value, "value")?;
             if !value.is_u64() && (action == Action::Take || !value.is_i64()) {
                 let least = if action == Action::Take { ", 0 or more" } else { "" };
-                return Err(format!("the value of a {name} is a whole number{least}, not {value}"));
+                return Err(format!("the value of {} is a whole number{least}, not {value}", a(name)));
             }
             if action == Action::Take && ok {
                 swapped = yes_or_no(name, &need(line.result, "result")?)?;
@@ -201,6 +200,10 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Failed => "failed",
         Outcome::Unknown => "unknown",
     }
+}
+
+fn a(name: &str) -> String {
+    format!("{} {name}", if name.starts_with(['a', 'i']) { "an" } else { "a" })
 }
 
 /// What serde found, without the number of a line that is always 1.
