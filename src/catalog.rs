@@ -3,6 +3,7 @@
 //! Inside a world a protocol is a type; here it becomes a value, once, at the cold edge. A new protocol
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
+use crate::analysis::CHECKERS;
 use crate::op::{Level, Object, OpKind};
 use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
@@ -165,6 +166,10 @@ impl Protocols for Catalog {
 
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
+    }
+
+    fn checkers(&self) -> Vec<&'static str> {
+        CHECKERS.iter().map(|checker| checker.name).collect()
     }
 
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object] {

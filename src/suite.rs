@@ -17,7 +17,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod canaries;
 mod planned;
+
+pub use canaries::{Sighting, canaries, canary_runs};
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;

@@ -116,6 +116,10 @@ pub(super) struct RunArgs {
     /// Print the rows as JSON lines instead of the table
     #[arg(long)]
     pub(super) json: bool,
+    /// Run what is broken on purpose, and show whether the checkers object to it and to nothing else;
+    /// writes no files [default scenarios: the group canaries]
+    #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume"])]
+    pub(super) canaries: bool,
 }
 
 #[derive(Debug, Args)]

@@ -80,6 +80,8 @@
 //! protocol = "primary-backup"
 //! config   = { acknowledge = "async" }      # the protocol's own table
 //! levels   = ["linearizable", "bounded(500ms)"]   # or "all" that it offers
+//! # canary = { caught_by = "linearizable", within = 20 }   # broken on purpose: which checker must
+//! #                                # object under one of so many seeds (`run --canaries`)
 //!
 //! [[vary]]                         # an axis; variants are the product of all axes
 //! name   = "disk"
@@ -158,6 +160,9 @@ pub trait Protocols {
 
     /// Whether the protocol, so configured, offers the level.
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool;
+
+    /// The names of the checkers that canaries may wait for.
+    fn checkers(&self) -> Vec<&'static str>;
 
     /// What keys may hold in the protocol, so configured.
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object];

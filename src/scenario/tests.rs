@@ -17,6 +17,10 @@ impl Protocols for Fake {
         vec!["primary-backup", "raft"]
     }
 
+    fn checkers(&self) -> Vec<&'static str> {
+        vec!["linearizable", "causal"]
+    }
+
     fn check(&self, protocol: &str, config: &toml::Table, replicas: u32) -> Result<(), String> {
         let known: &[&str] = match protocol {
             "raft" => &[

@@ -183,7 +183,7 @@ fn explain_replays_a_cell_and_shows_its_messages() {
 #[test]
 fn a_broken_promise_is_exit_status_1_and_its_replay_shows_it() {
     let desk = Desk::new();
-    let run = ["run", "canaries", "--seeds", "20", "--json", "-o", "out"];
+    let run = ["run", "without-majority", "--seeds", "5", "--json", "-o", "out"];
     let answer = desk.run(&run);
     assert_eq!(answer.status, 1, "{}", answer.stderr);
     let told = answer.stderr.lines().find_map(|line| line.split_once("replay with: pacelc "));

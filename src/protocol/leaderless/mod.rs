@@ -54,7 +54,7 @@ mod store;
 mod tests;
 
 pub use client::Session;
-pub use config::{Config, Coordinator, ReadRepair, SendTo};
+pub use config::{Config, Coordinator, Flaw, ReadRepair, SendTo};
 pub use message::{Ask, Copies, Image, Job, Msg, Record, Ticket, Timer};
 pub use replica::Server;
 
@@ -98,6 +98,7 @@ impl Protocol for Leaderless {
             (Level::MonotonicWrites, _) => Guarantee::MonotonicWrites,
             (Level::WritesFollowReads, _) => Guarantee::WritesFollowReads,
             (_, true) if config.write_back => Guarantee::Linearizable,
+            (_, true) if config.flaw == Some(Flaw::SoldAsAtomic) => Guarantee::Linearizable,
             (_, true) if config.trusts_clocks => Guarantee::Regular,
             _ => Guarantee::Eventual,
         };

@@ -98,6 +98,16 @@ fn impossible_values_get_their_line() {
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
             "12: any 3 needs 3 followers; there are 2",
         ),
+        (
+            raft,
+            "protocol = \"raft\"\ncanary = { caught_by = \"casual\", within = 3 }",
+            "12: unknown checker `casual`; did you mean `causal`?",
+        ),
+        (
+            raft,
+            "protocol = \"raft\"\ncanary = { caught_by = \"causal\", within = 0 }",
+            "12: within is 0; write 1 to 1000 seeds",
+        ),
     ] {
         refused(old, new, expected);
     }
