@@ -197,6 +197,37 @@ fn a_broken_promise_is_exit_status_1_and_its_replay_shows_it() {
 }
 
 #[test]
+fn canaries_are_caught_and_their_twins_are_left_in_peace() {
+    let desk = Desk::new();
+    let table = desk.ok(&["run", "--canaries", "-f", "unsynced", "-f", "ties"]);
+    assert!(table.contains("2 of 2 canaries caught, 2 of 2 twins left in peace"), "{table}");
+    let lines = desk.ok(&["run", "--canaries", "-f", "ties", "--json", "--threads", "1"]);
+    let first = lines.lines().next().expect("a line");
+    let twin: serde_json::Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!((&twin["canary"], &twin["right"]), (&false.into(), &true.into()));
+    assert!(!desk.path("reports").exists(), "nothing is written");
+
+    // A sound protocol that is sold for a canary is not caught, and that is status 1.
+    desk.write("mine.csv", bad_input::MATRIX);
+    let sound = bad_input::HOME.replace("\"aws\"", "\"mine.csv\"").replace(
+        "protocol = \"raft\"",
+        "protocol = \"raft\"\ncanary = { caught_by = \"linearizable\", within = 2 }",
+    );
+    desk.write("sound.toml", &sound);
+    let answer = desk.run(&["run", "--canaries", "sound.toml"]);
+    assert_eq!(answer.status, 1, "{}", answer.stderr);
+    assert!(answer.stdout.contains("not caught by linearizable in 2 seeds"), "{}", answer.stdout);
+    for (arguments, says) in [
+        (&["run", "--canaries", "ycsb"][..], "no mode here is a canary"),
+        (&["run", "--canaries", "--smoke"], "cannot be used with"),
+    ] {
+        let answer = desk.run(arguments);
+        assert_eq!(answer.status, 2);
+        assert!(answer.stderr.contains(says), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn completions_and_manual_are_generated() {
     let desk = Desk::new();
     for (shell, mark) in [
