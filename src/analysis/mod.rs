@@ -10,6 +10,7 @@
 //! One convention of time holds in every file: an operation precedes another iff it completed
 //! *strictly before* the other was invoked. Events at the same nanosecond are concurrent.
 
+mod availability;
 mod causal;
 mod convergence;
 mod evidence;
@@ -27,6 +28,7 @@ mod summary;
 mod versions;
 mod visibility;
 
+pub use evidence::{Exhibit, exhibits};
 pub use latency::Times;
 pub use slot::Slot;
 pub use summary::{Context, OPS, PHASES, Summary, summarize};

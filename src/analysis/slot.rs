@@ -16,7 +16,12 @@ pub struct Slot {
     pub unknown: u64,
     /// Took effect, and were begun in the phase in which they were intended.
     pub in_time: u64,
-    /// Planned writes whose read did not succeed.
+    /// Of which can be said whether they were answered in their phase.
+    pub answerable: u64,
+    /// Of those, the ones that were.
+    pub answered: u64,
+    /// Planned here and not begun here: writes whose read did not succeed, operations that a fault has
+    /// struck while they still waited for their session.
     pub never_begun: u64,
     /// From the intended start.
     pub response: Times,
@@ -40,7 +45,8 @@ pub struct Slot {
     pub behind_age: Times,
     /// Acknowledged writes whose place in the version order is known.
     pub placed: u64,
-    /// Those below a write that had been acknowledged before they began, or that are not there.
+    /// Those below a write that had been acknowledged before they began, or that are not there in the end
+    /// though nothing is above them.
     pub lost: u64,
     /// Reads that returned several values.
     pub conflicts: u64,
@@ -60,6 +66,8 @@ impl Slot {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.in_time += other.in_time;
+        self.answerable += other.answerable;
+        self.answered += other.answered;
         self.never_begun += other.never_begun;
         self.response.merge(&other.response);
         self.service.merge(&other.service);

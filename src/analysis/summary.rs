@@ -4,9 +4,11 @@
 //!
 //! Times count from the *intended* start (Tene's remedy for coordinated omission); service times
 //! from the actual one. An operation that failed or whose outcome is unknown counts as at least the
-//! timeout. An operation belongs to the phase in which it was intended. What was intended before
-//! the end of the warm-up is judged but not measured.
+//! timeout. An operation belongs to the phase in which it was intended, or to the fault that struck it
+//! (`availability`). What was intended before the end of the warm-up is judged but not measured.
 
+use super::availability::{self, each_measured, phase_of};
+use super::evidence::{Exhibit, exhibits};
 use super::index::{self, Order};
 use super::lost::lost_writes;
 use super::merged;
@@ -17,7 +19,7 @@ use super::{Verdict, judge};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status, Traffic};
 use crate::op::OpKind;
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 
 /// The phases in the order of [`Summary`]'s tables.
 pub const PHASES: [Phase; 3] = [Phase::Healthy, Phase::Partitioned, Phase::Recovering];
@@ -56,6 +58,8 @@ pub struct Summary {
     pub visibility: Vec<Visibility>,
     /// The verdict on the promise.
     pub verdict: Verdict,
+    /// The operations that break it, if some do.
+    pub exhibits: Vec<Exhibit>,
 }
 
 impl Summary {
@@ -69,6 +73,7 @@ impl Summary {
             operations: 0,
             traffic: Traffic::default(),
             verdict,
+            exhibits: Vec::new(),
         }
     }
 
@@ -92,7 +97,7 @@ impl Summary {
         Some(all)
     }
 
-    fn slot_mut(&mut self, phase: Phase, region: usize, op: OpKind) -> &mut Slot {
+    pub(super) fn slot_mut(&mut self, phase: Phase, region: usize, op: OpKind) -> &mut Slot {
         let at = self.at(phase, region, op);
         self.slots[at].get_or_insert_default()
     }
@@ -118,6 +123,7 @@ impl Summary {
         self.traffic.bytes += other.traffic.bytes;
         if other.verdict.rank() > self.verdict.rank() {
             self.verdict = other.verdict.clone();
+            self.exhibits.clone_from(&other.exhibits);
         }
     }
 
@@ -147,13 +153,17 @@ impl Summary {
 #[must_use]
 pub fn summarize(history: &History, context: &Context) -> Summary {
     let mut summary = Summary::new(context.regions.clone(), judge(history, context.promise));
+    if let Verdict::Violated(counterexample) = &summary.verdict {
+        summary.exhibits = exhibits(history, counterexample);
+    }
     summary.operations = history.operations.len() as u64;
     summary.span = history.horizon.0;
     summary.traffic = history.traffic;
     summary.measured = measured(history);
     let region_of: Vec<usize> = history.groups.iter().map(|name| summary.region(name)).collect();
     measure_times(history, context.timeout, &region_of, &mut summary);
-    measure_staleness(history, &region_of, &mut summary);
+    availability::measure(history, context.timeout, &region_of, &mut summary);
+    measure_staleness(history, context.timeout, &region_of, &mut summary);
     summary
 }
 
@@ -173,70 +183,65 @@ fn measured(history: &History) -> [u64; 3] {
 }
 
 fn measure_times(history: &History, timeout: Duration, region_of: &[usize], summary: &mut Summary) {
-    let sessions = history.operations.iter().map(|op| op.session as usize + 1).max().unwrap_or(0);
-    // By session: when the operation before was intended and begun.
-    let mut before = vec![(Instant::ZERO, Instant::ZERO); sessions];
-    for op in &history.operations {
+    each_measured(history, |op, unread| {
         let region = region_of[usize::from(op.group)];
-        let first_half =
-            std::mem::replace(&mut before[op.session as usize], (op.intended, op.invoked));
-        // The whole ends with its write, or with a read that did not succeed: then none is begun.
-        let unread = op.kind == OpKind::Read && op.status == Status::Failed;
-        let (intended, invoked) = if unread { (op.intended, op.invoked) } else { first_half };
-        if op.rmw && (unread || op.kind == OpKind::Write) && intended >= history.warm_up {
-            let whole = Operation { kind: OpKind::Rmw, intended, invoked, ..*op };
-            record(history, &whole, timeout, region, summary);
-            let write = summary.slot_mut(history.phase(intended), region, OpKind::Write);
-            write.never_begun += u64::from(unread);
+        let phase = phase_of(history, op, timeout);
+        record(history, op, timeout, summary.slot_mut(phase, region, op.kind));
+        // What a fault has struck belongs to it; but if it should have begun before, it was late then.
+        let planned = history.phase(op.intended);
+        if planned != phase && planned != history.phase(op.invoked) {
+            summary.slot_mut(planned, region, op.kind).never_begun += 1;
         }
-        if op.intended >= history.warm_up {
-            record(history, op, timeout, region, summary);
+        if unread {
+            summary.slot_mut(phase, region, OpKind::Write).never_begun += 1;
+        }
+    });
+}
+
+fn record(history: &History, op: &Operation, timeout: Duration, slot: &mut Slot) {
+    let passed = op.completed.since(op.intended);
+    let served = op.completed.since(op.invoked);
+    match op.status {
+        Status::Ok | Status::Refused => {
+            slot.ok += 1;
+            slot.refused += u64::from(op.status == Status::Refused);
+            let phases = [op.intended, op.invoked].map(|at| history.phase(at));
+            slot.in_time += u64::from(op.invoked <= history.horizon && phases[0] == phases[1]);
+            slot.response.record(passed);
+            slot.service.record(served);
+        }
+        Status::Failed => {
+            slot.failed += 1;
+            slot.response.record(passed.max(timeout));
+            // What was given up unsent was never served.
+            if served > Duration::ZERO || passed < timeout {
+                slot.service.record(served.max(timeout));
+            }
+        }
+        Status::Unknown => {
+            slot.unknown += 1;
+            slot.response.record(timeout);
+            slot.service.record(timeout);
         }
     }
 }
 
-fn record(
+/// Lost writes, and staleness, which counts operations: a scan is as stale as the worst of its values.
+fn measure_staleness(
     history: &History,
-    op: &Operation,
     timeout: Duration,
-    region: usize,
+    region_of: &[usize],
     summary: &mut Summary,
 ) {
-    let phase = history.phase(op.intended);
-    let slot = summary.slot_mut(phase, region, op.kind);
-    let passed = op.completed.since(op.intended);
-    let response = match op.status {
-        Status::Ok | Status::Refused => {
-            slot.ok += 1;
-            slot.refused += u64::from(op.status == Status::Refused);
-            let begun = op.invoked <= history.horizon && history.phase(op.invoked) == phase;
-            slot.in_time += u64::from(begun);
-            passed
-        }
-        Status::Failed => {
-            slot.failed += 1;
-            passed.max(timeout)
-        }
-        Status::Unknown => {
-            slot.unknown += 1;
-            timeout
-        }
-    };
-    slot.response.record(response);
-    slot.service.record(response - op.invoked.since(op.intended));
-}
-
-/// Lost writes, and staleness, which counts operations: a scan is as stale as the worst of its values.
-fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summary) {
     if history.merged {
-        return measure_merged(history, region_of, summary);
+        return measure_merged(history, timeout, region_of, summary);
     }
     let (order, writes) = (Order::of(history), index::writes(history));
     lost_writes(history, &order, |id, lost| {
         let op = &history.operations[id as usize];
         if op.intended >= history.warm_up {
             let region = region_of[usize::from(op.group)];
-            let slot = summary.slot_mut(history.phase(op.intended), region, op.kind);
+            let slot = summary.slot_mut(phase_of(history, op, timeout), region, op.kind);
             slot.placed += 1;
             slot.lost += u64::from(lost);
         }
@@ -265,21 +270,26 @@ fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summa
             Some(scan) if scan.op == seen.op => scan.join(one),
             _ => {
                 if let Some(done) = pending.replace(one) {
-                    done.add(history, region_of, summary);
+                    done.add(history, timeout, region_of, summary);
                 }
             }
         }
     });
     if let Some(done) = pending {
-        done.add(history, region_of, summary);
+        done.add(history, timeout, region_of, summary);
     }
 }
 
 /// The same where conflicts are merged; scans, which show one value of each key, are left out.
-fn measure_merged(history: &History, region_of: &[usize], summary: &mut Summary) {
+fn measure_merged(
+    history: &History,
+    timeout: Duration,
+    region_of: &[usize],
+    summary: &mut Summary,
+) {
     let measured = |id: u32| {
         let op = &history.operations[id as usize];
-        let at = (history.phase(op.intended), region_of[usize::from(op.group)], op.kind);
+        let at = (phase_of(history, op, timeout), region_of[usize::from(op.group)], op.kind);
         (op.intended >= history.warm_up).then_some(at)
     };
     merged::lost_updates(history, |id, lost| {
@@ -324,10 +334,10 @@ impl Seen {
         self.behind = self.behind.max(other.behind);
     }
 
-    fn add(self, history: &History, region_of: &[usize], summary: &mut Summary) {
+    fn add(self, history: &History, timeout: Duration, region_of: &[usize], summary: &mut Summary) {
         let op = &history.operations[self.op as usize];
         let region = region_of[usize::from(op.group)];
-        let slot = summary.slot_mut(history.phase(op.intended), region, op.kind);
+        let slot = summary.slot_mut(phase_of(history, op, timeout), region, op.kind);
         slot.fresh_or_stale += u64::from(self.acknowledged);
         slot.decided += u64::from(self.decided);
         if let Some(age) = self.age {
@@ -349,6 +359,7 @@ mod tests {
     use super::*;
     use crate::history::Window;
     use crate::op::Value;
+    use crate::time::Instant;
 
     const MS: u64 = 1_000_000;
 
@@ -416,16 +427,23 @@ mod tests {
     fn faults_cut_the_run_into_phases() {
         let mut history = drawn();
         history.windows = vec![
-            Window { start: Instant(40 * MS), end: Instant(65 * MS) },
-            Window { start: Instant(90 * MS), end: Instant(120 * MS) },
+            Window { start: Instant(45 * MS), end: Instant(65 * MS) },
+            Window { start: Instant(195 * MS), end: Instant(200 * MS) },
         ];
         let summary = summarize(&history, &context());
-        assert_eq!(summary.measured, [40 * MS, 35 * MS, 25 * MS]);
+        assert_eq!(summary.measured, [45 * MS, 20 * MS, 35 * MS]);
         let n = |phase, region, op| summary.slot(phase, region, op).map_or(0, Slot::n);
         assert_eq!(n(Phase::Healthy, 0, OpKind::Read), 1);
         assert_eq!(n(Phase::Partitioned, 0, OpKind::Read), 1);
         assert_eq!(n(Phase::Recovering, 0, OpKind::Read), 1);
         assert_eq!(n(Phase::Recovering, 1, OpKind::Write), 1);
+        // Faults that begin a little earlier strike the first read, and what was recovering.
+        history.windows[0].start = Instant(40 * MS);
+        history.windows[1] = Window { start: Instant(90 * MS), end: Instant(120 * MS) };
+        let summary = summarize(&history, &context());
+        assert_eq!(summary.measured, [40 * MS, 35 * MS, 25 * MS]);
+        let n = |region, op| PHASES.map(|phase| summary.slot(phase, region, op).map_or(0, Slot::n));
+        assert_eq!((n(0, OpKind::Read), n(1, OpKind::Write)), ([0, 3, 0], [1, 2, 0]));
     }
 
     #[test]

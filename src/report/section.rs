@@ -1,12 +1,13 @@
 //! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
 
+use super::chart::space_time::SpaceTime;
 use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
 use super::number;
 use super::sources::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
-use super::{Row, ScenarioNote, VerdictWord, published};
+use super::{Evidence, Row, ScenarioNote, VerdictWord, published};
 use std::fmt::Write;
 
 /// The section, in the part of the page called `part`; `drawn_above` says that its plane opens the
@@ -34,7 +35,7 @@ pub(super) fn section(
         facts(out, note, sources);
         out.push_str("</div>");
     }
-    broken(out, &cells);
+    broken(out, &cells, scenario.note.map_or(&[], |note| &note.evidence));
     out.push_str("<div class=charts>");
     for chart in CHARTS {
         if chart.name == "plane" && drawn_above {
@@ -106,33 +107,47 @@ fn facts(out: &mut String, note: &ScenarioNote, sources: &Sources<'_>) {
 }
 
 /// What was promised and not kept, with its evidence; then what could not be judged.
-fn broken(out: &mut String, cells: &[Cell<'_>]) {
+fn broken(out: &mut String, cells: &[Cell<'_>], found: &[Evidence]) {
     for (word, shown, title) in [
         (VerdictWord::Violated, 8, "More broken promises"),
         (VerdictWord::Unknown, 0, "What could not be judged, and why"),
     ] {
         let these = || cells.iter().filter(|c| c.head.verdict == word);
-        these().take(shown).for_each(|c| evidence(out, c.head));
+        these().take(shown).for_each(|c| evidence(out, c.head, found));
         if these().count() > shown {
             let _ = write!(out, "<details><summary>{title}</summary>");
-            these().skip(shown).for_each(|c| evidence(out, c.head));
+            these().skip(shown).for_each(|c| evidence(out, c.head, found));
             out.push_str("</details>\n");
         }
     }
 }
 
-fn evidence(out: &mut String, row: &Row) {
+/// The sentence, the operations it speaks of in a picture, and the command that shows more.
+fn evidence(out: &mut String, row: &Row, found: &[Evidence]) {
     let (word, sign, class) = verdict(row.verdict);
     let claim = if row.verdict == VerdictWord::Violated { "is not" } else { word };
     let _ = writeln!(
         out,
         "<div class=\"evidence {class}\"><p><strong>{sign} <code>{}</code> {claim} {}</strong></p>\
-         <p>{}</p><pre>{}</pre></div>",
+         <p>{}</p>{}<pre>{}</pre></div>",
         escape(&row.cell),
         escape(&row.promise),
         escape(&row.evidence),
+        found.iter().find(|found| found.cell == row.cell).map(picture).unwrap_or_default(),
         escape(&row.replay)
     );
+}
+
+fn picture(found: &Evidence) -> String {
+    let title = format!("seed {}", found.seed);
+    let diagram = SpaceTime::of_exhibits(title, &found.operations);
+    let gap = diagram.gap().map(|gap| format!("<p class=note>{gap}</p>")).unwrap_or_default();
+    let Some((svg, width)) = diagram.inline() else { return gap };
+    // As wide pictures are shown elsewhere: at half their size at least.
+    let (least, most) = (width / 2, width * 27 / 50);
+    format!(
+        "<div class=scroll><div style=\"min-width:{least}px;width:{most}px\">{svg}</div></div>{gap}"
+    )
 }
 
 /// Legend, pictures, remark, and the rest on request.
@@ -345,7 +360,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         }
         _ => String::new(),
     };
-    let answered = row.ok as f64 / row.n.max(1) as f64;
+    let answered = row.availability();
     let late = if row.sustained == Some(false) {
         "<small class=unknown>rate not kept</small>"
     } else {
@@ -373,7 +388,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         out,
         "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
          <td class=n>{}{stale_range}<td class=n>{age}{lost}{refused}<td class=n>{}{late}\
-         <td class=n>{:.1}<td class=n>{}",
+         <td class=n>{}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
         range(row.p50_low_ms, row.p50_high_ms),
@@ -383,7 +398,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         if row.n >= number::ENOUGH_FOR_P999 { number::ms(row.p999_ms) } else { "-".to_owned() },
         escape(&stale),
         number::percent(answered),
-        row.messages_per_op,
+        row.messages_per_op.map_or("-".to_owned(), |messages| format!("{messages:.1}")),
         number::count(row.n)
     );
 }
@@ -431,6 +446,8 @@ mod tests {
         section(&mut html, &all[0], "", false, &Sources::default());
         let evidence = html.find("evidence broken").expect("one promise is broken");
         assert!(evidence < html.find("<figure").expect("drawn"));
+        let picture = &html[evidence..];
+        assert!(picture.contains("key 5 is w1") && picture.contains("It began 8.500 ms after"));
         assert!(html.contains("is not linearizable") && html.contains("write 4211"));
     }
 

@@ -164,7 +164,7 @@ fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let tables: [(&str, Maker<'_, '_>); 4] = [
         ("", latencies),
         ("other operations", others),
-        ("share of operations that took effect", answered),
+        ("share of operations answered", answered),
         ("published figures beside these", quoted),
     ];
     for (title, make) in tables {
@@ -294,7 +294,7 @@ fn answered<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool)
         for (phase, ..) in phases {
             for op in &ops {
                 let row = cell.row(phase, "all", op).filter(|r| r.n > 0);
-                let share = row.map(|r| number::percent(r.ok as f64 / r.n as f64));
+                let share = row.map(|r| number::percent(r.availability()));
                 line.push(share.unwrap_or_else(|| "-".to_owned()));
             }
         }
@@ -423,7 +423,7 @@ mod tests {
     fn what_was_answered_under_a_fault_stands_below_and_fits_too() {
         let (note, rows, _) = sample::run();
         let text = bare(&summary(&note, &rows, &[], 120));
-        assert!(text.contains("share of operations that took effect"));
+        assert!(text.contains("share of operations answered"));
         let head = text.lines().find(|l| l.contains("read in the fault")).expect("a head");
         assert!(head.contains("write after it") && head.ends_with("verdict"), "{head}");
         assert!(text.lines().any(|l| l.starts_with("all ") && l.contains("2.00 %")), "{text}");

@@ -5,10 +5,11 @@
 //! is computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates
 //! to nine decimals; such numbers survive being written and read without change.
 
+use super::Evidence;
 use super::figures::{blank, curve, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
-use super::stats::student;
-use crate::analysis::{OPS, PHASES, Slot, Summary, Verdict};
+use super::stats::{Interval, woodruff};
+use crate::analysis::{Exhibit, OPS, PHASES, Slot, Summary, Verdict};
 use crate::guarantee::Guarantee;
 use crate::history::Phase;
 use crate::op::OpKind;
@@ -89,6 +90,9 @@ pub struct CellResult {
     pub rows: Vec<Row>,
     /// t-visibility by region (`all` first) and t.
     pub curves: Vec<CurvePoint>,
+    /// What broke its promise, if that is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// Gathers the summaries of a cell's seeds.
@@ -103,8 +107,9 @@ pub struct CellAccumulator {
 #[derive(Debug)]
 struct Seed {
     verdict: Verdict,
-    /// Median and 99th percentile in milliseconds by phase, region and kind of operation.
-    percentiles: BTreeMap<(Phase, String, OpKind), (f64, f64)>,
+    exhibits: Vec<Exhibit>,
+    /// Response times by phase, region and kind of operation, and how often each was.
+    responses: BTreeMap<(Phase, String, OpKind), Vec<(Duration, u64)>>,
 }
 
 impl CellAccumulator {
@@ -119,11 +124,10 @@ impl CellAccumulator {
     /// # Panics
     /// If that seed was added before.
     pub fn add(&mut self, index: u32, summary: Summary) {
-        let mut percentiles = BTreeMap::new();
+        let mut responses = BTreeMap::new();
         for (phase, op) in PHASES.into_iter().flat_map(|phase| OPS.map(|op| (phase, op))) {
             let mut note = |region: &str, slot: &Slot| {
-                let [p50, p99] = slot.response.quantiles([500, 990]).map(Duration::as_ms);
-                percentiles.insert((phase, region.to_owned(), op), (p50, p99));
+                responses.insert((phase, region.to_owned(), op), slot.response.steps());
             };
             for (at, region) in summary.regions.iter().enumerate() {
                 if let Some(slot) = summary.slot(phase, at, op) {
@@ -134,7 +138,8 @@ impl CellAccumulator {
                 note(ALL, &slot);
             }
         }
-        let seed = Seed { verdict: summary.verdict.clone(), percentiles };
+        let (verdict, exhibits) = (summary.verdict.clone(), summary.exhibits.clone());
+        let seed = Seed { verdict, exhibits, responses };
         let known = self.seeds.insert(index, seed).is_some();
         assert!(!known, "seed {index} of {} was added twice", self.meta.name);
         match &mut self.merged {
@@ -155,7 +160,8 @@ impl CellAccumulator {
         let cell = self.meta.name.to_string();
         let Some(merged) = &self.merged else {
             let (rows, curves) = (Vec::new(), Vec::new());
-            return CellResult { cell, operations: 0, virtual_seconds: 0.0, rows, curves };
+            let (operations, virtual_seconds, evidence) = (0, 0.0, None);
+            return CellResult { cell, operations, virtual_seconds, rows, curves, evidence };
         };
         let template = self.template(merged);
         let regions = self.regions(merged);
@@ -180,7 +186,16 @@ impl CellAccumulator {
             virtual_seconds: template.virtual_seconds,
             rows,
             curves,
+            evidence: self.evidence(),
         }
+    }
+
+    /// The operations that break the promise, in the first seed in which any do.
+    fn evidence(&self) -> Option<Evidence> {
+        let broken = |(_, seed): &(&u32, &Seed)| matches!(seed.verdict, Verdict::Violated(_));
+        let (index, seed) = self.seeds.iter().find(broken)?;
+        let (cell, operations) = (self.meta.name.to_string(), seed.exhibits.clone());
+        Some(Evidence { cell, seed: self.meta.first_seed + u64::from(*index), operations })
     }
 
     /// The worst verdict, the words of the first seed that has it, and that seed.
@@ -211,13 +226,17 @@ impl CellAccumulator {
     /// A row with everything that all rows of the cell share.
     fn template(&self, merged: &Summary) -> Row {
         let meta = &self.meta;
-        let (verdict, evidence, seed) = self.verdict();
+        let (mut verdict, mut evidence, seed) = self.verdict();
         let completed: u64 = (PHASES.into_iter())
             .flat_map(|phase| [OpKind::Read, OpKind::Write, OpKind::Scan].map(|op| (phase, op)))
             .filter_map(|(phase, op)| merged.slot_of_all(phase, op))
             .map(|slot| slot.ok)
             .sum();
-        let per_op = |n: u64| if completed == 0 { 0.0 } else { round(n as f64 / completed as f64) };
+        let per_op = |n: u64| (completed > 0).then(|| round(n as f64 / completed as f64));
+        if completed == 0 && verdict == VerdictWord::Holds {
+            verdict = VerdictWord::Unknown;
+            evidence = "no operation took effect, so there is nothing to judge".to_owned();
+        }
         Row {
             version: meta.version.clone(),
             cell: meta.name.to_string(),
@@ -263,17 +282,16 @@ impl CellAccumulator {
             refused: slot.refused,
             failed: slot.failed,
             unknown: slot.unknown,
+            answerable: Some(slot.answerable),
+            answered: Some(slot.answered),
             ..template.clone()
         };
         times(&mut row, slot);
         staleness(&mut row, slot);
         losses(&mut row, slot);
         let key = (phase, region.to_owned(), op);
-        let figures: Vec<(f64, f64)> =
-            self.seeds.values().filter_map(|seed| seed.percentiles.get(&key).copied()).collect();
-        let (p50s, p99s): (Vec<f64>, Vec<f64>) = figures.into_iter().unzip();
-        (row.p50_low_ms, row.p50_high_ms) = ends(student(&p50s), round);
-        (row.p99_low_ms, row.p99_high_ms) = ends(student(&p99s), round);
+        (row.p50_low_ms, row.p50_high_ms) = ends(self.across_seeds(0.5, slot, &key), round);
+        (row.p99_low_ms, row.p99_high_ms) = ends(self.across_seeds(0.99, slot, &key), round);
         let at = |theory: &&Theory| theory.region == region && theory.op == op;
         row.theory_ms = self.meta.theory.iter().find(at).map(|theory| theory.latency.as_ms());
         let seconds = merged.measured[phase as usize] as f64 / 1e9;
@@ -282,6 +300,26 @@ impl CellAccumulator {
         row.sustained =
             row.offered.map(|_| slot.in_time * 100 >= (slot.n() + slot.never_begun) * 99);
         row
+    }
+
+    /// The interval of a quantile of the slot's response times, in milliseconds.
+    fn across_seeds(
+        &self,
+        share: f64,
+        slot: &Slot,
+        key: &(Phase, String, OpKind),
+    ) -> Option<Interval> {
+        let pooled = slot.response.at_share(share);
+        let seeds: Vec<(u64, u64)> = (self.seeds.values())
+            .filter_map(|seed| seed.responses.get(key))
+            .map(|steps| {
+                let below = steps.iter().filter(|(time, _)| *time <= pooled).map(|(_, n)| n).sum();
+                (below, steps.iter().map(|(_, n)| n).sum())
+            })
+            .collect();
+        let Interval { low, high } = woodruff(share, &seeds)?;
+        let [low, high] = [low, high].map(|share| slot.response.at_share(share).as_ms());
+        Some(Interval { low, high })
     }
 
     fn path(&self, op: OpKind) -> String {
@@ -395,7 +433,7 @@ mod tests {
             (2.0, Some(21.0), Some(true))
         );
         assert_eq!((write.stale_rate, write.theory_ms), (None, None));
-        assert_eq!((write.messages_per_op, write.virtual_seconds), (8.25, 2.0));
+        assert_eq!((write.messages_per_op, write.virtual_seconds), (Some(8.25), 2.0));
         assert_eq!((&*write.path, write.axis_at, write.seeds), ("leader", Some(50.0), 2));
         let near = find(&result, "healthy", "near", "write");
         assert_eq!((near.p50_ms, near.theory_ms, near.offered), (10.0, Some(10.0), Some(10.5)));
@@ -432,7 +470,7 @@ mod tests {
         history.operations[1].intended = Instant::ZERO;
         history.windows = vec![Window { start: Instant(15_000_000), end: Instant(900_000_000) }];
         let result = result(&[(0, history)]);
-        assert_eq!(find(&result, "healthy", "far", "write").sustained, Some(false));
+        assert_eq!(find(&result, "partitioned", "far", "write").sustained, Some(false));
         assert_eq!(find(&result, "healthy", "near", "write").sustained, Some(true));
     }
 

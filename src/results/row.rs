@@ -81,6 +81,12 @@ pub struct Row {
     pub failed: u64,
     /// May or may not have.
     pub unknown: u64,
+    /// Of which can be said whether they were answered in their phase; `null` in rows of older versions.
+    #[serde(default)]
+    pub answerable: Option<u64>,
+    /// Of those, the ones that were: their share is the availability.
+    #[serde(default)]
+    pub answered: Option<u64>,
     /// Response time: from the intended start. Failed and unknown operations count as at least the timeout.
     pub mean_ms: f64,
     /// Percentiles of it.
@@ -101,7 +107,8 @@ pub struct Row {
     pub p999_ms: f64,
     /// Largest.
     pub max_ms: f64,
-    /// 95 % interval of the median across seeds; `null` with one seed.
+    /// 95 % interval of the median across seeds; `null` with one seed, and where too few operations lie
+    /// beyond to bound it.
     pub p50_low_ms: Option<f64>,
     /// Its upper end.
     pub p50_high_ms: Option<f64>,
@@ -159,14 +166,25 @@ pub struct Row {
     /// Whether the planned rate was kept: 99 % of what was planned in the phase was begun in it and
     /// took effect.
     pub sustained: Option<bool>,
-    /// Messages of the whole cell per completed operation, heartbeats included.
-    pub messages_per_op: f64,
+    /// Messages of the whole cell per completed operation, heartbeats included; `null` without any.
+    pub messages_per_op: Option<f64>,
     /// Bytes likewise.
-    pub bytes_per_op: f64,
+    pub bytes_per_op: Option<f64>,
     /// Virtual seconds simulated for the cell, all seeds.
     pub virtual_seconds: f64,
     /// The command that replays the cell under the seed of the evidence, or the first.
     pub replay: String,
+}
+
+impl Row {
+    /// The share of the operations answered in their phase, among those of which that can be said.
+    #[must_use]
+    pub fn availability(&self) -> f64 {
+        match (self.answered, self.answerable) {
+            (Some(answered), Some(all)) if all > 0 => answered as f64 / all as f64,
+            _ => self.ok as f64 / self.n.max(1) as f64,
+        }
+    }
 }
 
 /// Larger figures, times in milliseconds among them, are no figures of any run.
@@ -207,8 +225,8 @@ impl Check for Row {
                 ("theory_ms", self.theory_ms.unwrap_or_default()),
                 ("stale_age_max_ms", self.stale_age_max_ms.unwrap_or_default()),
                 ("throughput", self.throughput),
-                ("messages_per_op", self.messages_per_op),
-                ("bytes_per_op", self.bytes_per_op),
+                ("messages_per_op", self.messages_per_op.unwrap_or_default()),
+                ("bytes_per_op", self.bytes_per_op.unwrap_or_default()),
             ],
         )?;
         let rates = [

@@ -60,6 +60,13 @@ pub const ROW: &[Column] = &[
     column("failed", "operations", "Certainly did not; reads that timed out among them."),
     column("unknown", "operations",
         "Writes that timed out: they may or may not have taken effect."),
+    column("answerable", "operations or null",
+        "Of which can be said whether they were answered in their phase: all but those that were under \
+         way when a fault was healed and had waited no longer by then than operations of their region \
+         and kind take in health."),
+    column("answered", "operations or null",
+        "Of those, the ones that took effect; under a fault, while it was in force. Their share is the \
+         availability."),
     column("mean_ms", "ms",
         "Response time, from the intended start. Failed and unknown operations count as at \
          least the timeout. Exact mean."),
@@ -75,7 +82,8 @@ pub const ROW: &[Column] = &[
     column("p999_ms", "ms", "99.9th percentile; means little below 10,000 operations."),
     column("max_ms", "ms", "Exact largest."),
     column("p50_low_ms", "ms or null",
-        "Student's 95 % interval of the seeds' medians, lower end; null with one seed."),
+        "Woodruff's 95 % interval of the median with seeds as clusters, lower end; null with one seed, and \
+         where too few operations lie beyond to bound it."),
     column("p50_high_ms", "ms or null", "Its upper end."),
     column("p99_low_ms", "ms or null", "The same of the seeds' 99th percentiles."),
     column("p99_high_ms", "ms or null", "Its upper end."),
@@ -124,9 +132,9 @@ pub const ROW: &[Column] = &[
     column("sustained", "true, false or null",
         "Whether the planned rate was kept: at least 99 % of the operations planned in the \
          phase were begun in it and took effect."),
-    column("messages_per_op", "messages",
+    column("messages_per_op", "messages or null",
         "Messages of the whole cell per completed operation, heartbeats included."),
-    column("bytes_per_op", "bytes", "Bytes likewise."),
+    column("bytes_per_op", "bytes or null", "Bytes likewise."),
     column("virtual_seconds", "s", "Simulated for the cell, all seeds, warm-up included."),
     column("replay", "text", "The command that runs this cell again."),
 ];

@@ -69,7 +69,7 @@
 //! # pause   = "50ms"               # between rounds
 //! # records = 100
 //!
-//! [[faults]]                       # one at a time
+//! [[faults]]                       # they may overlap
 //! cut   = ["eu-west-1"]            # regions (with their clients), zones, nodes; or
 //! # crash = "n0"                   # one replica
 //! start = "8s"

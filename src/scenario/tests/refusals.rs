@@ -167,8 +167,8 @@ fn impossible_prose_places_and_faults_get_their_line() {
         (
             "",
             "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
-             [[faults]]\ncrash = 'n1'\nstart = '2s'\nend = '4s'\n",
-            "18: this fault starts at 2s, before the one that ends at 3s",
+             [[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '4s'\n",
+            "18: this crash starts at 2s, while the replica is down until 3s",
         ),
         ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
         ("", "this is not toml\n", "14: "),

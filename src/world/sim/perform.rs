@@ -15,6 +15,7 @@ impl<P: Protocol> Sim<'_, P> {
         let host = &mut self.replicas[replica];
         let env = host.env.clone();
         host.env.first_boot = false;
+        host.life += 1;
         self.effects.next_write = host.disk.next();
         let clock = host.clock.read(self.now);
         let mut cx = ReplicaCx(Cx::new(&mut self.effects, &mut host.rng, clock));
