@@ -143,8 +143,8 @@ fn picture(found: &Evidence) -> String {
     let diagram = SpaceTime::of_exhibits(title, &found.operations);
     let gap = diagram.gap().map(|gap| format!("<p class=note>{gap}</p>")).unwrap_or_default();
     let Some((svg, width)) = diagram.inline() else { return gap };
-    // As wide pictures are shown elsewhere: at half their size at least.
-    let (least, most) = (width / 2, width * 27 / 50);
+    // Larger than other wide pictures: its words are what there is to see.
+    let (least, most) = (width * 3 / 5, width * 7 / 10);
     format!(
         "<div class=scroll><div style=\"min-width:{least}px;width:{most}px\">{svg}</div></div>{gap}"
     )
@@ -447,7 +447,7 @@ mod tests {
         let evidence = html.find("evidence broken").expect("one promise is broken");
         assert!(evidence < html.find("<figure").expect("drawn"));
         let picture = &html[evidence..];
-        assert!(picture.contains("key 5 is w1") && picture.contains("It began 8.500 ms after"));
+        assert!(picture.contains("key 5 is w1") && picture.contains("began 8.500 ms after"));
         assert!(html.contains("is not linearizable") && html.contains("write 4211"));
     }
 

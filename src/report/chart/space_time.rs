@@ -63,9 +63,9 @@ pub struct SpaceTime {
 const LANE: i32 = 96;
 const HEAD: i32 = 84;
 const FOOT: i32 = 72;
-/// Room for names on the left, and for a bar without end on the right.
+/// Room for names on the left, at least and at most, and for a bar without end on the right.
 const LEFT: i32 = 200;
-const NAME: usize = 14;
+const NAME: usize = 30;
 const RIGHT: i32 = 90;
 /// The narrowest column, and the characters of a label and of a time.
 const COLUMN: i32 = 110;
@@ -99,7 +99,9 @@ impl SpaceTime {
         let ended = self.bars.iter().filter(|bar| !bar.observes).filter_map(|bar| bar.to);
         let last = ended.filter(|to| *to < blamed.from).max()?;
         let gap = self.ticks.words(blamed.from - last);
-        Some(format!("It began {gap} after the last write shown that had ended by then."))
+        Some(format!(
+            "What is marked began {gap} after the last write shown that had ended by then."
+        ))
     }
 
     /// Every instant at which something begins or ends, in order.
@@ -173,10 +175,12 @@ impl SpaceTime {
         let longest = self.bars.iter().map(|bar| bar.label.chars().count().min(LABEL)).max()?;
         let digits = times.last().map_or(0, |time| self.ticks.words(*time).len());
         let column = COLUMN.max((longest.max(digits) as i32 + 2) * CHARACTER);
-        let natural = LEFT + column * (times.len() as i32 - 1) + RIGHT + column;
+        let name = self.lanes.iter().map(|lane| lane.chars().count().min(NAME)).max()?;
+        let left = LEFT.max((name as i32 + 3) * CHARACTER);
+        let natural = left + column * (times.len() as i32 - 1) + RIGHT + column;
         let width = natural.max(WIDTH as i32);
         let height = HEAD + LANE * self.lanes.len() as i32 + FOOT;
-        Some(Frame { times, column, width, height })
+        Some(Frame { times, left, column, width, height })
     }
 
     fn draw(&self, area: &Area<'_>, tips: &mut Tips, frame: &Frame) -> Drawn {
@@ -194,7 +198,7 @@ impl SpaceTime {
             let y = frame.y(lane);
             let name: String = name.chars().take(NAME).collect();
             write(area, (16, y), &name, style(Ink::TEXT, HPos::Left))?;
-            line(area, &[(LEFT - 30, y), (frame.width - 20, y)], Ink::AXIS, 1)?;
+            line(area, &[(frame.left - 30, y), (frame.width - 20, y)], Ink::AXIS, 1)?;
         }
         for bar in &self.bars {
             bar.draw(area, tips, frame)?;
@@ -207,6 +211,7 @@ impl SpaceTime {
 struct Frame {
     /// Every instant at which something begins or ends, in order.
     times: Vec<u64>,
+    left: i32,
     column: i32,
     width: i32,
     height: i32,
@@ -218,7 +223,7 @@ impl Frame {
     }
 
     fn x(&self, time: u64) -> i32 {
-        LEFT + self.column * self.times.partition_point(|other| *other < time) as i32
+        self.left + self.column * self.times.partition_point(|other| *other < time) as i32
     }
 
     fn y(&self, lane: usize) -> i32 {
@@ -311,7 +316,7 @@ reader                      ┣━━━━━━━━━┫
 "
         );
         let gap = diagram.gap().expect("a write had ended");
-        assert!(gap.starts_with("It began 3.000 ms after"), "{gap}");
+        assert!(gap.starts_with("What is marked began 3.000 ms after"), "{gap}");
         assert_eq!(SpaceTime { bars: vec![], ..diagram }.text(), "");
     }
 }
