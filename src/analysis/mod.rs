@@ -24,11 +24,12 @@ mod session;
 mod slot;
 mod staleness;
 mod summary;
+mod undone;
 mod versions;
 mod visibility;
 
 pub use latency::Times;
-pub use slot::Slot;
+pub use slot::{Slot, Tally};
 pub use summary::{Context, OPS, PHASES, Summary, summarize};
 pub use visibility::{Visibility, VisibilityPoint};
 
@@ -97,7 +98,7 @@ pub struct Checker {
     pub check: fn(&History, Guarantee) -> Verdict,
 }
 
-/// Every checker, cheapest first.
+/// Every checker, cheapest first; the last is asked only where no operation shows that something is wrong.
 pub const CHECKERS: &[Checker] = &[
     convergence::CHECKER,
     objects::FOLD,
@@ -112,6 +113,7 @@ pub const CHECKERS: &[Checker] = &[
     versions::CHECKER,
     linearizable::CHECKER,
     objects::WALK,
+    undone::CHECKER,
 ];
 
 /// Judges a history: the worst verdict of all checkers the guarantee needs.
