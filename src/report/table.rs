@@ -5,6 +5,7 @@
 //! tables of their own where there are any. A narrow terminal shortens words; it never drops the
 //! verdict.
 
+use super::anomalies::ANOMALIES;
 use super::number;
 use super::section::refused;
 use super::theme::verdict;
@@ -161,9 +162,10 @@ fn abbreviate(word: &str) -> &str {
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let mut cells = scenario.cells();
     cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
-    let tables: [(&str, Maker<'_, '_>); 4] = [
+    let tables: [(&str, Maker<'_, '_>); 5] = [
         ("", latencies),
         ("other operations", others),
+        ("anomalies, all phases together", anomalies),
         ("share of operations that took effect", answered),
         ("published figures beside these", quoted),
     ];
@@ -270,6 +272,27 @@ fn others<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -
             let ms = |f: fn(&Row) -> f64| row.map_or("-".into(), |r| time(f(r), short));
             line.extend([ms(|r| r.p50_ms), ms(|r| r.p99_ms)]);
             line.extend((*op == "scan").then(|| stale(row, short)));
+        }
+        line.push(signed(cell, short));
+        (cell, line)
+    };
+    Table { head, lines: told.map(line).collect() }
+}
+
+/// What sessions missed and which writes are gone, where some cell has any.
+fn anomalies<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let occurs = ANOMALIES.iter().filter(|one| one.occurs(scenario.rows.iter().copied()));
+    let shown: Vec<_> = occurs.collect();
+    let mut head = vec!["mode".to_owned(), "level".to_owned()];
+    head.extend(shown.iter().map(|one| (if short { one.short } else { one.head }).to_owned()));
+    head.push(verdict_head(short));
+    let told = cells.iter().filter(|_| !shown.is_empty());
+    let line = |cell: &'c Cell<'a>| {
+        let mut line = name(cell, short);
+        for one in &shown {
+            let rows = cell.rows.iter().copied().filter(|r| r.client_region == "all");
+            let text = one.share_of_all(rows);
+            line.push(if short { text.replace(' ', "") } else { text });
         }
         line.push(signed(cell, short));
         (cell, line)

@@ -46,6 +46,26 @@ fn lost_writes_have_a_column_where_there_are_any() {
 }
 
 #[test]
+fn anomalies_have_a_table_where_there_are_any_and_add_up_over_phases() {
+    let (note, mut rows, _) = sample::run();
+    assert!(!bare(&summary(&note, &rows, &[], 120)).contains("anomalies"));
+    let cell = rows[0].cell.clone();
+    let reads = |r: &&mut Row| (&*r.op, &*r.client_region, &r.cell) == ("read", "all", &cell);
+    let mut phases = 0;
+    for row in rows.iter_mut().filter(reads) {
+        phases += 1;
+        (row.ryw_of, row.ryw_broken, row.ryw_broken_rate) = (100, Some(phases), Some(0.01));
+    }
+    assert!(phases > 1, "a sample with a fault");
+    let text = bare(&summary(&note, &rows, &[], 120));
+    let share = if phases == 3 { " 2.00 %" } else { " 1.50 %" };
+    assert!(text.contains(" own writes missed verdict") && text.contains(share), "{text}");
+    assert!(!text.contains("undone"), "{text}");
+    let narrow = bare(&summary(&note, &rows, &[], 80));
+    assert!(narrow.contains("ryw"), "{narrow}");
+}
+
+#[test]
 fn refused_updates_have_a_column_where_there_are_any() {
     let (note, mut rows, _) = sample::run();
     assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" refused "));
