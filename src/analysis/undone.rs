@@ -3,9 +3,10 @@
 //! A write was *undone* if it was acknowledged, and in the end every replica of its key holds an older
 //! version, or none: nobody can read it again, and nothing newer explains that. This is what a crash does
 //! to a primary that acknowledges ahead of its disk, and a change of leader to writes that a majority never
-//! had. "Older" is the key's version order. A write that never got a place in it, though others have been
-//! seen to, is newer than whatever had been acknowledged before it began (real time; it may stand
-//! anywhere beside the rest).
+//! had. "Older" is the key's version order. A store that orders by stamps may stamp a write anew when it is
+//! asked for again, and the history knows the first; so there whatever is held must also have been
+//! acknowledged before the write began. For a write that never got a place in the order, though others
+//! have been seen to, that alone decides.
 //!
 //! What a newer version has replaced cannot be told from what was undone before that, so only writes are
 //! asked about that nothing newer hides, and what is counted is a lower bound. It is not [`super::lost`],
@@ -102,6 +103,12 @@ impl<'a> Rest<'a> {
         }
     }
 
+    /// Whether all that is held of a write's key had ended before the write began.
+    fn had_ended(&self, history: &History, write: u32) -> bool {
+        let write = &history.operations[write as usize];
+        self.keys[write.key.0 as usize].ended.is_none_or(|ended| ended < write.invoked)
+    }
+
     fn holds(&self, key: Key, value: Value) -> bool {
         self.replicas.iter().any(|replica| replica.values.get(key.0 as usize) == Some(&value))
     }
@@ -119,7 +126,9 @@ pub(super) fn fates(history: &History, writes: &[u32], mut tell: impl FnMut(u32,
             continue;
         }
         let id = writes[commit.value.0 as usize];
-        if acknowledged(id) {
+        let may_be_hidden =
+            newer && commit.rank != Rank::AS_DECIDED && !rest.had_ended(history, id);
+        if acknowledged(id) && !may_be_hidden {
             tell(id, newer);
         }
     }
@@ -130,9 +139,9 @@ pub(super) fn fates(history: &History, writes: &[u32], mut tell: impl FnMut(u32,
             open &= open - 1;
             let Some(&id) = writes.get(value as usize).filter(|_| value > 0) else { continue };
             let write = &history.operations[id as usize];
-            let last = rest.keys[write.key.0 as usize];
-            let gone = last.ended.is_none_or(|ended| ended < write.invoked);
-            if acknowledged(id) && last.held && (gone || rest.holds(write.key, Value(value))) {
+            let held = rest.keys[write.key.0 as usize].held;
+            let gone = rest.had_ended(history, id);
+            if acknowledged(id) && held && (gone || rest.holds(write.key, Value(value))) {
                 tell(id, gone);
             }
         }
@@ -210,6 +219,19 @@ mod tests {
     fn an_older_write_that_won_has_lost_the_newer_one_and_not_undone_it() {
         let history = ends_with("a: w1 0..1 #9; b: w2 2..3 #3", &[1]);
         assert_eq!(undone(&history), [(0, false)].into());
+    }
+
+    #[test]
+    fn a_stamp_may_have_been_given_anew_until_the_write_ended() {
+        let stamped = |text: &str| {
+            let mut history = ends_with(text, &[1]);
+            for (time, commit) in (1..).zip(&mut history.commits) {
+                commit.rank = Rank { time, node: 0 };
+            }
+            undone(&history)
+        };
+        assert_eq!(stamped("a: w1 0..1 #1; b: w2 2..3 #3"), [(0, false), (1, true)].into());
+        assert_eq!(stamped("a: w1 0..5 #1; b: w2 2..3 #3"), [(0, false)].into(), "w1 may be newer");
     }
 
     #[test]
@@ -318,8 +340,13 @@ mod tests {
             .iter()
             .filter(|value| **value != Value::INITIAL)
             .all(|value| ended(value).is_some_and(|op| op.completed < write.invoked));
+        let stamped = |commit: &&crate::history::Commit| {
+            commit.value == write.value && commit.rank != Rank::AS_DECIDED
+        };
+        let stamped = history.commits.iter().find(stamped).is_some();
         match order.place(write.value) {
             _ if held.is_empty() => None,
+            Some(place) if stamped && !all_before && newest < Some(place) => None,
             Some(place) => newest.filter(|newest| *newest <= place).map(|newest| newest < place),
             None if all_before => Some(true),
             None => held.contains(&write.value).then_some(false),

@@ -49,14 +49,15 @@ fn lost_writes_have_a_column_where_there_are_any() {
 fn anomalies_have_a_table_where_there_are_any_and_add_up_over_phases() {
     let (note, mut rows, _) = sample::run();
     assert!(!bare(&summary(&note, &rows, &[], 120)).contains("anomalies"));
-    let cell = rows[0].cell.clone();
+    let faulty = rows.iter().find(|r| r.phase == "partitioned").expect("a sample with a fault");
+    let cell = faulty.cell.clone();
     let reads = |r: &&mut Row| (&*r.op, &*r.client_region, &r.cell) == ("read", "all", &cell);
     let mut phases = 0;
     for row in rows.iter_mut().filter(reads) {
         phases += 1;
         (row.ryw_of, row.ryw_broken, row.ryw_broken_rate) = (100, Some(phases), Some(0.01));
     }
-    assert!(phases > 1, "a sample with a fault");
+    assert!(phases > 1, "{phases}");
     let text = bare(&summary(&note, &rows, &[], 120));
     let share = if phases == 3 { " 2.00 %" } else { " 1.50 %" };
     assert!(text.contains(" own writes missed verdict") && text.contains(share), "{text}");
