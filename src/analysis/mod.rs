@@ -25,12 +25,13 @@ mod session;
 mod slot;
 mod staleness;
 mod summary;
+mod undone;
 mod versions;
 mod visibility;
 
 pub use evidence::{Exhibit, exhibits};
 pub use latency::Times;
-pub use slot::Slot;
+pub use slot::{Slot, Tally};
 pub use summary::{Context, OPS, PHASES, Summary, summarize};
 pub use visibility::{Visibility, VisibilityPoint};
 
@@ -99,7 +100,7 @@ pub struct Checker {
     pub check: fn(&History, Guarantee) -> Verdict,
 }
 
-/// Every checker, cheapest first.
+/// Every checker, cheapest first; the last is asked only where no operation shows that something is wrong.
 pub const CHECKERS: &[Checker] = &[
     convergence::CHECKER,
     objects::FOLD,
@@ -114,6 +115,7 @@ pub const CHECKERS: &[Checker] = &[
     versions::CHECKER,
     linearizable::CHECKER,
     objects::WALK,
+    undone::CHECKER,
 ];
 
 /// Judges a history: the worst verdict of all checkers the guarantee needs.

@@ -3,6 +3,29 @@
 
 use super::Times;
 
+/// How often a thing happened, and how often it could have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Operations to which it could happen.
+    pub of: u64,
+    /// Those to which it did.
+    pub hits: u64,
+}
+
+impl Tally {
+    /// Counts an operation; `None` if it could not happen to it, or nobody can tell.
+    #[inline]
+    pub(super) fn note(&mut self, hit: Option<bool>) {
+        self.of += u64::from(hit.is_some());
+        self.hits += u64::from(hit == Some(true));
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.of += other.of;
+        self.hits += other.hits;
+    }
+}
+
 /// Figures of one phase, region and kind of operation.
 #[derive(Clone, Debug, Default)]
 pub struct Slot {
@@ -45,11 +68,21 @@ pub struct Slot {
     pub behind_age: Times,
     /// Acknowledged writes whose place in the version order is known.
     pub placed: u64,
-    /// Those below a write that had been acknowledged before they began, or that are not there in the end
-    /// though nothing is above them.
+    /// Those below a write that had been acknowledged before they began, or that are not
+    /// there where conflicts are merged.
     pub lost: u64,
     /// Reads that returned several values.
     pub conflicts: u64,
+    /// Reads older than a write of their session, of those of keys it had written.
+    pub ryw: Tally,
+    /// Reads older than a read of their session, of those of keys it had read.
+    pub mr: Tally,
+    /// Writes placed below a write of their session, of those of keys it had written.
+    pub mw: Tally,
+    /// Writes placed below what their session had read, of those of keys it had read.
+    pub wfr: Tally,
+    /// Acknowledged writes that are gone in the end, of those that no newer version hides there.
+    pub undone: Tally,
 }
 
 impl Slot {
@@ -82,5 +115,10 @@ impl Slot {
         self.placed += other.placed;
         self.lost += other.lost;
         self.conflicts += other.conflicts;
+        self.ryw.merge(other.ryw);
+        self.mr.merge(other.mr);
+        self.mw.merge(other.mw);
+        self.wfr.merge(other.wfr);
+        self.undone.merge(other.undone);
     }
 }

@@ -15,6 +15,7 @@
 //! | `theme`, `number` | one palette, one way to write a number |
 //! | `chart/` | the pictures, listed in `chart::CHARTS` |
 
+mod anomalies;
 mod chart;
 mod compare;
 mod html;

@@ -226,6 +226,11 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
         "A lost write was acknowledged although an older one, acknowledged before it began, has beaten \
          it; a table says how many only where some were. A refused update found its condition not met: \
          it was answered, and changed nothing.",
+        "Of reads and writes of keys that their session had written or read before: own writes missed \
+         (read your writes), reads gone back (monotonic reads), writes placed below own writes (monotonic \
+         writes) and below what was read (writes follow reads), promised or not; of acknowledged writes \
+         that nothing newer hides in the end, those undone: no replica has them. A table has these columns \
+         only where there were any.",
         "The simulated world has the delays it is told; no figure here measures a product.",
     ] {
         let _ = write!(out, "<li>{caveat}");

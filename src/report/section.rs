@@ -1,5 +1,6 @@
 //! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
 
+use super::anomalies::ANOMALIES;
 use super::chart::space_time::SpaceTime;
 use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
@@ -294,6 +295,7 @@ fn table(
     let more = More {
         losses: scenario.rows.iter().any(|r| r.lost > Some(0)),
         refusals: scenario.rows.iter().any(|r| r.refused > 0),
+        anomalies: ANOMALIES.each_ref().map(|one| one.occurs(scenario.rows.iter().copied())),
     };
     out.push_str("<div class=scroll><table><thead><tr><th>mode");
     out.push_str(if variants { "<th>variant" } else { "" });
@@ -306,6 +308,9 @@ fn table(
          <th class=n>stale age",
     );
     out.push_str(if more.losses { "<th class=n>lost" } else { "" });
+    for (one, _) in ANOMALIES.iter().zip(more.anomalies).filter(|(_, shown)| *shown) {
+        let _ = write!(out, "<th class=n>{}", one.head);
+    }
     out.push_str(if more.refusals { "<th class=n>refused" } else { "" });
     out.push_str("<th class=n>answered<th class=n>msgs/op<th class=n>n<tbody>");
     for cell in cells {
@@ -342,6 +347,8 @@ struct More {
     losses: bool,
     /// Updates whose condition was not met.
     refusals: bool,
+    /// Each of the anomalies.
+    anomalies: [bool; ANOMALIES.len()],
 }
 
 /// The share of a row's updates that were refused.
@@ -384,10 +391,13 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         if shown { format!("<td class=n>{}", escape(text)) } else { String::new() }
     };
     let (lost, refused) = (extra(more.losses, &lost), extra(more.refusals, &refused(row)));
+    let anomalies: String = (ANOMALIES.iter().zip(more.anomalies))
+        .map(|(one, shown)| extra(shown, &one.share(row)))
+        .collect();
     let _ = writeln!(
         out,
         "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
-         <td class=n>{}{stale_range}<td class=n>{age}{lost}{refused}<td class=n>{}{late}\
+         <td class=n>{}{stale_range}<td class=n>{age}{lost}{anomalies}{refused}<td class=n>{}{late}\
          <td class=n>{}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
@@ -436,6 +446,30 @@ mod tests {
             let shown: usize = verdicts.iter().map(|v| html.matches(v).count()).sum();
             assert_eq!((lines, lines), (shown, scenario.rows.len()), "{}", scenario.name);
         }
+    }
+
+    #[test]
+    fn anomalies_have_columns_where_there_are_any() {
+        let (note, mut rows, curves) = sample::run();
+        let head = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let mut html = String::new();
+            table(&mut html, &all[0], &all[0].cells(), |_| true, false);
+            html
+        };
+        assert!(!head(&rows).contains("<th class=n>undone"));
+        let first = &mut rows[0];
+        (first.undone_of, first.undone) = (200, Some(3));
+        (first.undone_rate, first.undone_rate_high) = (Some(0.015), Some(0.04));
+        let html = head(&rows);
+        assert!(
+            html.contains("<th class=n>undone") && html.contains("<td class=n>1.50 %"),
+            "{html}"
+        );
+        assert!(!html.contains("own writes missed"));
+        let columns = html.matches("<th class=n>").count();
+        let line = html.split("<tr>").nth(2).expect("a line");
+        assert_eq!(line.matches("<td class=n>").count(), columns, "{line}");
     }
 
     #[test]

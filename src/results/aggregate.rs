@@ -6,7 +6,7 @@
 //! to nine decimals; such numbers survive being written and read without change.
 
 use super::Evidence;
-use super::figures::{blank, curve, ends, losses, round, staleness, times};
+use super::figures::{anomalies, blank, curve, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
 use super::stats::{Interval, woodruff};
 use crate::analysis::{Exhibit, OPS, PHASES, Slot, Summary, Verdict};
@@ -289,6 +289,7 @@ impl CellAccumulator {
         times(&mut row, slot);
         staleness(&mut row, slot);
         losses(&mut row, slot);
+        anomalies(&mut row, slot);
         let key = (phase, region.to_owned(), op);
         (row.p50_low_ms, row.p50_high_ms) = ends(self.across_seeds(0.5, slot, &key), round);
         (row.p99_low_ms, row.p99_high_ms) = ends(self.across_seeds(0.99, slot, &key), round);
@@ -437,8 +438,14 @@ mod tests {
         assert_eq!((&*write.path, write.axis_at, write.seeds), ("leader", Some(50.0), 2));
         let near = find(&result, "healthy", "near", "write");
         assert_eq!((near.p50_ms, near.theory_ms, near.offered), (10.0, Some(10.0), Some(10.5)));
+        assert_eq!((near.undone_of, near.undone, near.ryw_broken), (0, None, None), "w2 hides w1");
+        assert_eq!((write.undone_of, write.undone, write.undone_rate), (2, Some(0), Some(0.0)));
         let read = find(&result, "healthy", "far", "read");
         assert_eq!((read.fresh_or_stale, read.stale, read.stale_rate), (2, 2, Some(1.0)));
+        let unseen =
+            (read.ryw_of, read.ryw_broken, read.ryw_broken_rate, read.ryw_broken_rate_high);
+        assert_eq!(unseen, (2, Some(2), Some(1.0), Some(1.0)), "b had written w2");
+        assert_eq!((read.mr_of, read.mr_broken, read.mw_broken), (0, None, None));
         assert_eq!((read.stale_age_p50_ms, read.stale_versions_max), (Some(10.0), Some(1)));
         assert_eq!((read.behind_rate, read.behind_age_p99_ms), (Some(1.0), Some(25.0)));
         let fresh = find(&result, "healthy", "near", "read");

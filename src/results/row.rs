@@ -159,6 +159,66 @@ pub struct Row {
     /// Reads that returned several values.
     #[serde(default)]
     pub conflicts: u64,
+    /// Reads of keys that their session had written before: the denominator of the next.
+    #[serde(default)]
+    pub ryw_of: u64,
+    /// Those that returned an older version than the session had written; `null` where there is none of the former.
+    #[serde(default)]
+    pub ryw_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub ryw_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub ryw_broken_rate_high: Option<f64>,
+    /// Reads of keys that their session had read before.
+    #[serde(default)]
+    pub mr_of: u64,
+    /// Those that returned an older version than the session had read.
+    #[serde(default)]
+    pub mr_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub mr_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub mr_broken_rate_high: Option<f64>,
+    /// Writes of keys that their session had written before.
+    #[serde(default)]
+    pub mw_of: u64,
+    /// Those that stand below what the session had written.
+    #[serde(default)]
+    pub mw_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub mw_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub mw_broken_rate_high: Option<f64>,
+    /// Writes of keys that their session had read before.
+    #[serde(default)]
+    pub wfr_of: u64,
+    /// Those that stand below what the session had read.
+    #[serde(default)]
+    pub wfr_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub wfr_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub wfr_broken_rate_high: Option<f64>,
+    /// Acknowledged writes that no newer version of their key hides in the end.
+    #[serde(default)]
+    pub undone_of: u64,
+    /// Those that are gone: every replica of the key ended with an older version.
+    #[serde(default)]
+    pub undone: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub undone_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub undone_rate_high: Option<f64>,
     /// Completed operations per second.
     pub throughput: f64,
     /// Planned operations per second; `null` in a closed loop.
@@ -233,6 +293,11 @@ impl Check for Row {
             ("stale_rate", self.stale_rate),
             ("behind_rate", self.behind_rate),
             ("lost_rate", self.lost_rate),
+            ("ryw_broken_rate", self.ryw_broken_rate),
+            ("mr_broken_rate", self.mr_broken_rate),
+            ("mw_broken_rate", self.mw_broken_rate),
+            ("wfr_broken_rate", self.wfr_broken_rate),
+            ("undone_rate", self.undone_rate),
         ];
         are_within(1.0, &rates.map(|(name, rate)| (name, rate.unwrap_or_default())))
     }
