@@ -216,8 +216,8 @@ fn by_definition(order: &Order, known: &[Value], version: Value) -> Option<bool>
     };
     let is_clear =
         |one: &&Value| **one == version || place.is_some() && order.place(**one).is_some();
-    let older = known.iter().any(|one| is_older(one));
-    (older || known.iter().all(|one| is_clear(one))).then_some(older)
+    let older = known.iter().any(is_older);
+    (older || known.iter().all(is_clear)).then_some(older)
 }
 
 /// A rate above 0, and a promise that is broken, are the same.
