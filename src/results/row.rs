@@ -4,6 +4,9 @@
 //! time; rates are fractions of 1; an absent figure is `null`, never 0. The schema's number rises with
 //! every change of a name, a unit or a meaning.
 
+use crate::analysis::{OPS, PHASES};
+use crate::history::Phase;
+use crate::op::{OpKind, unknown};
 use serde::{Deserialize, Serialize};
 
 /// The number of the schema below.
@@ -267,6 +270,17 @@ fn are_within(most: f64, figures: &[(&str, f64)]) -> Result<(), String> {
 
 impl Check for Row {
     fn check(&self) -> Result<(), String> {
+        let known = |what: &str, given: &str, known: &[&str]| {
+            if known.contains(&given) {
+                return Ok(());
+            }
+            Err(unknown(what, given, known.iter().copied()))
+        };
+        known("phase", &self.phase, &PHASES.map(Phase::name))?;
+        known("kind of operation", &self.op, &OPS.map(OpKind::name))?;
+        if self.n == 0 {
+            return Err("n is 0; a row tells of one operation at least".to_owned());
+        }
         are_within(
             FIGURE_MAX,
             &[

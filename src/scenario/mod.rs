@@ -239,6 +239,13 @@ pub fn load(
     let Some(mut scenario) = scenario else {
         return Err(refused(Refusal { at: None, message: "there is no variant to run".into() }));
     };
+    if map.is_some_and(|map| map.moves()) {
+        scenario.analysis.insert_str(
+            0,
+            "Moved to other regions than those this text was written for: its places and figures are \
+             those of the original map.\n\n",
+        );
+    }
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
     if let Some(first) = documents.first() {
         scenario.published = published::published(first, &scenario.plans).map_err(refused)?;
