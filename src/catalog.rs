@@ -3,11 +3,13 @@
 //! Inside a world a protocol is a type; here it becomes a value, once, at the cold edge. A new protocol
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
+use crate::analysis::CHECKERS;
 use crate::op::{Level, Object, OpKind};
 use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
+use crate::protocol::parts::merge::Rule;
 use crate::protocol::paxos::Paxos;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
@@ -26,6 +28,8 @@ pub struct ProtocolEntry {
     pub about: &'static str,
     /// The smallest settings it has, in TOML.
     pub plain: &'static str,
+    /// What it can do about updates that did not know of each other; none where they have one order.
+    pub rules: &'static [Rule],
     check: fn(&toml::Table, u32) -> Result<(), String>,
     offer: fn(&toml::Table, Level) -> Option<Offer>,
     objects: fn(&toml::Table) -> &'static [Object],
@@ -42,6 +46,7 @@ impl ProtocolEntry {
             name: P::NAME,
             about: P::ABOUT,
             plain: P::PLAIN,
+            rules: P::RULES,
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
             objects: |config| parse::<P>(config).map_or(&[], |config| P::objects(&config)),
@@ -167,6 +172,10 @@ impl Protocols for Catalog {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
     }
 
+    fn checkers(&self) -> Vec<&'static str> {
+        CHECKERS.iter().map(|checker| checker.name).collect()
+    }
+
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object] {
         self.find(protocol).map_or(&[], |entry| (entry.objects)(config))
     }
@@ -182,6 +191,19 @@ mod tests {
             let settings: toml::Table = entry.plain.parse().expect(entry.name);
             assert_eq!((entry.check)(&settings, 3), Ok(()), "{}", entry.name);
             assert!(!entry.levels().is_empty(), "{} offers nothing", entry.name);
+        }
+    }
+
+    /// Where there is a choice of conflict rules, the setting takes those that are listed.
+    #[test]
+    fn every_protocol_has_the_conflict_rules_it_lists() {
+        for entry in Catalog::builtin().protocols().iter().filter(|entry| entry.rules.len() > 1) {
+            for rule in Rule::ALL {
+                let mut settings: toml::Table = entry.plain.parse().expect(entry.name);
+                settings.insert("conflicts".to_owned(), rule.name().into());
+                let taken = (entry.check)(&settings, 3).is_ok();
+                assert_eq!(taken, entry.rules.contains(&rule), "{} {}", entry.name, rule.name());
+            }
         }
     }
 }

@@ -59,6 +59,67 @@ impl Guarantee {
         }
     }
 
+    /// Each kind, from the strongest to the weakest; bounds are examples.
+    pub const KINDS: [Self; 12] = [
+        Self::Linearizable,
+        Self::Regular,
+        Self::BoundedStaleness(Duration::millis(500)),
+        Self::BoundedVersions(5),
+        Self::Sequential,
+        Self::Causal,
+        Self::Session,
+        Self::ReadYourWrites,
+        Self::MonotonicReads,
+        Self::MonotonicWrites,
+        Self::WritesFollowReads,
+        Self::Eventual,
+    ];
+
+    /// What it says, and where it was first said.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Linearizable => {
+                "one order of all operations on a key that agrees with real time (Herlihy and Wing \
+                 1990)"
+            }
+            Self::Regular => {
+                "a read misses no write that was acknowledged before it began (Lamport 1986, Shao et \
+                 al. 2011)"
+            }
+            Self::BoundedStaleness(_) => {
+                "a read misses no write that was acknowledged longer ago than the bound (Golab et al. \
+                 2011)"
+            }
+            Self::BoundedVersions(_) => {
+                "a read misses at most so many acknowledged versions of its key (Golab et al. 2011)"
+            }
+            Self::Sequential => {
+                "one order of all writes, through which each session moves at its own pace (Lamport \
+                 1979)"
+            }
+            Self::Causal => {
+                "a read returns the newest version in its causal past (Lloyd et al. 2011, Bouajjani et \
+                 al. 2017)"
+            }
+            Self::Session => "the four that follow (Terry et al. 1994)",
+            Self::ReadYourWrites => "a session sees its own earlier writes (Terry et al. 1994)",
+            Self::MonotonicReads => {
+                "a session never reads an older version after a newer one (Terry et al. 1994)"
+            }
+            Self::MonotonicWrites => {
+                "a session's writes of a key are ordered as it made them (Terry et al. 1994)"
+            }
+            Self::WritesFollowReads => {
+                "a session's write of a key is newer than what it had read of it (Terry et al. 1994)"
+            }
+            Self::Eventual => {
+                "reads return what somebody wrote, and once writes stop all replicas become equal \
+                 (Vogels 2009)"
+            }
+        }
+    }
+
     /// Whether this is one of the four session guarantees.
     fn is_of_sessions(self) -> bool {
         use Guarantee::{MonotonicReads, MonotonicWrites, ReadYourWrites, WritesFollowReads};
@@ -108,6 +169,18 @@ pub(crate) const EVERY: [Guarantee; 14] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kinds_are_all_there_from_the_strongest_on() {
+        use std::mem::discriminant;
+        for one in EVERY {
+            let same = |kind: &&Guarantee| discriminant(*kind) == discriminant(&one);
+            assert_eq!(Guarantee::KINDS.iter().filter(same).count(), 1, "{one}");
+        }
+        for (i, weaker) in Guarantee::KINDS.into_iter().enumerate() {
+            assert!(!Guarantee::KINDS[..i].iter().any(|kind| weaker.implies(*kind)), "{weaker}");
+        }
+    }
 
     #[test]
     fn implication_is_a_partial_order() {

@@ -17,7 +17,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod canaries;
 mod planned;
+
+pub use canaries::{Sighting, canaries, canary_runs};
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
@@ -327,6 +330,10 @@ impl Suite {
         };
         let mut results = Results { note, rows: Vec::new(), curves: Vec::new() };
         for cell in cells {
+            let scenario = cell.rows.first().map(|row| row.scenario.clone());
+            let note =
+                results.note.scenarios.iter_mut().find(|n| Some(&n.name) == scenario.as_ref());
+            note.into_iter().for_each(|note| note.evidence.extend(cell.evidence.clone()));
             results.rows.extend(cell.rows);
             results.curves.extend(cell.curves);
         }

@@ -13,7 +13,8 @@ use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
 use pacelc::history::History;
 use pacelc::scenario::plan::Plan;
-use pacelc::scenario::{Overrides, Source, load};
+use pacelc::scenario::{Overrides, Scenario, Source, builtin, load};
+use pacelc::suite::{canaries, canary_runs};
 use toy::Toy;
 
 /// The history of a seed, and what the protocol promises of it.
@@ -92,6 +93,28 @@ fn clocks_beyond_their_bound_let_a_lease_lie_and_the_checker_says_so() {
     sound(&leases(-400, 400, "lease"), 10);
     // Reads that ask a majority believe no clock.
     sound(&leases(-100_000, 100_000, "linearizable"), 10);
+}
+
+/// What `pacelc run --canaries` shows: mistakes in the protocols themselves, each scenario with a sound twin.
+#[test]
+fn every_built_in_canary_is_caught_and_every_twin_is_left_in_peace() {
+    let catalog = Catalog::builtin();
+    let sources = builtin().into_iter().filter(|source| source.group == "canaries");
+    let scenarios: Vec<Scenario> = sources
+        .map(|source| load(&source, &catalog, &Overrides::default()).expect("it is sound"))
+        .collect();
+    let found = canaries(&catalog, &scenarios, 2, &|| {}).expect("no run breaks an assertion");
+    let wrong: Vec<_> = found.iter().filter(|sighting| !sighting.is_right()).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    let runs: u64 = found.iter().map(|sighting| u64::from(sighting.seeds)).sum();
+    assert_eq!(runs, canary_runs(&scenarios));
+    for scenario in &scenarios {
+        let of = |canary: bool| {
+            let here = found.iter().filter(|s| s.cell.starts_with(&format!("{}/", scenario.name)));
+            here.filter(|sighting| sighting.canary.is_some() == canary).count()
+        };
+        assert!(of(true) > 0 && of(false) > 0, "{} lacks a canary or a twin", scenario.name);
+    }
 }
 
 /// The toy store with one of its flaws.

@@ -26,14 +26,16 @@ fn levels(entry: &ProtocolEntry) -> String {
 fn table() -> String {
     let mut text = String::from(
         "| protocol | what it is | levels, and what is promised where the name does not say it | keys \
-         hold |\n",
+         hold | conflicts |\n",
     );
-    text.push_str("|---|---|---|---|\n");
+    text.push_str("|---|---|---|---|---|\n");
     for entry in Catalog::builtin().protocols() {
         let about = entry.about.trim_end_matches('.');
         let objects: Vec<String> = entry.objects().iter().map(|o| format!("`{o}`")).collect();
+        let rules: Vec<String> = entry.rules.iter().map(|r| format!("`{}`", r.name())).collect();
+        let rules = if rules.is_empty() { "none".to_owned() } else { rules.join(", ") };
         let (name, levels, objects) = (entry.name, levels(entry), objects.join(", "));
-        let _ = writeln!(text, "| `{name}` | {about} | {levels} | {objects} |");
+        let _ = writeln!(text, "| `{name}` | {about} | {levels} | {objects} | {rules} |");
     }
     text
 }

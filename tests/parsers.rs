@@ -105,6 +105,7 @@ static SAVED: LazyLock<Saved> = LazyLock::new(|| {
         virtual_seconds: 1.5,
         rows: results.rows[..3].to_vec(),
         curves: results.curves[..3].to_vec(),
+        evidence: None,
     };
     let folder = desk.path("journal");
     let mut journal = Journal::create(&folder, "print").expect("the folder takes a journal");

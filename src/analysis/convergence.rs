@@ -41,7 +41,8 @@ fn check(history: &History, guarantee: Guarantee) -> Verdict {
         Some(_) => compare(history, &writes),
         // Stronger guarantees are judged by the operations; only this one is about the replicas.
         None if guarantee == Guarantee::Eventual => Verdict::Unknown(
-            "the replicas' final states were not recorded, so nobody knows whether they agree"
+            "the replicas' final states were not recorded, or they had not come to rest when the run \
+             was given up, so nobody knows whether they agree"
                 .into(),
         ),
         None => Verdict::Holds,

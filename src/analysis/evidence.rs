@@ -4,6 +4,88 @@ use super::Counterexample;
 use crate::history::{History, Operation, Status};
 use crate::op::{Key, OpKind, Value};
 use crate::time::Instant;
+use serde::{Deserialize, Serialize};
+
+/// More operations than this are no picture any more.
+const EXHIBITS_MAX: usize = 24;
+
+/// One operation of a counterexample, as a picture shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exhibit {
+    /// Who did it: `session 3 in eu-west-1`.
+    pub who: String,
+    /// When it began, in nanoseconds of the run.
+    pub from_ns: u64,
+    /// When it ended; nothing if its client never knew.
+    pub to_ns: Option<u64>,
+    /// What it did, in a few characters.
+    pub label: String,
+    /// The same in a sentence.
+    pub sentence: String,
+    /// Whether it tells of a value rather than making one.
+    pub observes: bool,
+    /// Whether it is what cannot be explained: the last one to tell of a value.
+    pub blamed: bool,
+}
+
+/// The operations of a counterexample in the order of their beginnings, the first of very many.
+#[must_use]
+pub fn exhibits(history: &History, counterexample: &Counterexample) -> Vec<Exhibit> {
+    let operations = counterexample.operations.iter();
+    let mut ids: Vec<u32> = operations.copied().collect();
+    ids.sort_by_key(|id| (history.operations[*id as usize].invoked, *id));
+    ids.truncate(EXHIBITS_MAX);
+    let tells = |id: &u32| {
+        let op = &history.operations[*id as usize];
+        op.kind != OpKind::Write || op.status == Status::Refused
+    };
+    let blamed = ids.iter().copied().rfind(|id| tells(id));
+    let exhibit = |id: &u32| {
+        let op = &history.operations[*id as usize];
+        Exhibit {
+            who: format!("session {} in {}", op.session, history.groups[usize::from(op.group)]),
+            from_ns: op.invoked.0,
+            to_ns: (op.completed != Instant::NEVER).then_some(op.completed.0),
+            label: label(history, *id),
+            sentence: sentence(op),
+            observes: tells(id),
+            blamed: Some(*id) == blamed,
+        }
+    };
+    ids.iter().map(exhibit).collect()
+}
+
+fn label(history: &History, id: u32) -> String {
+    let op = &history.operations[id as usize];
+    let key = op.key.0;
+    let update = history.effects.get(id as usize).map(|effect| effect.update);
+    match (op.kind, update) {
+        (OpKind::Write, Some(update)) => format!("key {key}: {update}"),
+        (OpKind::Write, None) => format!("key {key} = {}", value(op.value)),
+        (OpKind::Scan, _) => format!("keys from {key} on"),
+        _ if op.count > 0 => format!("key {key} is several"),
+        _ => format!("key {key} is {}", value(op.value)),
+    }
+}
+
+fn sentence(op: &Operation) -> String {
+    match op.kind {
+        OpKind::Scan => {
+            let (session, key, times) = (op.session, op.key.0, times(op));
+            format!("session {session} scanned {} keys from key {key} on {times}", op.count)
+        }
+        OpKind::Read if op.count > 0 => {
+            let (session, key, times) = (op.session, op.key.0, times(op));
+            format!("session {session} read {} values from key {key} {times}", op.count)
+        }
+        _ => did(op, op.key, op.value),
+    }
+}
+
+fn times(op: &Operation) -> String {
+    format!("(began {}, ended {})", ms(op.invoked), ms(op.completed))
+}
 
 /// `12.345 ms`, or `never` for an operation whose outcome is unknown.
 pub(super) fn ms(at: Instant) -> String {
@@ -18,15 +100,14 @@ pub(super) fn value(value: Value) -> String {
 /// `session 3 read w17 from key 5 (began 1 ms, ended 2 ms)`, for the key in question where the
 /// operation is a scan.
 pub(super) fn did(op: &Operation, key: Key, of: Value) -> String {
-    let Operation { session, invoked, completed, .. } = op;
+    let session = op.session;
     let verb = match op.kind {
         OpKind::Write if op.status == Status::Refused => format!("was refused at {} of", value(of)),
         OpKind::Write => format!("wrote {} to", value(of)),
         OpKind::Read | OpKind::Rmw => format!("read {} from", value(of)),
         OpKind::Scan => format!("scanned {} from", value(of)),
     };
-    let times = format!("(began {}, ended {})", ms(*invoked), ms(*completed));
-    format!("session {session} {verb} key {} {times}", key.0)
+    format!("session {session} {verb} key {} {}", key.0, times(op))
 }
 
 /// Puts a sentence and its operations together; the operations are sorted and named once.

@@ -121,14 +121,38 @@ impl Times {
         Duration(if self.n == 0 { 0 } else { self.least })
     }
 
+    /// The different times, as exactly as they are kept, and how often each was.
+    #[must_use]
+    pub fn steps(&self) -> Vec<(Duration, u64)> {
+        let held = |time: u64| Duration(time.clamp(self.least, self.most));
+        match &self.counts {
+            Counts::Exact(times) => times.iter().map(|(time, n)| (held(*time), *n)).collect(),
+            Counts::Histogram(histogram) => histogram
+                .iter_recorded()
+                .map(|step| (held(step.value_iterated_to()), step.count_since_last_iteration()))
+                .collect(),
+        }
+    }
+
+    /// The smallest time such that at least this share of all, from 0 to 1, is no larger.
+    #[must_use]
+    pub fn at_share(&self, share: f64) -> Duration {
+        let rank = (share * self.n as f64).ceil().clamp(1.0, self.n.max(1) as f64);
+        self.at_ranks([rank as u128])[0]
+    }
+
     /// Percentiles, asked in thousandths and in rising order (500 is the median): the smallest time
     /// such that at least this share of all times is no larger. Zero if there are none.
     #[must_use]
     pub fn quantiles<const N: usize>(&self, thousandths: [u64; N]) -> [Duration; N] {
+        let most = u128::from(self.n.max(1));
+        let rank = |q: u64| (u128::from(self.n) * u128::from(q)).div_ceil(1_000).clamp(1, most);
+        self.at_ranks(thousandths.map(rank))
+    }
+
+    /// The times at these places, from 1, in rising order.
+    fn at_ranks<const N: usize>(&self, ranks: [u128; N]) -> [Duration; N] {
         let mut found = [Duration::ZERO; N];
-        let ranks = thousandths.map(|q| {
-            (u128::from(self.n) * u128::from(q)).div_ceil(1_000).clamp(1, u128::from(self.n.max(1)))
-        });
         let mut at = 0;
         let mut seen = 0_u128;
         let mut pass = |value: u64, n: u64| {
@@ -214,6 +238,10 @@ mod tests {
             prop_assert!(found >= exact, "{found} < {exact}");
             prop_assert!(found as f64 <= exact as f64 * 1.001 + 512.0, "{found} > {exact}");
             prop_assert!(found <= nanos[nanos.len() - 1]);
+            prop_assert_eq!(all.at_share(q as f64 / 1e3 - 1e-9), all.quantile(q));
+            let steps = all.steps();
+            prop_assert!(steps.iter().any(|(time, _)| time.0 == found));
+            prop_assert_eq!(steps.iter().map(|(_, n)| n).sum::<u64>(), all.len());
         }
 
         #[test]

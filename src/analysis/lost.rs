@@ -2,7 +2,8 @@
 //!
 //! A write was *lost* if it was acknowledged, and a write of its key that had been acknowledged before
 //! it began stands above it in the version order. Once the replicas agree nobody reads it, and no
-//! order that agrees with real time explains that. Of two writes that overlap one must be the newer,
+//! order that agrees with real time explains that. What a crash has taken back is
+//! another matter (`undone`). Of two writes that overlap one must be the newer,
 //! so neither counts; nor does a write that a later one replaces, seen or unseen. This is what last
 //! write wins does where clocks are wrong (Kingsbury, "The trouble with timestamps", 2013).
 

@@ -10,6 +10,7 @@
 //! One convention of time holds in every file: an operation precedes another iff it completed
 //! *strictly before* the other was invoked. Events at the same nanosecond are concurrent.
 
+mod availability;
 mod causal;
 mod convergence;
 mod evidence;
@@ -24,11 +25,13 @@ mod session;
 mod slot;
 mod staleness;
 mod summary;
+mod undone;
 mod versions;
 mod visibility;
 
+pub use evidence::{Exhibit, exhibits};
 pub use latency::Times;
-pub use slot::Slot;
+pub use slot::{Slot, Tally};
 pub use summary::{Context, OPS, PHASES, Summary, summarize};
 pub use visibility::{Visibility, VisibilityPoint};
 
@@ -97,7 +100,7 @@ pub struct Checker {
     pub check: fn(&History, Guarantee) -> Verdict,
 }
 
-/// Every checker, cheapest first.
+/// Every checker, cheapest first; the last is asked only where no operation shows that something is wrong.
 pub const CHECKERS: &[Checker] = &[
     convergence::CHECKER,
     objects::FOLD,
@@ -112,6 +115,7 @@ pub const CHECKERS: &[Checker] = &[
     versions::CHECKER,
     linearizable::CHECKER,
     objects::WALK,
+    undone::CHECKER,
 ];
 
 /// Judges a history: the worst verdict of all checkers the guarantee needs.

@@ -3,6 +3,29 @@
 
 use super::Times;
 
+/// How often a thing happened, and how often it could have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Operations to which it could happen.
+    pub of: u64,
+    /// Those to which it did.
+    pub hits: u64,
+}
+
+impl Tally {
+    /// Counts an operation; `None` if it could not happen to it, or nobody can tell.
+    #[inline]
+    pub(super) fn note(&mut self, hit: Option<bool>) {
+        self.of += u64::from(hit.is_some());
+        self.hits += u64::from(hit == Some(true));
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.of += other.of;
+        self.hits += other.hits;
+    }
+}
+
 /// Figures of one phase, region and kind of operation.
 #[derive(Clone, Debug, Default)]
 pub struct Slot {
@@ -16,7 +39,12 @@ pub struct Slot {
     pub unknown: u64,
     /// Took effect, and were begun in the phase in which they were intended.
     pub in_time: u64,
-    /// Planned writes whose read did not succeed.
+    /// Of which can be said whether they were answered in their phase.
+    pub answerable: u64,
+    /// Of those, the ones that were.
+    pub answered: u64,
+    /// Planned here and not begun here: writes whose read did not succeed, operations that a fault has
+    /// struck while they still waited for their session.
     pub never_begun: u64,
     /// From the intended start.
     pub response: Times,
@@ -40,10 +68,21 @@ pub struct Slot {
     pub behind_age: Times,
     /// Acknowledged writes whose place in the version order is known.
     pub placed: u64,
-    /// Those below a write that had been acknowledged before they began, or that are not there.
+    /// Those below a write that had been acknowledged before they began, or that are not
+    /// there where conflicts are merged.
     pub lost: u64,
     /// Reads that returned several values.
     pub conflicts: u64,
+    /// Reads older than a write of their session, of those of keys it had written.
+    pub ryw: Tally,
+    /// Reads older than a read of their session, of those of keys it had read.
+    pub mr: Tally,
+    /// Writes placed below a write of their session, of those of keys it had written.
+    pub mw: Tally,
+    /// Writes placed below what their session had read, of those of keys it had read.
+    pub wfr: Tally,
+    /// Acknowledged writes that are gone in the end, of those that no newer version hides there.
+    pub undone: Tally,
 }
 
 impl Slot {
@@ -60,6 +99,8 @@ impl Slot {
         self.failed += other.failed;
         self.unknown += other.unknown;
         self.in_time += other.in_time;
+        self.answerable += other.answerable;
+        self.answered += other.answered;
         self.never_begun += other.never_begun;
         self.response.merge(&other.response);
         self.service.merge(&other.service);
@@ -74,5 +115,10 @@ impl Slot {
         self.placed += other.placed;
         self.lost += other.lost;
         self.conflicts += other.conflicts;
+        self.ryw.merge(other.ryw);
+        self.mr.merge(other.mr);
+        self.mw.merge(other.mw);
+        self.wfr.merge(other.wfr);
+        self.undone.merge(other.undone);
     }
 }

@@ -1,23 +1,25 @@
-//! One history in figures: latency, availability and staleness by phase, region and kind of
-//! operation, and the verdict on its promise. Small enough to keep or to send between threads;
-//! summaries of several seeds merge in any order.
+//! One history in figures: latency, availability, staleness and what sessions and writes suffered, by
+//! phase, region and kind of operation, and the verdict on its promise. Small enough to keep or to send
+//! between threads; summaries of several seeds merge in any order.
 //!
 //! Times count from the *intended* start (Tene's remedy for coordinated omission); service times
 //! from the actual one. An operation that failed or whose outcome is unknown counts as at least the
-//! timeout. An operation belongs to the phase in which it was intended. What was intended before
-//! the end of the warm-up is judged but not measured.
+//! timeout. An operation belongs to the phase in which it was intended, or to the fault that struck it
+//! (`availability`). What was intended before the end of the warm-up is judged but not measured.
 
+use super::availability::{self, each_measured, phase_of};
+use super::evidence::{Exhibit, exhibits};
 use super::index::{self, Order};
 use super::lost::lost_writes;
 use super::merged;
 use super::slot::Slot;
 use super::staleness::observe;
 use super::visibility::{self, Visibility};
-use super::{Verdict, judge};
+use super::{Verdict, judge, session, undone};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status, Traffic};
 use crate::op::OpKind;
-use crate::time::{Duration, Instant};
+use crate::time::Duration;
 
 /// The phases in the order of [`Summary`]'s tables.
 pub const PHASES: [Phase; 3] = [Phase::Healthy, Phase::Partitioned, Phase::Recovering];
@@ -56,6 +58,8 @@ pub struct Summary {
     pub visibility: Vec<Visibility>,
     /// The verdict on the promise.
     pub verdict: Verdict,
+    /// The operations that break it, if some do.
+    pub exhibits: Vec<Exhibit>,
 }
 
 impl Summary {
@@ -69,6 +73,7 @@ impl Summary {
             operations: 0,
             traffic: Traffic::default(),
             verdict,
+            exhibits: Vec::new(),
         }
     }
 
@@ -92,7 +97,7 @@ impl Summary {
         Some(all)
     }
 
-    fn slot_mut(&mut self, phase: Phase, region: usize, op: OpKind) -> &mut Slot {
+    pub(super) fn slot_mut(&mut self, phase: Phase, region: usize, op: OpKind) -> &mut Slot {
         let at = self.at(phase, region, op);
         self.slots[at].get_or_insert_default()
     }
@@ -118,6 +123,7 @@ impl Summary {
         self.traffic.bytes += other.traffic.bytes;
         if other.verdict.rank() > self.verdict.rank() {
             self.verdict = other.verdict.clone();
+            self.exhibits.clone_from(&other.exhibits);
         }
     }
 
@@ -147,13 +153,17 @@ impl Summary {
 #[must_use]
 pub fn summarize(history: &History, context: &Context) -> Summary {
     let mut summary = Summary::new(context.regions.clone(), judge(history, context.promise));
+    if let Verdict::Violated(counterexample) = &summary.verdict {
+        summary.exhibits = exhibits(history, counterexample);
+    }
     summary.operations = history.operations.len() as u64;
     summary.span = history.horizon.0;
     summary.traffic = history.traffic;
     summary.measured = measured(history);
     let region_of: Vec<usize> = history.groups.iter().map(|name| summary.region(name)).collect();
     measure_times(history, context.timeout, &region_of, &mut summary);
-    measure_staleness(history, &region_of, &mut summary);
+    availability::measure(history, context.timeout, &region_of, &mut summary);
+    measure_consistency(history, context.timeout, &region_of, &mut summary);
     summary
 }
 
@@ -173,84 +183,114 @@ fn measured(history: &History) -> [u64; 3] {
 }
 
 fn measure_times(history: &History, timeout: Duration, region_of: &[usize], summary: &mut Summary) {
-    let sessions = history.operations.iter().map(|op| op.session as usize + 1).max().unwrap_or(0);
-    // By session: when the operation before was intended and begun.
-    let mut before = vec![(Instant::ZERO, Instant::ZERO); sessions];
-    for op in &history.operations {
+    each_measured(history, |op, unread| {
         let region = region_of[usize::from(op.group)];
-        let first_half =
-            std::mem::replace(&mut before[op.session as usize], (op.intended, op.invoked));
-        // The whole ends with its write, or with a read that did not succeed: then none is begun.
-        let unread = op.kind == OpKind::Read && op.status == Status::Failed;
-        let (intended, invoked) = if unread { (op.intended, op.invoked) } else { first_half };
-        if op.rmw && (unread || op.kind == OpKind::Write) && intended >= history.warm_up {
-            let whole = Operation { kind: OpKind::Rmw, intended, invoked, ..*op };
-            record(history, &whole, timeout, region, summary);
-            let write = summary.slot_mut(history.phase(intended), region, OpKind::Write);
-            write.never_begun += u64::from(unread);
+        let phase = phase_of(history, op, timeout);
+        record(history, op, timeout, summary.slot_mut(phase, region, op.kind));
+        // What a fault has struck belongs to it; but if it should have begun before, it was late then.
+        let planned = history.phase(op.intended);
+        if planned != phase && planned != history.phase(op.invoked) {
+            summary.slot_mut(planned, region, op.kind).never_begun += 1;
         }
-        if op.intended >= history.warm_up {
-            record(history, op, timeout, region, summary);
+        if unread {
+            summary.slot_mut(phase, region, OpKind::Write).never_begun += 1;
         }
-    }
+    });
 }
 
-fn record(
-    history: &History,
-    op: &Operation,
-    timeout: Duration,
-    region: usize,
-    summary: &mut Summary,
-) {
-    let phase = history.phase(op.intended);
-    let slot = summary.slot_mut(phase, region, op.kind);
+fn record(history: &History, op: &Operation, timeout: Duration, slot: &mut Slot) {
     let passed = op.completed.since(op.intended);
-    let response = match op.status {
+    let served = op.completed.since(op.invoked);
+    match op.status {
         Status::Ok | Status::Refused => {
             slot.ok += 1;
             slot.refused += u64::from(op.status == Status::Refused);
-            let begun = op.invoked <= history.horizon && history.phase(op.invoked) == phase;
-            slot.in_time += u64::from(begun);
-            passed
+            let phases = [op.intended, op.invoked].map(|at| history.phase(at));
+            slot.in_time += u64::from(op.invoked <= history.horizon && phases[0] == phases[1]);
+            slot.response.record(passed);
+            slot.service.record(served);
         }
         Status::Failed => {
             slot.failed += 1;
-            passed.max(timeout)
+            slot.response.record(passed.max(timeout));
+            // What was given up unsent was never served.
+            if served > Duration::ZERO || passed < timeout {
+                slot.service.record(served.max(timeout));
+            }
         }
         Status::Unknown => {
             slot.unknown += 1;
-            timeout
+            slot.response.record(timeout);
+            slot.service.record(timeout);
         }
-    };
-    slot.response.record(response);
-    slot.service.record(response - op.invoked.since(op.intended));
+    }
 }
 
-/// Lost writes, and staleness, which counts operations: a scan is as stale as the worst of its values.
-fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summary) {
+/// The slot of an operation, if it is measured.
+fn slot_of<'s>(
+    history: &History,
+    id: u32,
+    timeout: Duration,
+    region_of: &[usize],
+    summary: &'s mut Summary,
+) -> Option<&'s mut Slot> {
+    let op = &history.operations[id as usize];
+    let region = region_of[usize::from(op.group)];
+    let measured = op.intended >= history.warm_up;
+    measured.then(|| summary.slot_mut(phase_of(history, op, timeout), region, op.kind))
+}
+
+/// What reads missed, what became of writes, and what sessions saw of either.
+fn measure_consistency(
+    history: &History,
+    timeout: Duration,
+    region_of: &[usize],
+    summary: &mut Summary,
+) {
     if history.merged {
-        return measure_merged(history, region_of, summary);
+        return measure_merged(history, timeout, region_of, summary);
     }
     let (order, writes) = (Order::of(history), index::writes(history));
     lost_writes(history, &order, |id, lost| {
-        let op = &history.operations[id as usize];
-        if op.intended >= history.warm_up {
-            let region = region_of[usize::from(op.group)];
-            let slot = summary.slot_mut(history.phase(op.intended), region, op.kind);
+        if let Some(slot) = slot_of(history, id, timeout, region_of, summary) {
             slot.placed += 1;
             slot.lost += u64::from(lost);
         }
     });
+    undone::fates(history, &writes, |id, gone| {
+        if let Some(slot) = slot_of(history, id, timeout, region_of, summary) {
+            slot.undone.note(Some(gone));
+        }
+    });
+    session::observe(history, &order, |standing| {
+        let Some(slot) = slot_of(history, standing.op, timeout, region_of, summary) else { return };
+        let writes = history.operations[standing.op as usize].kind == OpKind::Write;
+        let (own, read) =
+            if writes { (&mut slot.mw, &mut slot.wfr) } else { (&mut slot.ryw, &mut slot.mr) };
+        own.note(standing.below_writes);
+        read.note(standing.below_reads);
+    });
+    measure_staleness(history, (&order, &writes), timeout, region_of, summary);
+}
+
+/// Staleness counts operations: a scan is as stale as the worst of its values.
+fn measure_staleness(
+    history: &History,
+    (order, writes): (&Order, &[u32]),
+    timeout: Duration,
+    region_of: &[usize],
+    summary: &mut Summary,
+) {
     // The scan in progress; its figures are added when the next operation's begin.
     let mut pending: Option<Seen> = None;
-    observe(history, &order, &writes, |seen| {
+    observe(history, order, writes, |seen| {
         let op = &history.operations[seen.op as usize];
         // A refused update is judged as a read, but it is no row of reads.
         if op.intended < history.warm_up || op.kind == OpKind::Write {
             return;
         }
         let region = region_of[usize::from(op.group)];
-        if let Some((t, fresh)) = visibility::place(history, &order, &writes, &seen) {
+        if let Some((t, fresh)) = visibility::place(history, order, writes, &seen) {
             summary.visibility[region].record(t, fresh);
         }
         let one = Seen {
@@ -265,33 +305,31 @@ fn measure_staleness(history: &History, region_of: &[usize], summary: &mut Summa
             Some(scan) if scan.op == seen.op => scan.join(one),
             _ => {
                 if let Some(done) = pending.replace(one) {
-                    done.add(history, region_of, summary);
+                    done.add(history, timeout, region_of, summary);
                 }
             }
         }
     });
     if let Some(done) = pending {
-        done.add(history, region_of, summary);
+        done.add(history, timeout, region_of, summary);
     }
 }
 
 /// The same where conflicts are merged; scans, which show one value of each key, are left out.
-fn measure_merged(history: &History, region_of: &[usize], summary: &mut Summary) {
-    let measured = |id: u32| {
-        let op = &history.operations[id as usize];
-        let at = (history.phase(op.intended), region_of[usize::from(op.group)], op.kind);
-        (op.intended >= history.warm_up).then_some(at)
-    };
+fn measure_merged(
+    history: &History,
+    timeout: Duration,
+    region_of: &[usize],
+    summary: &mut Summary,
+) {
     merged::lost_updates(history, |id, lost| {
-        if let Some((phase, region, kind)) = measured(id) {
-            let slot = summary.slot_mut(phase, region, kind);
+        if let Some(slot) = slot_of(history, id, timeout, region_of, summary) {
             slot.placed += 1;
             slot.lost += u64::from(lost);
         }
     });
     merged::observe(history, |missed| {
-        if let Some((phase, region, kind)) = measured(missed.op) {
-            let slot = summary.slot_mut(phase, region, kind);
+        if let Some(slot) = slot_of(history, missed.op, timeout, region_of, summary) {
             slot.conflicts += u64::from(missed.values > 1);
             slot.fresh_or_stale += u64::from(missed.acknowledged);
             if let Some(age) = missed.age {
@@ -324,10 +362,8 @@ impl Seen {
         self.behind = self.behind.max(other.behind);
     }
 
-    fn add(self, history: &History, region_of: &[usize], summary: &mut Summary) {
-        let op = &history.operations[self.op as usize];
-        let region = region_of[usize::from(op.group)];
-        let slot = summary.slot_mut(history.phase(op.intended), region, op.kind);
+    fn add(self, history: &History, timeout: Duration, region_of: &[usize], summary: &mut Summary) {
+        let Some(slot) = slot_of(history, self.op, timeout, region_of, summary) else { return };
         slot.fresh_or_stale += u64::from(self.acknowledged);
         slot.decided += u64::from(self.decided);
         if let Some(age) = self.age {
@@ -344,140 +380,4 @@ impl Seen {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::testing::{Story, story};
-    use super::*;
-    use crate::history::Window;
-    use crate::op::Value;
-
-    const MS: u64 = 1_000_000;
-
-    fn context() -> Context {
-        Context {
-            promise: Guarantee::Eventual,
-            timeout: Duration::millis(100),
-            regions: vec!["far".into(), "near".into()],
-        }
-    }
-
-    /// Session a is near, b is far; see `story`.
-    fn drawn() -> History {
-        let mut history = story(
-            "a: w1 0..10 #5; b: r1 12..42; b: r0 50..60; a: w2 60..65!; b: r0 70..190!; a: w3 80..?",
-        );
-        history.horizon = Instant(100 * MS);
-        history
-    }
-
-    #[test]
-    fn every_outcome_counts_and_none_is_shorter_than_the_timeout() {
-        let summary = summarize(&drawn(), &context());
-        let writes = summary.slot(Phase::Healthy, 1, OpKind::Write).expect("near writes");
-        assert_eq!((writes.n(), writes.ok, writes.failed, writes.unknown), (3, 1, 1, 1));
-        let quantiles = writes.response.quantiles([333, 500, 1_000]);
-        assert_eq!(quantiles.map(Duration::as_ms), [10.0, 100.0, 100.0]);
-        let reads = summary.slot(Phase::Healthy, 0, OpKind::Read).expect("far reads");
-        assert_eq!((reads.ok, reads.failed), (2, 1));
-        assert_eq!(reads.response.max(), Duration::millis(120), "failed later than the timeout");
-        assert_eq!((reads.fresh_or_stale, reads.stale, reads.behind), (2, 1, 1));
-        assert_eq!(reads.stale_age.max(), Duration::millis(40));
-        assert_eq!(reads.behind_age.max(), Duration::millis(45));
-        assert!(summary.slot(Phase::Healthy, 0, OpKind::Write).is_none());
-        assert!(summary.slot(Phase::Partitioned, 0, OpKind::Read).is_none());
-        assert_eq!(summary.operations, 6);
-        let curve: Vec<_> =
-            summary.visibility[0].points().iter().map(|p| (p.t_ms, p.fresh)).collect();
-        assert_eq!(curve, [(2.0, 1), (40.0, 0)]);
-    }
-
-    #[test]
-    fn response_counts_from_the_intended_start_and_service_from_the_actual_one() {
-        let mut history = drawn();
-        history.operations[1].intended = Instant(2 * MS);
-        let summary = summarize(&history, &context());
-        let reads = summary.slot(Phase::Healthy, 0, OpKind::Read).expect("far reads");
-        assert_eq!(reads.response.quantile(500), Duration::millis(40));
-        assert_eq!(reads.service.quantile(500), Duration::millis(30));
-    }
-
-    #[test]
-    fn warm_up_is_judged_but_not_measured() {
-        let mut history = drawn();
-        history.warm_up = Instant(45 * MS);
-        history.operations[1].value = Value(9);
-        let summary = summarize(&history, &context());
-        let reads = summary.slot(Phase::Healthy, 0, OpKind::Read).expect("far reads");
-        assert_eq!((reads.n(), reads.fresh_or_stale), (2, 1));
-        assert_eq!(summary.measured, [55 * MS, 0, 0]);
-        assert_eq!(summary.verdict.rank(), 2, "the read of the warm-up made its value up");
-    }
-
-    #[test]
-    fn faults_cut_the_run_into_phases() {
-        let mut history = drawn();
-        history.windows = vec![
-            Window { start: Instant(40 * MS), end: Instant(65 * MS) },
-            Window { start: Instant(90 * MS), end: Instant(120 * MS) },
-        ];
-        let summary = summarize(&history, &context());
-        assert_eq!(summary.measured, [40 * MS, 35 * MS, 25 * MS]);
-        let n = |phase, region, op| summary.slot(phase, region, op).map_or(0, Slot::n);
-        assert_eq!(n(Phase::Healthy, 0, OpKind::Read), 1);
-        assert_eq!(n(Phase::Partitioned, 0, OpKind::Read), 1);
-        assert_eq!(n(Phase::Recovering, 0, OpKind::Read), 1);
-        assert_eq!(n(Phase::Recovering, 1, OpKind::Write), 1);
-    }
-
-    #[test]
-    fn a_read_modify_write_is_timed_as_one_and_as_its_halves() {
-        let mut history = story("a: r0 1..4; a: w1 4..9; a: w2 10..12");
-        history.operations[0].intended = Instant::ZERO;
-        history.operations[1].rmw = true;
-        let summary = summarize(&history, &context());
-        let slot = |op| summary.slot(Phase::Healthy, 1, op).expect("measured");
-        assert_eq!(
-            (slot(OpKind::Rmw).n(), slot(OpKind::Read).n(), slot(OpKind::Write).n()),
-            (1, 1, 2)
-        );
-        assert_eq!(slot(OpKind::Rmw).response.max(), Duration::millis(9));
-        assert_eq!(slot(OpKind::Rmw).service.max(), Duration::millis(8));
-    }
-
-    #[test]
-    fn a_scan_is_as_stale_as_its_worst_value() {
-        let text = "a: w1@0 0..1; a: w2@1 2..3; a: w3@1 4..5; b: s1,2,0@0 8..9; b: s1,3,0@0 10..11";
-        let summary = summarize(&story(text), &context());
-        let scans = summary.slot(Phase::Healthy, 0, OpKind::Scan).expect("far scans");
-        assert_eq!((scans.n(), scans.fresh_or_stale, scans.stale), (2, 2, 1));
-        assert_eq!((scans.stale_age.max(), scans.stale_versions), (Duration::millis(3), 1));
-    }
-
-    #[test]
-    fn merging_adds_up_and_unlisted_regions_are_appended() {
-        let mut elsewhere = drawn();
-        elsewhere.groups[1] = "moon".into();
-        let mut merged = summarize(&drawn(), &context());
-        merged.merge(&summarize(&elsewhere, &context()));
-        assert_eq!(merged.regions, ["far", "near", "moon"]);
-        let n = |region, op| merged.slot(Phase::Healthy, region, op).map_or(0, Slot::n);
-        assert_eq!((n(0, OpKind::Read), n(1, OpKind::Write), n(2, OpKind::Read)), (3, 6, 3));
-        assert_eq!(merged.slot_of_all(Phase::Healthy, OpKind::Read).map(|all| all.n()), Some(6));
-        assert_eq!((merged.operations, merged.span), (12, 200 * MS));
-    }
-
-    #[test]
-    fn counts_add_up_on_random_histories() {
-        for seed in 0..500 {
-            let history = Story::random(seed, 20);
-            let summary = summarize(&history, &context());
-            let slots = OPS.map(|op| summary.slot_of_all(Phase::Healthy, op).unwrap_or_default());
-            assert_eq!(slots.iter().map(Slot::n).sum::<u64>(), 20);
-            for slot in &slots {
-                assert!(slot.stale <= slot.fresh_or_stale && slot.fresh_or_stale <= slot.ok);
-                assert!(slot.behind <= slot.decided && slot.in_time <= slot.ok);
-                assert_eq!(slot.response.len(), slot.n());
-                assert_eq!(slot.stale_age.len(), slot.stale);
-            }
-        }
-    }
-}
+mod tests;

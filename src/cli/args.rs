@@ -84,10 +84,16 @@ pub(super) struct ListArgs {
     #[arg(short, long)]
     pub(super) cells: bool,
     /// The protocols, with the levels they offer
-    #[arg(long, conflicts_with_all = ["cells", "matrices"])]
+    #[arg(long, group = "what", conflicts_with = "cells")]
     pub(super) protocols: bool,
+    /// The guarantees that levels promise, and the checkers that judge them
+    #[arg(long, group = "what", conflicts_with = "cells")]
+    pub(super) guarantees: bool,
+    /// The conflict rules, and the protocols that have them
+    #[arg(long, group = "what", conflicts_with = "cells")]
+    pub(super) rules: bool,
     /// The built-in round-trip matrices, with their regions and sources
-    #[arg(long, conflicts_with = "cells")]
+    #[arg(long, group = "what", conflicts_with = "cells")]
     pub(super) matrices: bool,
 }
 
@@ -116,6 +122,10 @@ pub(super) struct RunArgs {
     /// Print the rows as JSON lines instead of the table
     #[arg(long)]
     pub(super) json: bool,
+    /// Run what is broken on purpose, and show whether the checkers object to it and to nothing else;
+    /// writes no files [default scenarios: the group canaries]
+    #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume"])]
+    pub(super) canaries: bool,
 }
 
 #[derive(Debug, Args)]

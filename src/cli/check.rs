@@ -6,7 +6,7 @@ use crate::check::{
     Action, Condition, Counterexample, Format, History, Limits, NEVER, Outcome, Verdict, Versions,
     Witness, all_in_some_order, describe, in_order, judge, read,
 };
-use crate::report::{Bar, SpaceTime};
+use crate::report::{Bar, SpaceTime, Ticks};
 use crate::results::{VerdictWord, replace};
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
@@ -238,6 +238,7 @@ fn draw(
         title: format!("{name} is not {condition}"),
         lanes: processes.iter().map(|p| format!("process {}", history.process(*p))).collect(),
         bars: ops().map(bar).collect(),
+        ticks: Ticks::Plain,
     };
     let Some(svg) = diagram.svg() else { bail!("the counterexample has no operation to draw") };
     replace(picture, svg.as_bytes())?;

@@ -28,6 +28,15 @@ pub(super) fn run(args: &CmpArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         None => (comparison(&old), old),
         Some(path) => {
             let new = read(path)?;
+            if !old.iter().any(|row| new.iter().any(|other| other.cell == row.cell)) {
+                let (one, other) = (args.rows[0].display(), path.display());
+                bail!("{one} and {other} have no cell in common");
+            }
+            let seeds = [&old, &new].map(|rows| rows.iter().map(|row| row.seeds).max());
+            if seeds[0] != seeds[1] {
+                let [one, other] = seeds.map(Option::unwrap_or_default);
+                anstream::eprintln!("the first has {one} seeds, the second {other}");
+            }
             (differences(&compare(&old, &new)), new)
         }
     };

@@ -5,10 +5,11 @@
 
 use super::args::ExplainArgs;
 use super::{print, select, style, style_end, terminal_width, unless_closed};
-use crate::analysis::{Verdict, judge, stalest_read};
+use crate::analysis::{Verdict, exhibits, judge, stalest_read};
 use crate::catalog::Catalog;
 use crate::history::{self, History, Operation, Status};
 use crate::op::{NodeId, OpKind};
+use crate::report::SpaceTime;
 use crate::scenario::plan::Plan;
 use crate::time::Instant;
 use crate::world::{Step, Trace};
@@ -43,6 +44,11 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let _ = writeln!(text, "path      {}; writes: {}", offer.read_path, offer.write_path);
     let _ = writeln!(text, "promise   {}", offer.promise);
     let _ = writeln!(text, "verdict   {}", in_words(&verdict));
+    if let Verdict::Violated(counterexample) = &verdict {
+        let found = exhibits(&history, counterexample);
+        let picture = SpaceTime::of_exhibits(plan.name.to_string(), &found);
+        let _ = writeln!(text, "\n{}{}", picture.text(), picture.gap().unwrap_or_default());
+    }
     let mut trace =
         Trace { wanted: chosen.iter().map(|(_, op)| *op).collect(), ..Trace::default() };
     simulate(Some(&mut trace))?;

@@ -2,8 +2,11 @@
 
 use super::args::ListArgs;
 use super::{print, select};
+use crate::analysis::CHECKERS;
 use crate::catalog::Catalog;
+use crate::guarantee::Guarantee;
 use crate::protocol::Offer;
+use crate::protocol::parts::merge::Rule;
 use crate::scenario::Scenario;
 use crate::scenario::regions::Matrix;
 use clap::ArgMatches;
@@ -14,6 +17,10 @@ pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
     let catalog = Catalog::builtin();
     let text = if args.protocols {
         protocols(&catalog)
+    } else if args.guarantees {
+        guarantees()
+    } else if args.rules {
+        rules(&catalog)
     } else if args.matrices {
         matrices()?
     } else {
@@ -62,11 +69,44 @@ fn protocols(catalog: &Catalog) -> String {
         }
         let objects: Vec<String> = entry.objects().iter().map(ToString::to_string).collect();
         let _ = writeln!(text, "  keys hold: {}", objects.join(", "));
+        let rules: Vec<&str> = entry.rules.iter().map(|rule| rule.name()).collect();
+        let conflicts = if rules.is_empty() { "none, writes have one order" } else { "" };
+        let _ = writeln!(text, "  conflicts: {conflicts}{}", rules.join(", "));
         for (level, Offer { promise, read_path, .. }) in entry.levels() {
             let (level, promise) = (level.to_string(), promise.to_string());
-            let _ = writeln!(text, "  {level:17}  promises {promise:17}  {read_path}");
+            let _ = writeln!(text, "  {level:19}  promises {promise:19}  {read_path}");
         }
         text.push('\n');
+    }
+    text
+}
+
+/// Each kind with its checkers: those that judge it besides the ones that judge everything.
+fn guarantees() -> String {
+    let mut text = String::new();
+    for guarantee in Guarantee::KINDS {
+        let _ = writeln!(text, "{:19}  {}", guarantee.to_string(), guarantee.about());
+    }
+    text.push_str("\nWhat a history must pass:\n");
+    for checker in CHECKERS {
+        let judged = Guarantee::KINDS.into_iter().filter(|kind| (checker.needed_for)(*kind));
+        let judged: Vec<String> = judged.map(|kind| kind.to_string()).collect();
+        let all = judged.len() == Guarantee::KINDS.len();
+        let judged = if all { "all".to_owned() } else { judged.join(", ") };
+        let _ = writeln!(text, "{:20}  {}\n{:22}for {judged}", checker.name, checker.about, "");
+    }
+    text
+}
+
+fn rules(catalog: &Catalog) -> String {
+    let mut text = String::new();
+    for rule in Rule::ALL {
+        let has = catalog.protocols().iter().filter(|entry| entry.rules.contains(&rule));
+        let names: Vec<&str> = has.map(|entry| entry.name).collect();
+        let objects: Vec<String> = rule.objects().iter().map(ToString::to_string).collect();
+        let (name, about) = (rule.name(), rule.about());
+        let (objects, names) = (objects.join(", "), names.join(", "));
+        let _ = writeln!(text, "{name:15}  {about}\n{:17}keys hold: {objects}; in {names}", "");
     }
     text
 }

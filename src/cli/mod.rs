@@ -4,6 +4,7 @@
 //! 3 a verdict is unknown, 130 interrupted.
 
 mod args;
+mod canaries;
 mod check;
 mod cmp;
 mod explain;
@@ -38,6 +39,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = Cli::from_arg_matches(&matches).map_err(anyhow::Error::from);
     let outcome = parsed.and_then(|cli| match cli.verb {
         Verb::List(ref args) => list::run(args, &matches),
+        Verb::Run(ref args) if args.canaries => canaries::run(args, &matches),
         Verb::Run(ref args) => run::run(args, &matches),
         Verb::Report(ref args) => report::run(args),
         Verb::Cmp(ref args) => cmp::run(args, &matches),

@@ -24,15 +24,19 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
             bail!("--plane {} would overwrite the results; choose another file", file.display());
         }
     }
+    let plane = match &args.plane {
+        Some(file) => match plane_svg(&results.rows) {
+            Some(svg) => Some((file, svg)),
+            None => bail!("--plane: no scenario among these rows has cells enough for a picture"),
+        },
+        None => None,
+    };
     let html = page(&results.note, &results.rows, &results.curves);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let target = folder.join(PAGE);
     replace(&target, html.as_bytes())?;
-    if let Some(file) = &args.plane {
-        let Some(svg) = plane_svg(&results.rows) else {
-            bail!("no scenario among these rows has both read latencies and stale rates to draw");
-        };
+    if let Some((file, svg)) = plane {
         replace(file, svg.as_bytes())?;
     }
     if args.markdown {

@@ -19,8 +19,18 @@ pub(super) fn scenarios(
     matches: &ArgMatches,
     catalog: &Catalog,
 ) -> anyhow::Result<Vec<Scenario>> {
+    scenarios_or("curated", args, matches, catalog)
+}
+
+/// The same, of this group if none is named.
+pub(super) fn scenarios_or(
+    default: &str,
+    args: &ScenarioArgs,
+    matches: &ArgMatches,
+    catalog: &Catalog,
+) -> anyhow::Result<Vec<Scenario>> {
     let mut named = Vec::new();
-    let sources = sources(&args.scenarios, &mut named)?;
+    let sources = sources(&args.scenarios, default, &mut named)?;
     let filters = filters(&args.filters, matches, &named)?;
     let overrides = Overrides { regions: args.regions.clone() };
     let mut kept = Vec::new();
@@ -87,13 +97,17 @@ pub(super) fn cell(
 }
 
 /// Files to read for the positional arguments; names that mean cells are added to `named`.
-fn sources(arguments: &[String], named: &mut Vec<String>) -> anyhow::Result<Vec<Source>> {
+fn sources(
+    arguments: &[String],
+    default: &str,
+    named: &mut Vec<String>,
+) -> anyhow::Result<Vec<Source>> {
     let all = builtin();
     let group = |group: &str| -> Vec<Source> {
         all.iter().filter(|source| source.group == group).cloned().collect()
     };
     if arguments.is_empty() {
-        return Ok(group("curated"));
+        return Ok(group(default));
     }
     let mut sources: Vec<Source> = Vec::new();
     for argument in arguments {

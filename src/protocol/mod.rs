@@ -32,6 +32,7 @@ pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
 use crate::op::{Contents, Key, Leg, Level, NodeId, Object, OpKind, Request, Value};
 use crate::time::Duration;
+use parts::merge::Rule;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt::Debug;
@@ -45,6 +46,8 @@ pub trait Protocol: Sized + 'static {
     const ABOUT: &'static str;
     /// The smallest settings there are, in TOML: what has no default, with a usual value.
     const PLAIN: &'static str = "";
+    /// What its setting `conflicts` takes, or the one rule it has; none where writes have one order.
+    const RULES: &'static [Rule] = &[];
     /// Its settings, as the `config` table of a scenario's mode.
     type Config: Clone + Debug + DeserializeOwned + Send + Sync;
     /// One enum of everything replicas and clients say to each other.

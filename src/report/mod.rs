@@ -15,6 +15,7 @@
 //! | `theme`, `number` | one palette, one way to write a number |
 //! | `chart/` | the pictures, listed in `chart::CHARTS` |
 
+mod anomalies;
 mod chart;
 mod compare;
 mod html;
@@ -29,11 +30,11 @@ mod table;
 mod theme;
 mod view;
 
-pub use chart::space_time::{Bar, SpaceTime};
+pub use chart::space_time::{Bar, SpaceTime, Ticks};
 pub use compare::{comparison, differences};
 pub use table::{markdown, summary};
 
-use crate::results::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};
+use crate::results::{CurvePoint, Evidence, Row, RunNote, ScenarioNote, VerdictWord};
 
 /// The whole report as one HTML page that needs no network and no script to be read.
 #[must_use]

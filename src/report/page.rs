@@ -28,7 +28,7 @@ const text=r.textContent.toLowerCase();r.hidden=!words.every(w=>text.includes(w)
 pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> String {
     let all = scenarios(Some(note), rows, curves);
     let cells: Vec<Cell<'_>> = all.iter().flat_map(Scenario::cells).collect();
-    let headline = headline(&all).map(|h| h.name);
+    let headline = headline(&all).filter(|h| hero::hero(h).is_some()).map(|h| h.name);
     let parts = parts(all, headline);
     let sources = Sources::new(parts.iter().flat_map(|p| &p.1).filter_map(|s| s.note));
     let mut out = String::with_capacity(1 << 22);
@@ -135,7 +135,9 @@ fn hero(out: &mut String, scenario: &Scenario<'_>) {
         out,
         "<section class=hero id=plane><h2>Latency against stale reads</h2><p class=reading>{} \
          (<a href=\"#{}\">{}</a>) Left is fast, down is fresh; in the band at the bottom no stale \
-         read was seen. The stepped line joins the cells that no other beats on both counts.</p>",
+         read was seen. The stepped line joins the cells that no other beats on both counts. Clients of \
+         all regions together; and no primary is ever replaced here, so what asynchronous replication \
+         would lose with one is not in the picture.</p>",
         escape(question),
         anchor(scenario.name),
         escape(scenario.name)
@@ -226,6 +228,11 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
         "A lost write was acknowledged although an older one, acknowledged before it began, has beaten \
          it; a table says how many only where some were. A refused update found its condition not met: \
          it was answered, and changed nothing.",
+        "Of reads and writes of keys that their session had written or read before: own writes missed \
+         (read your writes), reads gone back (monotonic reads), writes placed below own writes (monotonic \
+         writes) and below what was read (writes follow reads), promised or not; of acknowledged writes \
+         that nothing newer hides in the end, those undone: no replica has them. A table has these columns \
+         only where there were any.",
         "The simulated world has the delays it is told; no figure here measures a product.",
     ] {
         let _ = write!(out, "<li>{caveat}");

@@ -1,7 +1,7 @@
 //! A run made up for the tests: every kind of scenario, a broken promise, hostile names.
 
 use super::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};
-use crate::results::{News, Published, SCHEMA};
+use crate::results::{Evidence, Exhibit, News, Published, SCHEMA};
 
 const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "ap-southeast-1"];
 /// Round trip from each region to the leader in us-east-1.
@@ -45,7 +45,7 @@ struct Spec<'a> {
 const BLANK: &str = r#"{"schema":1,"version":"0.1.0","cell":"","scenario":"","system":"",
 "variant":"","axis":null,"axis_unit":null,"axis_at":null,"protocol":"","config":"","level":"",
 "path":"","promise":"","verdict":"holds","evidence":"","world":"sim","seeds":20,"first_seed":1,
-"phase":"","client_region":"","op":"","n":0,"ok":0,"refused":0,"failed":0,"unknown":0,"mean_ms":0,"p10_ms":0,
+"phase":"","client_region":"","op":"","n":0,"ok":0,"refused":0,"failed":0,"unknown":0,"answerable":null,"answered":null,"mean_ms":0,"p10_ms":0,
 "p25_ms":0,"p50_ms":0,"p75_ms":0,"p90_ms":0,"p95_ms":0,"p99_ms":0,"p999_ms":0,"max_ms":0,
 "p50_low_ms":null,"p50_high_ms":null,"p99_low_ms":null,"p99_high_ms":null,"service_p50_ms":0,
 "service_p99_ms":0,"theory_ms":null,"fresh_or_stale":0,"stale":0,"stale_rate":null,
@@ -317,9 +317,34 @@ fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
             cells: cells.len() as u32,
             news: news(),
             published: if name == "visibility" { published() } else { Vec::new() },
+            evidence: rows
+                .iter()
+                .filter(|r| r.scenario == name)
+                .find_map(evidence)
+                .into_iter()
+                .collect(),
         }
     };
     questions.into_iter().map(note).collect()
+}
+
+/// The operations of a broken promise.
+fn evidence(row: &Row) -> Option<Evidence> {
+    let exhibit = |who: &str, from_ns, to_ns, label: &str, observes| Exhibit {
+        who: who.into(),
+        from_ns,
+        to_ns,
+        label: label.into(),
+        sentence: format!("{who} did <it>"),
+        observes,
+        blamed: observes,
+    };
+    let operations = vec![
+        exhibit("session 3 in us-east-1", 1_000_000, Some(71_500_000), "key 5 = w2", false),
+        exhibit("session 4 in <eu-west-1>", 80_000_000, Some(80_300_000), "key 5 is w1", true),
+    ];
+    let broken = row.verdict == VerdictWord::Violated;
+    broken.then(|| Evidence { cell: row.cell.clone(), seed: 3, operations })
 }
 
 /// What somebody found of a cell that is here and of one that is not.

@@ -1,12 +1,14 @@
 //! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
 
+use super::anomalies::ANOMALIES;
+use super::chart::space_time::SpaceTime;
 use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
 use super::number;
 use super::sources::Sources;
 use super::theme::{Shape, verdict};
 use super::view::{Cell, Scenario};
-use super::{Row, ScenarioNote, VerdictWord, published};
+use super::{Evidence, Row, ScenarioNote, VerdictWord, published};
 use std::fmt::Write;
 
 /// The section, in the part of the page called `part`; `drawn_above` says that its plane opens the
@@ -34,7 +36,7 @@ pub(super) fn section(
         facts(out, note, sources);
         out.push_str("</div>");
     }
-    broken(out, &cells);
+    broken(out, &cells, scenario.note.map_or(&[], |note| &note.evidence));
     out.push_str("<div class=charts>");
     for chart in CHARTS {
         if chart.name == "plane" && drawn_above {
@@ -106,33 +108,47 @@ fn facts(out: &mut String, note: &ScenarioNote, sources: &Sources<'_>) {
 }
 
 /// What was promised and not kept, with its evidence; then what could not be judged.
-fn broken(out: &mut String, cells: &[Cell<'_>]) {
+fn broken(out: &mut String, cells: &[Cell<'_>], found: &[Evidence]) {
     for (word, shown, title) in [
         (VerdictWord::Violated, 8, "More broken promises"),
         (VerdictWord::Unknown, 0, "What could not be judged, and why"),
     ] {
         let these = || cells.iter().filter(|c| c.head.verdict == word);
-        these().take(shown).for_each(|c| evidence(out, c.head));
+        these().take(shown).for_each(|c| evidence(out, c.head, found));
         if these().count() > shown {
             let _ = write!(out, "<details><summary>{title}</summary>");
-            these().skip(shown).for_each(|c| evidence(out, c.head));
+            these().skip(shown).for_each(|c| evidence(out, c.head, found));
             out.push_str("</details>\n");
         }
     }
 }
 
-fn evidence(out: &mut String, row: &Row) {
+/// The sentence, the operations it speaks of in a picture, and the command that shows more.
+fn evidence(out: &mut String, row: &Row, found: &[Evidence]) {
     let (word, sign, class) = verdict(row.verdict);
     let claim = if row.verdict == VerdictWord::Violated { "is not" } else { word };
     let _ = writeln!(
         out,
         "<div class=\"evidence {class}\"><p><strong>{sign} <code>{}</code> {claim} {}</strong></p>\
-         <p>{}</p><pre>{}</pre></div>",
+         <p>{}</p>{}<pre>{}</pre></div>",
         escape(&row.cell),
         escape(&row.promise),
         escape(&row.evidence),
+        found.iter().find(|found| found.cell == row.cell).map(picture).unwrap_or_default(),
         escape(&row.replay)
     );
+}
+
+fn picture(found: &Evidence) -> String {
+    let title = format!("seed {}", found.seed);
+    let diagram = SpaceTime::of_exhibits(title, &found.operations);
+    let gap = diagram.gap().map(|gap| format!("<p class=note>{gap}</p>")).unwrap_or_default();
+    let Some((svg, width)) = diagram.inline() else { return gap };
+    // Larger than other wide pictures: its words are what there is to see.
+    let (least, most) = (width * 3 / 5, width * 7 / 10);
+    format!(
+        "<div class=scroll><div style=\"min-width:{least}px;width:{most}px\">{svg}</div></div>{gap}"
+    )
 }
 
 /// Legend, pictures, remark, and the rest on request.
@@ -279,6 +295,7 @@ fn table(
     let more = More {
         losses: scenario.rows.iter().any(|r| r.lost > Some(0)),
         refusals: scenario.rows.iter().any(|r| r.refused > 0),
+        anomalies: ANOMALIES.each_ref().map(|one| one.occurs(scenario.rows.iter().copied())),
     };
     out.push_str("<div class=scroll><table><thead><tr><th>mode");
     out.push_str(if variants { "<th>variant" } else { "" });
@@ -291,6 +308,9 @@ fn table(
          <th class=n>stale age",
     );
     out.push_str(if more.losses { "<th class=n>lost" } else { "" });
+    for (one, _) in ANOMALIES.iter().zip(more.anomalies).filter(|(_, shown)| *shown) {
+        let _ = write!(out, "<th class=n>{}", one.head);
+    }
     out.push_str(if more.refusals { "<th class=n>refused" } else { "" });
     out.push_str("<th class=n>answered<th class=n>msgs/op<th class=n>n<tbody>");
     for cell in cells {
@@ -327,6 +347,8 @@ struct More {
     losses: bool,
     /// Updates whose condition was not met.
     refusals: bool,
+    /// Each of the anomalies.
+    anomalies: [bool; ANOMALIES.len()],
 }
 
 /// The share of a row's updates that were refused.
@@ -345,7 +367,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         }
         _ => String::new(),
     };
-    let answered = row.ok as f64 / row.n.max(1) as f64;
+    let answered = row.availability();
     let late = if row.sustained == Some(false) {
         "<small class=unknown>rate not kept</small>"
     } else {
@@ -369,11 +391,14 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         if shown { format!("<td class=n>{}", escape(text)) } else { String::new() }
     };
     let (lost, refused) = (extra(more.losses, &lost), extra(more.refusals, &refused(row)));
+    let anomalies: String = (ANOMALIES.iter().zip(more.anomalies))
+        .map(|(one, shown)| extra(shown, &one.share(row)))
+        .collect();
     let _ = writeln!(
         out,
         "<td>{}<td class=n>{}{}<td class=n>{}<td class=n>{}{}<td class=n>{}\
-         <td class=n>{}{stale_range}<td class=n>{age}{lost}{refused}<td class=n>{}{late}\
-         <td class=n>{:.1}<td class=n>{}",
+         <td class=n>{}{stale_range}<td class=n>{age}{lost}{anomalies}{refused}<td class=n>{}{late}\
+         <td class=n>{}<td class=n>{}",
         escape(&row.op),
         number::ms(row.p50_ms),
         range(row.p50_low_ms, row.p50_high_ms),
@@ -383,7 +408,7 @@ fn figures(out: &mut String, row: &Row, more: More, intervals: bool) {
         if row.n >= number::ENOUGH_FOR_P999 { number::ms(row.p999_ms) } else { "-".to_owned() },
         escape(&stale),
         number::percent(answered),
-        row.messages_per_op,
+        row.messages_per_op.map_or("-".to_owned(), |messages| format!("{messages:.1}")),
         number::count(row.n)
     );
 }
@@ -424,6 +449,30 @@ mod tests {
     }
 
     #[test]
+    fn anomalies_have_columns_where_there_are_any() {
+        let (note, mut rows, curves) = sample::run();
+        let head = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let mut html = String::new();
+            table(&mut html, &all[0], &all[0].cells(), |_| true, false);
+            html
+        };
+        assert!(!head(&rows).contains("<th class=n>undone"));
+        let first = &mut rows[0];
+        (first.undone_of, first.undone) = (200, Some(3));
+        (first.undone_rate, first.undone_rate_high) = (Some(0.015), Some(0.04));
+        let html = head(&rows);
+        assert!(
+            html.contains("<th class=n>undone") && html.contains("<td class=n>1.50 %"),
+            "{html}"
+        );
+        assert!(!html.contains("own writes missed"));
+        let columns = html.matches("<th class=n>").count();
+        let line = html.split("<tr>").nth(2).expect("a line");
+        assert_eq!(line.matches("<td class=n>").count(), columns, "{line}");
+    }
+
+    #[test]
     fn evidence_comes_before_the_pictures() {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
@@ -431,6 +480,8 @@ mod tests {
         section(&mut html, &all[0], "", false, &Sources::default());
         let evidence = html.find("evidence broken").expect("one promise is broken");
         assert!(evidence < html.find("<figure").expect("drawn"));
+        let picture = &html[evidence..];
+        assert!(picture.contains("key 5 is w1") && picture.contains("began 8.500 ms after"));
         assert!(html.contains("is not linearizable") && html.contains("write 4211"));
     }
 

@@ -5,6 +5,7 @@
 //! tables of their own where there are any. A narrow terminal shortens words; it never drops the
 //! verdict.
 
+use super::anomalies::ANOMALIES;
 use super::number;
 use super::section::refused;
 use super::theme::verdict;
@@ -161,10 +162,11 @@ fn abbreviate(word: &str) -> &str {
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let mut cells = scenario.cells();
     cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
-    let tables: [(&str, Maker<'_, '_>); 4] = [
+    let tables: [(&str, Maker<'_, '_>); 5] = [
         ("", latencies),
         ("other operations", others),
-        ("share of operations that took effect", answered),
+        ("anomalies, all phases together", anomalies),
+        ("share of operations answered", answered),
         ("published figures beside these", quoted),
     ];
     for (title, make) in tables {
@@ -277,6 +279,27 @@ fn others<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -
     Table { head, lines: told.map(line).collect() }
 }
 
+/// What sessions missed and which writes are gone, where some cell has any.
+fn anomalies<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let occurs = ANOMALIES.iter().filter(|one| one.occurs(scenario.rows.iter().copied()));
+    let shown: Vec<_> = occurs.collect();
+    let mut head = vec!["mode".to_owned(), "level".to_owned()];
+    head.extend(shown.iter().map(|one| (if short { one.short } else { one.head }).to_owned()));
+    head.push(verdict_head(short));
+    let told = cells.iter().filter(|_| !shown.is_empty());
+    let line = |cell: &'c Cell<'a>| {
+        let mut line = name(cell, short);
+        for one in &shown {
+            let rows = cell.rows.iter().copied().filter(|r| r.client_region == "all");
+            let text = one.share_of_all(rows);
+            line.push(if short { text.replace(' ', "") } else { text });
+        }
+        line.push(signed(cell, short));
+        (cell, line)
+    };
+    Table { head, lines: told.map(line).collect() }
+}
+
 /// Who was answered while something was broken, and afterwards.
 fn answered<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
     let phases = [("partitioned", "in the fault", "fault"), ("recovering", "after it", "after")];
@@ -294,7 +317,7 @@ fn answered<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool)
         for (phase, ..) in phases {
             for op in &ops {
                 let row = cell.row(phase, "all", op).filter(|r| r.n > 0);
-                let share = row.map(|r| number::percent(r.ok as f64 / r.n as f64));
+                let share = row.map(|r| number::percent(r.availability()));
                 line.push(share.unwrap_or_else(|| "-".to_owned()));
             }
         }
@@ -396,103 +419,4 @@ pub fn markdown(rows: &[Row]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::sample;
-    use super::*;
-
-    fn bare(styled: &str) -> String {
-        anstream::adapter::strip_str(styled).to_string()
-    }
-
-    #[test]
-    fn a_summary_fits_eighty_columns_and_keeps_every_verdict() {
-        let (note, rows, curves) = sample::run();
-        for width in [80, 120] {
-            let text = bare(&summary(&note, &rows, &curves, width));
-            let tables = text.lines().take_while(|l| !l.starts_with('✗'));
-            let lines: Vec<&str> = tables.collect();
-            for line in &lines {
-                assert!(line.chars().count() <= width, "{width}: {line}");
-            }
-            let cells = lines.iter().filter(|l| l.contains(['✓', '✗', '?']) && l.contains("ms"));
-            assert!(cells.count() >= note.cells as usize, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_was_answered_under_a_fault_stands_below_and_fits_too() {
-        let (note, rows, _) = sample::run();
-        let text = bare(&summary(&note, &rows, &[], 120));
-        assert!(text.contains("share of operations that took effect"));
-        let head = text.lines().find(|l| l.contains("read in the fault")).expect("a head");
-        assert!(head.contains("write after it") && head.ends_with("verdict"), "{head}");
-        assert!(text.lines().any(|l| l.starts_with("all ") && l.contains("2.00 %")), "{text}");
-        assert!(bare(&summary(&note, &rows, &[], 80)).contains("write fault"));
-    }
-
-    #[test]
-    fn lost_writes_have_a_column_where_there_are_any() {
-        let (note, mut rows, _) = sample::run();
-        assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" lost "));
-        let writes =
-            |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
-        let row = rows.iter_mut().find(writes).expect("writes");
-        (row.lost, row.lost_rate, row.lost_rate_high) = (Some(12), Some(0.0345), Some(0.05));
-        let text = bare(&summary(&note, &rows, &[], 120));
-        assert!(text.contains("stale   lost promise") && text.contains(" 3.45 % "), "{text}");
-    }
-
-    #[test]
-    fn refused_updates_have_a_column_where_there_are_any() {
-        let (note, mut rows, _) = sample::run();
-        assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" refused "));
-        let writes =
-            |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
-        let row = rows.iter_mut().find(writes).expect("writes");
-        row.refused = row.ok / 4;
-        let text = bare(&summary(&note, &rows, &[], 120));
-        assert!(text.contains(" refused promise") && text.contains(" 25.0 % "), "{text}");
-    }
-
-    #[test]
-    fn scans_have_a_table_where_there_are_any() {
-        let (note, mut rows, _) = sample::run();
-        assert!(!bare(&summary(&note, &rows, &[], 120)).contains("other operations"));
-        let mut scan = rows[0].clone();
-        (scan.op, scan.phase, scan.client_region) = ("scan".into(), "healthy".into(), "all".into());
-        (scan.p50_ms, scan.p99_ms) = (12.34, 56.78);
-        rows.push(scan);
-        let text = bare(&summary(&note, &rows, &[], 120));
-        assert!(text.contains("scan p50") && text.contains("12.3 ms 56.8 ms"), "{text}");
-    }
-
-    #[test]
-    fn one_of_a_thing_is_not_called_several() {
-        let (mut note, mut rows, _) = sample::run();
-        rows.truncate(1);
-        (note.cells, note.seeds) = (1, 1);
-        let text = bare(&summary(&note, &rows, &[], 120));
-        assert!(text.contains("1 promise holds") && text.contains("1 cell, one seed, "), "{text}");
-    }
-
-    #[test]
-    fn the_broken_promise_is_named_with_its_replay() {
-        let (note, rows, _) = sample::run();
-        let text = bare(&summary(&note, &rows, &[], 80));
-        assert!(text.contains("✗ aws-three-regions/raft/lease is not linearizable"));
-        assert!(text.contains("  pacelc run --cell 'aws-three-regions/raft/lease'"));
-        assert!(text.contains("1 broken"));
-    }
-
-    #[test]
-    fn markdown_rows_have_as_many_cells_as_the_head_whatever_the_names() {
-        let (note, rows, _) = sample::run();
-        let text = markdown(&rows);
-        assert_eq!(text.lines().count(), note.cells as usize + 2);
-        for line in text.lines() {
-            assert_eq!(line.replace("\\|", "").matches('|').count(), 12, "{line}");
-            assert!(!line.contains("<script"));
-        }
-        assert!(text.contains("**✗ broken**"));
-    }
-}
+mod tests;

@@ -5,10 +5,11 @@
 //! is computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates
 //! to nine decimals; such numbers survive being written and read without change.
 
-use super::figures::{blank, curve, ends, losses, round, staleness, times};
+use super::Evidence;
+use super::figures::{anomalies, blank, curve, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
-use super::stats::student;
-use crate::analysis::{OPS, PHASES, Slot, Summary, Verdict};
+use super::stats::{Interval, woodruff};
+use crate::analysis::{Exhibit, OPS, PHASES, Slot, Summary, Verdict};
 use crate::guarantee::Guarantee;
 use crate::history::Phase;
 use crate::op::OpKind;
@@ -89,6 +90,9 @@ pub struct CellResult {
     pub rows: Vec<Row>,
     /// t-visibility by region (`all` first) and t.
     pub curves: Vec<CurvePoint>,
+    /// What broke its promise, if that is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<Evidence>,
 }
 
 /// Gathers the summaries of a cell's seeds.
@@ -103,8 +107,9 @@ pub struct CellAccumulator {
 #[derive(Debug)]
 struct Seed {
     verdict: Verdict,
-    /// Median and 99th percentile in milliseconds by phase, region and kind of operation.
-    percentiles: BTreeMap<(Phase, String, OpKind), (f64, f64)>,
+    exhibits: Vec<Exhibit>,
+    /// Response times by phase, region and kind of operation, and how often each was.
+    responses: BTreeMap<(Phase, String, OpKind), Vec<(Duration, u64)>>,
 }
 
 impl CellAccumulator {
@@ -119,11 +124,10 @@ impl CellAccumulator {
     /// # Panics
     /// If that seed was added before.
     pub fn add(&mut self, index: u32, summary: Summary) {
-        let mut percentiles = BTreeMap::new();
+        let mut responses = BTreeMap::new();
         for (phase, op) in PHASES.into_iter().flat_map(|phase| OPS.map(|op| (phase, op))) {
             let mut note = |region: &str, slot: &Slot| {
-                let [p50, p99] = slot.response.quantiles([500, 990]).map(Duration::as_ms);
-                percentiles.insert((phase, region.to_owned(), op), (p50, p99));
+                responses.insert((phase, region.to_owned(), op), slot.response.steps());
             };
             for (at, region) in summary.regions.iter().enumerate() {
                 if let Some(slot) = summary.slot(phase, at, op) {
@@ -134,7 +138,8 @@ impl CellAccumulator {
                 note(ALL, &slot);
             }
         }
-        let seed = Seed { verdict: summary.verdict.clone(), percentiles };
+        let (verdict, exhibits) = (summary.verdict.clone(), summary.exhibits.clone());
+        let seed = Seed { verdict, exhibits, responses };
         let known = self.seeds.insert(index, seed).is_some();
         assert!(!known, "seed {index} of {} was added twice", self.meta.name);
         match &mut self.merged {
@@ -155,7 +160,8 @@ impl CellAccumulator {
         let cell = self.meta.name.to_string();
         let Some(merged) = &self.merged else {
             let (rows, curves) = (Vec::new(), Vec::new());
-            return CellResult { cell, operations: 0, virtual_seconds: 0.0, rows, curves };
+            let (operations, virtual_seconds, evidence) = (0, 0.0, None);
+            return CellResult { cell, operations, virtual_seconds, rows, curves, evidence };
         };
         let template = self.template(merged);
         let regions = self.regions(merged);
@@ -180,7 +186,16 @@ impl CellAccumulator {
             virtual_seconds: template.virtual_seconds,
             rows,
             curves,
+            evidence: self.evidence(),
         }
+    }
+
+    /// The operations that break the promise, in the first seed in which any do.
+    fn evidence(&self) -> Option<Evidence> {
+        let broken = |(_, seed): &(&u32, &Seed)| matches!(seed.verdict, Verdict::Violated(_));
+        let (index, seed) = self.seeds.iter().find(broken)?;
+        let (cell, operations) = (self.meta.name.to_string(), seed.exhibits.clone());
+        Some(Evidence { cell, seed: self.meta.first_seed + u64::from(*index), operations })
     }
 
     /// The worst verdict, the words of the first seed that has it, and that seed.
@@ -211,13 +226,17 @@ impl CellAccumulator {
     /// A row with everything that all rows of the cell share.
     fn template(&self, merged: &Summary) -> Row {
         let meta = &self.meta;
-        let (verdict, evidence, seed) = self.verdict();
+        let (mut verdict, mut evidence, seed) = self.verdict();
         let completed: u64 = (PHASES.into_iter())
             .flat_map(|phase| [OpKind::Read, OpKind::Write, OpKind::Scan].map(|op| (phase, op)))
             .filter_map(|(phase, op)| merged.slot_of_all(phase, op))
             .map(|slot| slot.ok)
             .sum();
-        let per_op = |n: u64| if completed == 0 { 0.0 } else { round(n as f64 / completed as f64) };
+        let per_op = |n: u64| (completed > 0).then(|| round(n as f64 / completed as f64));
+        if completed == 0 && verdict == VerdictWord::Holds {
+            verdict = VerdictWord::Unknown;
+            evidence = "no operation took effect, so there is nothing to judge".to_owned();
+        }
         Row {
             version: meta.version.clone(),
             cell: meta.name.to_string(),
@@ -263,25 +282,51 @@ impl CellAccumulator {
             refused: slot.refused,
             failed: slot.failed,
             unknown: slot.unknown,
+            answerable: Some(slot.answerable),
+            answered: Some(slot.answered),
             ..template.clone()
         };
         times(&mut row, slot);
         staleness(&mut row, slot);
         losses(&mut row, slot);
+        anomalies(&mut row, slot);
         let key = (phase, region.to_owned(), op);
-        let figures: Vec<(f64, f64)> =
-            self.seeds.values().filter_map(|seed| seed.percentiles.get(&key).copied()).collect();
-        let (p50s, p99s): (Vec<f64>, Vec<f64>) = figures.into_iter().unzip();
-        (row.p50_low_ms, row.p50_high_ms) = ends(student(&p50s), round);
-        (row.p99_low_ms, row.p99_high_ms) = ends(student(&p99s), round);
+        (row.p50_low_ms, row.p50_high_ms) = ends(self.across_seeds(0.5, slot, &key), round);
+        (row.p99_low_ms, row.p99_high_ms) = ends(self.across_seeds(0.99, slot, &key), round);
         let at = |theory: &&Theory| theory.region == region && theory.op == op;
         row.theory_ms = self.meta.theory.iter().find(at).map(|theory| theory.latency.as_ms());
         let seconds = merged.measured[phase as usize] as f64 / 1e9;
         row.throughput = if seconds > 0.0 { round(slot.ok as f64 / seconds) } else { 0.0 };
         row.offered = self.offered(region, op).map(round);
-        row.sustained =
-            row.offered.map(|_| slot.in_time * 100 >= (slot.n() + slot.never_begun) * 99);
+        row.sustained = row.offered.map(|rate| {
+            let begun = slot.in_time * 100 >= (slot.n() + slot.never_begun) * 99;
+            // What was planned and never begun is in no history; where no fault moves operations
+            // from phase to phase it shows in how many there are, but for the draw of arrivals.
+            let faultless = merged.measured[Phase::Partitioned as usize] == 0;
+            let planned = rate * seconds;
+            begun && !(faultless && (slot.in_time as f64) < 0.99 * planned - 3.0 * planned.sqrt())
+        });
         row
+    }
+
+    /// The interval of a quantile of the slot's response times, in milliseconds.
+    fn across_seeds(
+        &self,
+        share: f64,
+        slot: &Slot,
+        key: &(Phase, String, OpKind),
+    ) -> Option<Interval> {
+        let pooled = slot.response.at_share(share);
+        let seeds: Vec<(u64, u64)> = (self.seeds.values())
+            .filter_map(|seed| seed.responses.get(key))
+            .map(|steps| {
+                let below = steps.iter().filter(|(time, _)| *time <= pooled).map(|(_, n)| n).sum();
+                (below, steps.iter().map(|(_, n)| n).sum())
+            })
+            .collect();
+        let Interval { low, high } = woodruff(share, &seeds)?;
+        let [low, high] = [low, high].map(|share| slot.response.at_share(share).as_ms());
+        Some(Interval { low, high })
     }
 
     fn path(&self, op: OpKind) -> String {
@@ -312,162 +357,4 @@ fn word(rank: u8) -> VerdictWord {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::analysis::testing::{Story, story};
-    use crate::analysis::{Context, summarize};
-    use crate::history::{History, Window};
-    use crate::op::Level;
-    use crate::time::Instant;
-
-    fn meta() -> CellMeta {
-        let name = CellName {
-            scenario: "triangle".into(),
-            mode: "async".into(),
-            variant: "rtt=50ms".into(),
-            level: Level::EventualNearest,
-        };
-        let theory = |region: &str, op, ms| Theory {
-            region: region.into(),
-            op,
-            latency: Duration::millis(ms),
-        };
-        let offered = |region: &str, op| Offered { region: region.into(), op, rate: 10.5 };
-        CellMeta {
-            name,
-            axis: Some(AxisPoint { axis: "rtt".into(), unit: "ms".into(), at: 50.0 }),
-            regions: vec!["near".into(), "far".into()],
-            protocol: "primary-backup".into(),
-            config: "ack = 0".into(),
-            read_path: "nearest replica".into(),
-            write_path: "leader".into(),
-            promise: Guarantee::Eventual,
-            world: "sim".into(),
-            version: "0.1.0".into(),
-            first_seed: 7,
-            replay: "pacelc run triangle".into(),
-            theory: vec![theory("near", OpKind::Write, 10)],
-            offered: vec![offered("near", OpKind::Write), offered("far", OpKind::Write)],
-        }
-    }
-
-    fn result(histories: &[(u32, History)]) -> CellResult {
-        let context = Context {
-            promise: Guarantee::Eventual,
-            timeout: Duration::millis(100),
-            regions: meta().regions,
-        };
-        let mut cell = CellAccumulator::new(meta());
-        for (index, history) in histories {
-            cell.add(*index, summarize(history, &context));
-        }
-        cell.finish()
-    }
-
-    fn find<'a>(result: &'a CellResult, phase: &str, region: &str, op: &str) -> &'a Row {
-        let here = |row: &&Row| (&*row.phase, &*row.client_region, &*row.op) == (phase, region, op);
-        result.rows.iter().find(here).expect("the row")
-    }
-
-    /// One second with writes of 10 ms near and 30 ms far, and a stale read.
-    fn drawn() -> History {
-        let mut history = story("a: w1 0..10 #5; b: w2 20..50 #35; b: r1 60..61; a: r2 70..71");
-        history.horizon = Instant(1_000_000_000);
-        history.traffic.messages = 33;
-        history
-    }
-
-    #[test]
-    fn rows_come_in_order_with_every_figure_in_its_place() {
-        let result = result(&[(0, drawn()), (1, drawn())]);
-        assert_eq!(
-            (result.cell.as_str(), result.operations),
-            ("triangle/async/rtt=50ms/eventual-nearest", 8)
-        );
-        let order: Vec<_> = result.rows.iter().map(|r| (&*r.client_region, &*r.op)).collect();
-        let expected = ["all", "near", "far"].map(|region| [(region, "read"), (region, "write")]);
-        assert_eq!(order, expected.concat());
-        let write = find(&result, "healthy", "all", "write");
-        assert_eq!((write.n, write.p50_ms, write.p99_ms, write.mean_ms), (4, 10.0, 30.0, 20.0));
-        assert_eq!((write.p50_low_ms, write.p50_high_ms), (Some(10.0), Some(10.0)));
-        assert_eq!(
-            (write.throughput, write.offered, write.sustained),
-            (2.0, Some(21.0), Some(true))
-        );
-        assert_eq!((write.stale_rate, write.theory_ms), (None, None));
-        assert_eq!((write.messages_per_op, write.virtual_seconds), (8.25, 2.0));
-        assert_eq!((&*write.path, write.axis_at, write.seeds), ("leader", Some(50.0), 2));
-        let near = find(&result, "healthy", "near", "write");
-        assert_eq!((near.p50_ms, near.theory_ms, near.offered), (10.0, Some(10.0), Some(10.5)));
-        let read = find(&result, "healthy", "far", "read");
-        assert_eq!((read.fresh_or_stale, read.stale, read.stale_rate), (2, 2, Some(1.0)));
-        assert_eq!((read.stale_age_p50_ms, read.stale_versions_max), (Some(10.0), Some(1)));
-        assert_eq!((read.behind_rate, read.behind_age_p99_ms), (Some(1.0), Some(25.0)));
-        let fresh = find(&result, "healthy", "near", "read");
-        assert_eq!(
-            (fresh.stale, fresh.stale_rate_high, fresh.stale_age_max_ms),
-            (0, Some(1.0), None)
-        );
-        let curve: Vec<_> =
-            result.curves.iter().map(|p| (&*p.client_region, p.t_ms, p.fresh, p.n)).collect();
-        let expected =
-            [("all", 10.0, 0, 2), ("all", 20.0, 2, 2), ("near", 20.0, 2, 2), ("far", 10.0, 0, 2)];
-        assert_eq!(curve, expected);
-    }
-
-    #[test]
-    fn phases_have_their_own_rows_and_their_own_time() {
-        let mut history = drawn();
-        history.windows = vec![Window { start: Instant(20_000_000), end: Instant(520_000_000) }];
-        let result = result(&[(0, history)]);
-        assert_eq!(find(&result, "healthy", "all", "write").throughput, 50.0);
-        assert_eq!(find(&result, "partitioned", "all", "write").throughput, 2.0);
-        assert!(result.rows.iter().all(|row| row.phase != "recovering"));
-        assert_eq!(find(&result, "healthy", "all", "write").p50_low_ms, None, "one seed");
-    }
-
-    #[test]
-    fn a_backlog_is_not_a_rate_that_was_kept() {
-        let mut history = drawn();
-        history.operations[1].intended = Instant::ZERO;
-        history.windows = vec![Window { start: Instant(15_000_000), end: Instant(900_000_000) }];
-        let result = result(&[(0, history)]);
-        assert_eq!(find(&result, "healthy", "far", "write").sustained, Some(false));
-        assert_eq!(find(&result, "healthy", "near", "write").sustained, Some(true));
-    }
-
-    #[test]
-    fn the_worst_verdict_of_the_first_such_seed_is_the_cell_s() {
-        let (mut undecided, mut broken) = (drawn(), drawn());
-        undecided.finals.clear();
-        broken.operations[3].value = crate::op::Value(99);
-        let cell =
-            result(&[(3, broken.clone()), (0, drawn()), (1, undecided.clone()), (2, broken)]);
-        let row = &cell.rows[0];
-        assert_eq!(row.verdict, VerdictWord::Violated);
-        assert!(row.evidence.starts_with("seed 9: session 0 read w99"), "{}", row.evidence);
-        assert!(cell.curves.iter().all(|point| point.verdict == VerdictWord::Violated));
-        let cell = result(&[(1, undecided), (0, drawn())]);
-        assert_eq!(cell.rows[0].verdict, VerdictWord::Unknown);
-        assert!(cell.rows[0].evidence.starts_with("seed 8: "));
-        assert_eq!(result(&[(0, drawn())]).rows[0].evidence, "");
-    }
-
-    #[test]
-    fn the_order_of_the_seeds_does_not_show() {
-        let histories: Vec<(u32, History)> =
-            (0..6).map(|seed| (seed, Story::random(u64::from(seed), 300))).collect();
-        let forward = result(&histories);
-        let mut shuffled = histories;
-        shuffled.reverse();
-        shuffled.swap(1, 4);
-        let bytes = |result: &CellResult| serde_json::to_vec(result).expect("JSON");
-        assert_eq!(bytes(&result(&shuffled)), bytes(&forward));
-        assert!(forward.rows.len() >= 6);
-    }
-
-    #[test]
-    fn a_cell_without_seeds_has_no_rows() {
-        assert_eq!(CellAccumulator::new(meta()).finish().rows, []);
-    }
-}
+mod tests;

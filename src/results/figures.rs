@@ -3,7 +3,7 @@
 
 use super::row::{CurvePoint, Row, SCHEMA};
 use super::stats::{Interval, wilson};
-use crate::analysis::{Slot, Summary, Visibility, VisibilityPoint};
+use crate::analysis::{Slot, Summary, Tally, Visibility, VisibilityPoint};
 use crate::time::Duration;
 
 /// A row without any figure.
@@ -51,6 +51,21 @@ pub(super) fn losses(row: &mut Row, slot: &Slot) {
     row.conflicts = slot.conflicts;
     row.lost_rate = share(slot.lost, slot.placed);
     (row.lost_rate_low, row.lost_rate_high) = ends(wilson(slot.lost, slot.placed), fine);
+}
+
+/// What sessions missed, and which writes are gone.
+pub(super) fn anomalies(row: &mut Row, slot: &Slot) {
+    (row.ryw_of, row.ryw_broken, row.ryw_broken_rate, row.ryw_broken_rate_high) = tally(slot.ryw);
+    (row.mr_of, row.mr_broken, row.mr_broken_rate, row.mr_broken_rate_high) = tally(slot.mr);
+    (row.mw_of, row.mw_broken, row.mw_broken_rate, row.mw_broken_rate_high) = tally(slot.mw);
+    (row.wfr_of, row.wfr_broken, row.wfr_broken_rate, row.wfr_broken_rate_high) = tally(slot.wfr);
+    (row.undone_of, row.undone, row.undone_rate, row.undone_rate_high) = tally(slot.undone);
+}
+
+/// Denominator, count, share and the upper end of its interval.
+fn tally(Tally { of, hits }: Tally) -> (u64, Option<u64>, Option<f64>, Option<f64>) {
+    let high = wilson(hits, of).map(|interval| fine(interval.high));
+    (of, (of > 0).then_some(hits), share(hits, of), high)
 }
 
 /// The curve of one region, or of all together.

@@ -126,6 +126,7 @@ mod tests {
             virtual_seconds: 0.3,
             rows: vec![row(name)],
             curves: vec![point(name)],
+            evidence: None,
         }
     }
 

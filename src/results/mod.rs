@@ -15,9 +15,10 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub use crate::analysis::Exhibit;
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
 pub use journal::{JOURNAL, Journal};
-pub use note::{News, Published, RunNote, ScenarioNote};
+pub use note::{Evidence, News, Published, RunNote, ScenarioNote};
 pub use row::{CurvePoint, Row, SCHEMA, VerdictWord};
-pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, student, wilson};
+pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, wilson, woodruff};
 pub use store::{CURVES, NOTE, PAGE, ROWS, Results, StoreError, read_rows, replace};

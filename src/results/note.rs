@@ -1,5 +1,6 @@
 //! `run.json`: where the rows come from, and what the report says of each scenario.
 
+use crate::analysis::Exhibit;
 use serde::{Deserialize, Serialize};
 
 /// What the report says about a scenario; part of `run.json`.
@@ -26,6 +27,21 @@ pub struct ScenarioNote {
     /// What others found, to be held against it.
     #[serde(default)]
     pub published: Vec<Published>,
+    /// The operations that broke promises.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<Evidence>,
+}
+
+/// The operations that break a cell's promise: those of the first seed in which any do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Full name of the cell.
+    pub cell: String,
+    /// The seed.
+    pub seed: u64,
+    /// In the order of their beginnings.
+    pub operations: Vec<Exhibit>,
 }
 
 /// A figure that somebody published of a cell.

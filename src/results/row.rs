@@ -4,6 +4,9 @@
 //! time; rates are fractions of 1; an absent figure is `null`, never 0. The schema's number rises with
 //! every change of a name, a unit or a meaning.
 
+use crate::analysis::{OPS, PHASES};
+use crate::history::Phase;
+use crate::op::{OpKind, unknown};
 use serde::{Deserialize, Serialize};
 
 /// The number of the schema below.
@@ -81,6 +84,12 @@ pub struct Row {
     pub failed: u64,
     /// May or may not have.
     pub unknown: u64,
+    /// Of which can be said whether they were answered in their phase; `null` in rows of older versions.
+    #[serde(default)]
+    pub answerable: Option<u64>,
+    /// Of those, the ones that were: their share is the availability.
+    #[serde(default)]
+    pub answered: Option<u64>,
     /// Response time: from the intended start. Failed and unknown operations count as at least the timeout.
     pub mean_ms: f64,
     /// Percentiles of it.
@@ -101,7 +110,8 @@ pub struct Row {
     pub p999_ms: f64,
     /// Largest.
     pub max_ms: f64,
-    /// 95 % interval of the median across seeds; `null` with one seed.
+    /// 95 % interval of the median across seeds; `null` with one seed, and where too few operations lie
+    /// beyond to bound it.
     pub p50_low_ms: Option<f64>,
     /// Its upper end.
     pub p50_high_ms: Option<f64>,
@@ -152,6 +162,66 @@ pub struct Row {
     /// Reads that returned several values.
     #[serde(default)]
     pub conflicts: u64,
+    /// Reads of keys that their session had written before: the denominator of the next.
+    #[serde(default)]
+    pub ryw_of: u64,
+    /// Those that returned an older version than the session had written; `null` where there is none of the former.
+    #[serde(default)]
+    pub ryw_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub ryw_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub ryw_broken_rate_high: Option<f64>,
+    /// Reads of keys that their session had read before.
+    #[serde(default)]
+    pub mr_of: u64,
+    /// Those that returned an older version than the session had read.
+    #[serde(default)]
+    pub mr_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub mr_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub mr_broken_rate_high: Option<f64>,
+    /// Writes of keys that their session had written before.
+    #[serde(default)]
+    pub mw_of: u64,
+    /// Those that stand below what the session had written.
+    #[serde(default)]
+    pub mw_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub mw_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub mw_broken_rate_high: Option<f64>,
+    /// Writes of keys that their session had read before.
+    #[serde(default)]
+    pub wfr_of: u64,
+    /// Those that stand below what the session had read.
+    #[serde(default)]
+    pub wfr_broken: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub wfr_broken_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub wfr_broken_rate_high: Option<f64>,
+    /// Acknowledged writes that no newer version of their key hides in the end.
+    #[serde(default)]
+    pub undone_of: u64,
+    /// Those that are gone: every replica of the key ended with an older version.
+    #[serde(default)]
+    pub undone: Option<u64>,
+    /// Their share.
+    #[serde(default)]
+    pub undone_rate: Option<f64>,
+    /// Upper end of Wilson's 95 % interval; 3/n where there were none.
+    #[serde(default)]
+    pub undone_rate_high: Option<f64>,
     /// Completed operations per second.
     pub throughput: f64,
     /// Planned operations per second; `null` in a closed loop.
@@ -159,14 +229,25 @@ pub struct Row {
     /// Whether the planned rate was kept: 99 % of what was planned in the phase was begun in it and
     /// took effect.
     pub sustained: Option<bool>,
-    /// Messages of the whole cell per completed operation, heartbeats included.
-    pub messages_per_op: f64,
+    /// Messages of the whole cell per completed operation, heartbeats included; `null` without any.
+    pub messages_per_op: Option<f64>,
     /// Bytes likewise.
-    pub bytes_per_op: f64,
+    pub bytes_per_op: Option<f64>,
     /// Virtual seconds simulated for the cell, all seeds.
     pub virtual_seconds: f64,
     /// The command that replays the cell under the seed of the evidence, or the first.
     pub replay: String,
+}
+
+impl Row {
+    /// The share of the operations answered in their phase, among those of which that can be said.
+    #[must_use]
+    pub fn availability(&self) -> f64 {
+        match (self.answered, self.answerable) {
+            (Some(answered), Some(all)) if all > 0 => answered as f64 / all as f64,
+            _ => self.ok as f64 / self.n.max(1) as f64,
+        }
+    }
 }
 
 /// Larger figures, times in milliseconds among them, are no figures of any run.
@@ -189,6 +270,17 @@ fn are_within(most: f64, figures: &[(&str, f64)]) -> Result<(), String> {
 
 impl Check for Row {
     fn check(&self) -> Result<(), String> {
+        let known = |what: &str, given: &str, known: &[&str]| {
+            if known.contains(&given) {
+                return Ok(());
+            }
+            Err(unknown(what, given, known.iter().copied()))
+        };
+        known("phase", &self.phase, &PHASES.map(Phase::name))?;
+        known("kind of operation", &self.op, &OPS.map(OpKind::name))?;
+        if self.n == 0 {
+            return Err("n is 0; a row tells of one operation at least".to_owned());
+        }
         are_within(
             FIGURE_MAX,
             &[
@@ -207,14 +299,19 @@ impl Check for Row {
                 ("theory_ms", self.theory_ms.unwrap_or_default()),
                 ("stale_age_max_ms", self.stale_age_max_ms.unwrap_or_default()),
                 ("throughput", self.throughput),
-                ("messages_per_op", self.messages_per_op),
-                ("bytes_per_op", self.bytes_per_op),
+                ("messages_per_op", self.messages_per_op.unwrap_or_default()),
+                ("bytes_per_op", self.bytes_per_op.unwrap_or_default()),
             ],
         )?;
         let rates = [
             ("stale_rate", self.stale_rate),
             ("behind_rate", self.behind_rate),
             ("lost_rate", self.lost_rate),
+            ("ryw_broken_rate", self.ryw_broken_rate),
+            ("mr_broken_rate", self.mr_broken_rate),
+            ("mw_broken_rate", self.mw_broken_rate),
+            ("wfr_broken_rate", self.wfr_broken_rate),
+            ("undone_rate", self.undone_rate),
         ];
         are_within(1.0, &rates.map(|(name, rate)| (name, rate.unwrap_or_default())))
     }

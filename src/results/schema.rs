@@ -60,6 +60,13 @@ pub const ROW: &[Column] = &[
     column("failed", "operations", "Certainly did not; reads that timed out among them."),
     column("unknown", "operations",
         "Writes that timed out: they may or may not have taken effect."),
+    column("answerable", "operations or null",
+        "Of which can be said whether they were answered in their phase: all but those that were under \
+         way when a fault was healed and had waited no longer by then than operations of their region \
+         and kind take in health."),
+    column("answered", "operations or null",
+        "Of those, the ones that took effect; under a fault, while it was in force. Their share is the \
+         availability."),
     column("mean_ms", "ms",
         "Response time, from the intended start. Failed and unknown operations count as at \
          least the timeout. Exact mean."),
@@ -75,7 +82,8 @@ pub const ROW: &[Column] = &[
     column("p999_ms", "ms", "99.9th percentile; means little below 10,000 operations."),
     column("max_ms", "ms", "Exact largest."),
     column("p50_low_ms", "ms or null",
-        "Student's 95 % interval of the seeds' medians, lower end; null with one seed."),
+        "Woodruff's 95 % interval of the median with seeds as clusters, lower end; null with one seed, and \
+         where too few operations lie beyond to bound it."),
     column("p50_high_ms", "ms or null", "Its upper end."),
     column("p99_low_ms", "ms or null", "The same of the seeds' 99th percentiles."),
     column("p99_high_ms", "ms or null", "Its upper end."),
@@ -119,14 +127,54 @@ pub const ROW: &[Column] = &[
     column("conflicts", "operations",
         "Reads that returned several values, because writes that did not know of each other stand \
          beside each other."),
+    column("ryw_of", "operations",
+        "Completed reads and scans of keys that their session had written before, as far as the \
+         store's version order tells how they stand; a scan counts once. The denominator of `ryw_broken`."),
+    column("ryw_broken", "operations or null",
+        "Those that broke *read your writes*: they returned a version older than one the session \
+         had written. Null for writes, and where there is none of the former."),
+    column("ryw_broken_rate", "share or null", "ryw_broken / ryw_of."),
+    column("ryw_broken_rate_high", "share or null",
+        "Upper end of Wilson's 95 % interval; 3/n where there were none."),
+    column("mr_of", "operations",
+        "The same of keys that the session had read before."),
+    column("mr_broken", "operations or null",
+        "Those that broke *monotonic reads*: older than what the session had read."),
+    column("mr_broken_rate", "share or null", "mr_broken / mr_of."),
+    column("mr_broken_rate_high", "share or null",
+        "Upper end of Wilson's 95 % interval; 3/n where there were none."),
+    column("mw_of", "operations",
+        "Writes that took effect, of keys that their session had written before."),
+    column("mw_broken", "operations or null",
+        "Those that broke *monotonic writes*: they stand below one of these in the version order. Null \
+         for reads, and where there is none of the former."),
+    column("mw_broken_rate", "share or null", "mw_broken / mw_of."),
+    column("mw_broken_rate_high", "share or null",
+        "Upper end of Wilson's 95 % interval; 3/n where there were none."),
+    column("wfr_of", "operations",
+        "The same of keys that the session had read before."),
+    column("wfr_broken", "operations or null",
+        "Those that broke *writes follow reads*: they stand below what the session had read."),
+    column("wfr_broken_rate", "share or null", "wfr_broken / wfr_of."),
+    column("wfr_broken_rate_high", "share or null",
+        "Upper end of Wilson's 95 % interval; 3/n where there were none."),
+    column("undone_of", "operations",
+        "Acknowledged writes whose key ended with their version or an older one: nothing newer hides \
+         whether they are there. 0 where conflicts are merged; `lost` has them."),
+    column("undone", "operations or null",
+        "Those that are gone: every replica of the key ended with an older version. Null for reads, and \
+         where there is none of the former."),
+    column("undone_rate", "share or null", "undone / undone_of."),
+    column("undone_rate_high", "share or null",
+        "Upper end of Wilson's 95 % interval; 3/n where there were none."),
     column("throughput", "operations/s", "ok per second of the phase."),
     column("offered", "operations/s or null", "Planned rate; null in a closed loop."),
     column("sustained", "true, false or null",
         "Whether the planned rate was kept: at least 99 % of the operations planned in the \
          phase were begun in it and took effect."),
-    column("messages_per_op", "messages",
+    column("messages_per_op", "messages or null",
         "Messages of the whole cell per completed operation, heartbeats included."),
-    column("bytes_per_op", "bytes", "Bytes likewise."),
+    column("bytes_per_op", "bytes or null", "Bytes likewise."),
     column("virtual_seconds", "s", "Simulated for the cell, all seeds, warm-up included."),
     column("replay", "text", "The command that runs this cell again."),
 ];

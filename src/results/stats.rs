@@ -1,9 +1,9 @@
 //! Intervals and comparisons.
 //!
 //! Rates carry Wilson's score interval (E. B. Wilson 1927); where nothing was seen in n trials, its
-//! upper end is the rule of three, 3/n (Hanley and Lippman-Hand 1983). Percentiles carry Student's
-//! interval over the seeds' percentiles: operations within one run are not independent samples,
-//! runs with different seeds are. Figures of virtual time are deterministic, so a comparison of two
+//! upper end is the rule of three, 3/n (Hanley and Lippman-Hand 1983). Percentiles carry Woodruff's
+//! interval with seeds as clusters: operations within one run are not independent samples, runs with
+//! different seeds are. Figures of virtual time are deterministic, so a comparison of two
 //! results is exact, and only says beside it whether the intervals across seeds part.
 
 use super::row::{Row, VerdictWord};
@@ -46,22 +46,27 @@ pub fn wilson(hits: u64, n: u64) -> Option<Interval> {
     Some(Interval { low: ((middle - spread) / scale).max(0.0), high: high.min(1.0) })
 }
 
-/// The 95 % interval of the mean of these, one figure per seed; `None` for fewer than two. Its
-/// lower end is not below zero.
+/// The 95 % interval of a quantile of all operations, as an interval of shares: the quantiles at its two
+/// ends bound the quantile at `share`, and always contain it. For each seed, how many of its operations
+/// are no larger than that quantile, and how many it has. `None` for fewer than two seeds, and where too
+/// few operations lie beyond to say how large it may be.
+///
+/// R. S. Woodruff, "Confidence Intervals for Medians and Other Position Measures" (1952), with seeds as
+/// clusters: the share's spread across seeds, by Student's t.
 #[must_use]
-pub fn student(figures: &[f64]) -> Option<Interval> {
-    if figures.len() < 2 {
+pub fn woodruff(share: f64, seeds: &[(u64, u64)]) -> Option<Interval> {
+    let measured = || seeds.iter().filter(|(_, n)| *n > 0);
+    let k = measured().count();
+    if k < 2 {
         return None;
     }
-    let n = figures.len() as f64;
-    // Equal figures have no spread, and rounding shall not invent one.
-    if figures.iter().all(|figure| *figure == figures[0]) {
-        return Some(Interval { low: figures[0], high: figures[0] });
-    }
-    let mean = figures.iter().sum::<f64>() / n;
-    let squares: f64 = figures.iter().map(|x| (x - mean) * (x - mean)).sum();
-    let half = t(figures.len() - 1) * (squares / (n - 1.0) / n).sqrt();
-    Some(Interval { low: (mean - half).max(0.0), high: mean + half })
+    let sum = |of: fn(&(u64, u64)) -> u64| measured().map(of).sum::<u64>() as f64;
+    let (below, n) = (sum(|seed| seed.0), sum(|seed| seed.1));
+    let rate = below / n;
+    let apart = |(below, n): &(u64, u64)| *below as f64 - rate * *n as f64;
+    let squares: f64 = measured().map(apart).map(|d| d * d).sum();
+    let half = t(k - 1) * (squares * k as f64 / (k as f64 - 1.0)).sqrt() / n;
+    (share + half < 1.0).then_some(Interval { low: (share - half).max(0.0), high: share + half })
 }
 
 /// The 97.5th percentile of Student's t; beyond 30 degrees the value of the next lower tabulated
@@ -184,16 +189,16 @@ fn figures(old: &Row, new: &Row) -> Vec<Change> {
     let p99 = |row: &Row| (Some(row.p99_ms), between(row.p99_low_ms, row.p99_high_ms));
     let stale = |row: &Row| (row.stale_rate, between(row.stale_rate_low, row.stale_rate_high));
     let served = |row: &Row| {
-        let rate = (row.n > 0).then(|| row.ok as f64 / row.n as f64);
-        (rate, wilson(row.ok, row.n))
+        let (ok, n) = row.answered.zip(row.answerable).unwrap_or((row.ok, row.n));
+        ((n > 0).then(|| ok as f64 / n as f64), wilson(ok, n))
     };
     let columns = [
         ("p50_ms", p50(old), p50(new)),
         ("p99_ms", p99(old), p99(new)),
         ("stale_rate", stale(old), stale(new)),
-        ("ok / n", served(old), served(new)),
+        ("answered / answerable", served(old), served(new)),
         ("throughput", (Some(old.throughput), None), (Some(new.throughput), None)),
-        ("messages_per_op", (Some(old.messages_per_op), None), (Some(new.messages_per_op), None)),
+        ("messages_per_op", (old.messages_per_op, None), (new.messages_per_op, None)),
     ];
     let changed = columns.into_iter().filter_map(|(column, old, new)| {
         let (was, is) = (old.0?, new.0?);
@@ -227,12 +232,17 @@ mod tests {
     }
 
     #[test]
-    fn student_widens_with_few_seeds() {
-        assert_eq!(student(&[5.0]), None);
-        assert_eq!(student(&[0.1; 7]), Some(Interval { low: 0.1, high: 0.1 }));
-        // Mean 2, deviation 1: 2 +- 4.303 / sqrt(3).
-        close(student(&[1.0, 2.0, 3.0]), 0.0, 4.4843);
-        close(student(&[10.0, 12.0, 14.0, 16.0]), 8.8916, 17.1084);
+    fn an_interval_of_a_quantile_contains_it_and_widens_with_unlike_seeds() {
+        assert_eq!(woodruff(0.5, &[(5, 10)]), None, "one seed");
+        assert_eq!(woodruff(0.5, &[(5, 10), (0, 0)]), None, "one that has any");
+        assert_eq!(woodruff(0.5, &[(5, 10); 4]), Some(Interval { low: 0.5, high: 0.5 }));
+        // Four seeds, deviations +1 -1 +1 -1 of ten each: 3.182 * sqrt(4 * 4 / 3) / 40.
+        close(woodruff(0.5, &[(6, 10), (4, 10), (6, 10), (4, 10)]), 0.3163, 0.6837);
+        // What lies above the 99th percentile of thirty operations, nobody has seen.
+        assert_eq!(woodruff(0.99, &[(10, 10), (10, 10), (9, 10)]), None);
+        let seeds: Vec<(u64, u64)> = (0..20).map(|i| (980 + i, 1000)).collect();
+        let found = woodruff(0.99, &seeds).expect("enough");
+        assert!(found.low < 0.99 && found.high > 0.99 && found.high < 0.993, "{found:?}");
     }
 
     /// The table against an independent implementation.

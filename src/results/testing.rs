@@ -46,8 +46,8 @@ pub(crate) fn row(cell: &str) -> Row {
         stale_rate_high: Some(0.033_333_333),
         behind_rate: Some(0.0),
         throughput: 10.0,
-        messages_per_op: 8.25,
-        bytes_per_op: 512.0,
+        messages_per_op: Some(8.25),
+        bytes_per_op: Some(512.0),
         virtual_seconds: 20.0,
         replay: format!("pacelc run {cell}"),
         ..Row::default()

@@ -245,6 +245,15 @@ pub(super) struct ModeEntry {
     pub(super) protocol: Spanned<String>,
     pub(super) config: Option<Spanned<toml::Table>>,
     pub(super) levels: Option<Spanned<LevelsEntry>>,
+    pub(super) canary: Option<CanaryEntry>,
+}
+
+/// What must object to a mode that is broken on purpose, and how soon.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CanaryEntry {
+    pub(super) caught_by: Spanned<String>,
+    pub(super) within: Spanned<u32>,
 }
 
 /// `"all"`, or a list.

@@ -1,8 +1,8 @@
 //! Faults: what is cut off or crashed, from when to when.
 //!
-//! One fault at a time: phases (healthy, partitioned, recovering) would otherwise have no clear
-//! meaning. A network cut names regions, zones, replicas or client groups; naming a region takes
-//! the replicas and the clients in it.
+//! Faults may overlap: the run is partitioned while any is in force. Only the crashes of one replica must
+//! follow each other, and no more cuts can be in force at a time than a word has bits. A network cut names
+//! regions, zones, replicas or client groups; naming a region takes the replicas and the clients in it.
 
 use super::document::FaultEntry;
 use super::plan::{Fault, FaultKind, Length};
@@ -10,6 +10,9 @@ use super::source::Refusal;
 use super::topology::Sites;
 use std::collections::BTreeSet;
 use toml::Spanned;
+
+/// The sides of so many cuts fit into a word.
+const CUTS_MAX: usize = 60;
 
 /// Resolves all faults, sorted by start.
 pub(super) fn resolve(
@@ -22,13 +25,20 @@ pub(super) fn resolve(
         faults.push((entry.span(), fault(entry, sites, length)?));
     }
     faults.sort_by_key(|(_, fault)| (fault.start, fault.end));
-    for pair in faults.windows(2) {
-        let ((_, first), (span, second)) = (&pair[0], &pair[1]);
-        if second.start < first.end {
+    for (i, (span, fault)) in faults.iter().enumerate() {
+        let in_force = || faults[..i].iter().filter(|(_, other)| fault.start < other.end);
+        let crash = matches!(fault.kind, FaultKind::Crash(_));
+        let mut same = in_force().filter(|(_, other)| crash && other.kind == fault.kind);
+        if let Some((_, other)) = same.next() {
             let message = format!(
-                "this fault starts at {}, before the one that ends at {}; faults must not overlap",
-                second.start, first.end
+                "this crash starts at {}, while the replica is down until {}; let one crash of a \
+                 replica end before the next",
+                fault.start, other.end
             );
+            return Err(Refusal::at(span.clone(), message));
+        }
+        if !crash && in_force().count() >= CUTS_MAX {
+            let message = format!("more than {CUTS_MAX} faults at a time are in force here");
             return Err(Refusal::at(span.clone(), message));
         }
     }

@@ -69,7 +69,7 @@
 //! # pause   = "50ms"               # between rounds
 //! # records = 100
 //!
-//! [[faults]]                       # one at a time
+//! [[faults]]                       # they may overlap
 //! cut   = ["eu-west-1"]            # regions (with their clients), zones, nodes; or
 //! # crash = "n0"                   # one replica
 //! start = "8s"
@@ -80,6 +80,8 @@
 //! protocol = "primary-backup"
 //! config   = { acknowledge = "async" }      # the protocol's own table
 //! levels   = ["linearizable", "bounded(500ms)"]   # or "all" that it offers
+//! # canary = { caught_by = "linearizable", within = 20 }   # broken on purpose: which checker must
+//! #                                # object under one of so many seeds (`run --canaries`)
 //!
 //! [[vary]]                         # an axis; variants are the product of all axes
 //! name   = "disk"
@@ -159,6 +161,9 @@ pub trait Protocols {
     /// Whether the protocol, so configured, offers the level.
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool;
 
+    /// The names of the checkers that canaries may wait for.
+    fn checkers(&self) -> Vec<&'static str>;
+
     /// What keys may hold in the protocol, so configured.
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object];
 }
@@ -234,6 +239,13 @@ pub fn load(
     let Some(mut scenario) = scenario else {
         return Err(refused(Refusal { at: None, message: "there is no variant to run".into() }));
     };
+    if map.is_some_and(|map| map.moves()) {
+        scenario.analysis.insert_str(
+            0,
+            "Moved to other regions than those this text was written for: its places and figures are \
+             those of the original map.\n\n",
+        );
+    }
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
     if let Some(first) = documents.first() {
         scenario.published = published::published(first, &scenario.plans).map_err(refused)?;

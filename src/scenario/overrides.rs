@@ -23,6 +23,13 @@ pub(super) struct Map {
     pub(super) rename: Rename,
 }
 
+impl Map {
+    /// Whether any region is another one now.
+    pub(super) fn moves(&self) -> bool {
+        self.rename.iter().any(|(from, to)| from != to)
+    }
+}
+
 impl Overrides {
     /// The replacement for this scenario, whose variants are `documents`.
     pub(super) fn map(&self, documents: &[Document]) -> Result<Option<Map>, ScenarioError> {
@@ -41,7 +48,15 @@ impl Overrides {
         let to = match given {
             Some(given) => given,
             None if used.iter().all(known) => used.clone(),
-            None => matrix.regions.clone(),
+            None if matrix.regions.len() <= used.len() => matrix.regions.clone(),
+            None => {
+                let (have, need) = (matrix.regions.len(), used.len());
+                let some = matrix.regions[..need].join(",");
+                return Err(refused(format!(
+                    "`{wanted}` has {have} regions and the scenario takes place in {need}; name the \
+                     ones that are meant, in order, as in {wanted}:{some}"
+                )));
+            }
         };
         if to.len() < used.len() {
             let (need, have) = (used.len(), to.len());

@@ -76,6 +76,17 @@ pub struct Plan {
     pub attempt_timeout: Duration,
     /// What breaks, and when.
     pub faults: Vec<Fault>,
+    /// Of a mode that is broken on purpose.
+    pub canary: Option<Canary>,
+}
+
+/// What must object to a mode that is broken on purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Canary {
+    /// A checker's name.
+    pub caught_by: String,
+    /// Under how many seeds, from the first on, it must object to one at least.
+    pub within: u32,
 }
 
 impl Plan {

@@ -1,9 +1,9 @@
 //! From a document to plans: every name looked up, every number checked, nothing left to doubt.
 
 use super::bounds::{self, OPERATIONS_MAX};
-use super::document::{Document, LevelsEntry, ModeEntry, RegionsEntry};
+use super::document::{CanaryEntry, Document, LevelsEntry, ModeEntry, RegionsEntry};
 use super::overrides::Map;
-use super::plan::{CellName, Length, Load, Plan};
+use super::plan::{Canary, CellName, Length, Load, Plan};
 use super::regions::{Matrix, OpenError};
 use super::source::{Refusal, ScenarioError, Source, plain};
 use super::topology::{Rename, Sites};
@@ -18,6 +18,8 @@ use toml::Spanned;
 const TIMEOUT: Duration = Duration::secs(10);
 /// A client turns to another replica after this, unless the scenario says otherwise.
 const ATTEMPT_TIMEOUT: Duration = Duration::secs(2);
+/// Who needs more seeds to be caught is not broken enough.
+const CANARY_SEEDS_MAX: u32 = 1_000;
 /// Shorter ones are over before anybody can answer, and those who ask again would do nothing else.
 const TIMEOUT_MIN: Duration = Duration::micros(1);
 
@@ -116,6 +118,7 @@ pub(super) fn resolve(
         timeout,
         attempt_timeout,
         faults,
+        canary: None,
     };
     if let Some(workload) = &document.workload {
         bounds::check(&template).map_err(|message| Refusal::at(workload.span(), message))?;
@@ -174,15 +177,31 @@ fn mode(
         return Err(Refusal::at(entry.span(), message));
     };
     let levels = offered(levels, protocol, &config, protocols)?;
+    let canary = written.canary.as_ref().map(|entry| canary(entry, protocols)).transpose()?;
     let plans = levels.into_iter().map(|level| {
         let mut plan = template.clone();
         plan.name.mode.clone_from(name.get_ref());
         plan.name.level = level;
         plan.protocol.clone_from(protocol);
         plan.config.clone_from(&config);
+        plan.canary.clone_from(&canary);
         plan
     });
     Ok((name.get_ref().clone(), plans.collect()))
+}
+
+/// A checker that there is, and a number of seeds.
+fn canary(entry: &CanaryEntry, protocols: &dyn Protocols) -> Result<Canary, Refusal> {
+    let (caught_by, within) = (entry.caught_by.get_ref(), *entry.within.get_ref());
+    if !protocols.checkers().contains(&caught_by.as_str()) {
+        let message = unknown("checker", caught_by, protocols.checkers());
+        return Err(Refusal::at(entry.caught_by.span(), message));
+    }
+    if !(1..=CANARY_SEEDS_MAX).contains(&within) {
+        let message = format!("within is {within}; write 1 to {CANARY_SEEDS_MAX} seeds");
+        return Err(Refusal::at(entry.within.span(), message));
+    }
+    Ok(Canary { caught_by: caught_by.clone(), within })
 }
 
 /// The levels of a mode, each of which its protocol offers.

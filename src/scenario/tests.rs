@@ -17,6 +17,10 @@ impl Protocols for Fake {
         vec!["primary-backup", "raft"]
     }
 
+    fn checkers(&self) -> Vec<&'static str> {
+        vec!["linearizable", "causal"]
+    }
+
     fn check(&self, protocol: &str, config: &toml::Table, replicas: u32) -> Result<(), String> {
         let known: &[&str] = match protocol {
             "raft" => &[
@@ -237,7 +241,6 @@ fn regions_can_be_replaced_from_the_command_line() {
         ["us-east-1", "eu-west-1", "ap-southeast-1"],
         "a set that has them all keeps them"
     );
-    assert_eq!(first("azure").unwrap(), ["australiaeast", "brazilsouth", "canadacentral"]);
     assert_eq!(
         first("eastus,westus,uksouth,japaneast").unwrap(),
         ["eastus", "westus", "uksouth"],
@@ -249,6 +252,10 @@ fn regions_can_be_replaced_from_the_command_line() {
     );
     for (regions, expected) in [
         ("us-east-1,eu-west-1", "--regions: the scenario takes place in 3 regions"),
+        (
+            "azure",
+            "--regions: `azure` has 22 regions and the scenario takes place in 3; name the ones",
+        ),
         ("awz", "--regions: unknown region or region set `awz`; did you mean `aws`?"),
         ("eastus,us-east-1", "--regions: these regions are of different sets"),
         ("aws:us-esat-1,eu-west-1,a", "--regions: unknown region `us-esat-1`; did you mean `us-e"),

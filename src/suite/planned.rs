@@ -107,6 +107,7 @@ pub(super) fn note_of(scenario: &Scenario) -> ScenarioNote {
         cells: scenario.plans.len() as u32,
         news: news(scenario),
         published: scenario.published.iter().map(quoted).collect(),
+        evidence: Vec::new(),
     }
 }
 

@@ -22,7 +22,8 @@ ycsb = "A"
 records = 10
 "#;
 
-const MATRIX: &str = "from\\to,here,there\nhere,-,40\nthere,41,-\n";
+/// Two places, 40 and 41 ms apart.
+pub(crate) const MATRIX: &str = "from\\to,here,there\nhere,-,40\nthere,41,-\n";
 
 /// A desk with a valid scenario on it, over a valid matrix.
 fn desk() -> Desk {

@@ -51,6 +51,12 @@ fn list_shows_what_exists_and_runs_nothing() {
     }
     let leases = protocols.lines().filter(|line| line.starts_with("  lease ")).count();
     assert_eq!(leases, 1, "what is not offered is not listed");
+    let rules = desk.ok(&["list", "--rules"]);
+    assert!(rules.contains("Thomas 1979") && rules.contains("keys hold: set; in multi-leader"));
+    let guarantees = desk.ok(&["list", "--guarantees"]);
+    for word in ["Herlihy and Wing 1990", "for session, read-your-writes", "conservation"] {
+        assert!(guarantees.contains(word), "{word} is missing in {guarantees}");
+    }
     let matrices = desk.ok(&["list", "--matrices"]);
     let regions = |set: &str| -> usize {
         let line = matrices.lines().find(|line| line.starts_with(set)).expect("a set");
@@ -153,7 +159,15 @@ fn cmp_sets_modes_of_one_result_or_cells_of_two_side_by_side() {
     assert_eq!(desk.ok(&["cmp", "old", "old/rows.jsonl"]), "no differences\n");
 
     // The same cells between other regions cost something else.
-    let azure = ["run", "smoke-levels", "--smoke", "--regions", "azure", "-o", "new"];
+    let azure = [
+        "run",
+        "smoke-levels",
+        "--smoke",
+        "--regions",
+        "azure:eastus,westeurope,southeastasia",
+        "-o",
+        "new",
+    ];
     desk.ok(&azure);
     let text = desk.ok(&["cmp", "old", "new", "-p", "raft", "-l", "^linear"]);
     assert!(text.contains("smoke-levels/raft/linearizable"), "{text}");
@@ -183,7 +197,7 @@ fn explain_replays_a_cell_and_shows_its_messages() {
 #[test]
 fn a_broken_promise_is_exit_status_1_and_its_replay_shows_it() {
     let desk = Desk::new();
-    let run = ["run", "canaries", "--seeds", "20", "--json", "-o", "out"];
+    let run = ["run", "without-majority", "--seeds", "5", "--json", "-o", "out"];
     let answer = desk.run(&run);
     assert_eq!(answer.status, 1, "{}", answer.stderr);
     let told = answer.stderr.lines().find_map(|line| line.split_once("replay with: pacelc "));
@@ -194,6 +208,37 @@ fn a_broken_promise_is_exit_status_1_and_its_replay_shows_it() {
     assert!(replayed.stdout.contains("part of the violation"), "{}", replayed.stdout);
     assert_eq!(desk.run(&["report", "out"]).status, 1, "a report says so as well");
     assert_eq!(desk.run(&["cmp", "out"]).status, 1);
+}
+
+#[test]
+fn canaries_are_caught_and_their_twins_are_left_in_peace() {
+    let desk = Desk::new();
+    let table = desk.ok(&["run", "--canaries", "-f", "unsynced", "-f", "ties"]);
+    assert!(table.contains("2 of 2 canaries caught, 2 of 2 twins left in peace"), "{table}");
+    let lines = desk.ok(&["run", "--canaries", "-f", "ties", "--json", "--threads", "1"]);
+    let first = lines.lines().next().expect("a line");
+    let twin: serde_json::Value = serde_json::from_str(first).expect("JSON");
+    assert_eq!((&twin["canary"], &twin["right"]), (&false.into(), &true.into()));
+    assert!(!desk.path("reports").exists(), "nothing is written");
+
+    // A sound protocol that is sold for a canary is not caught, and that is status 1.
+    desk.write("mine.csv", bad_input::MATRIX);
+    let sound = bad_input::HOME.replace("\"aws\"", "\"mine.csv\"").replace(
+        "protocol = \"raft\"",
+        "protocol = \"raft\"\ncanary = { caught_by = \"linearizable\", within = 2 }",
+    );
+    desk.write("sound.toml", &sound);
+    let answer = desk.run(&["run", "--canaries", "sound.toml"]);
+    assert_eq!(answer.status, 1, "{}", answer.stderr);
+    assert!(answer.stdout.contains("not caught by linearizable in 2 seeds"), "{}", answer.stdout);
+    for (arguments, says) in [
+        (&["run", "--canaries", "ycsb"][..], "no mode here is a canary"),
+        (&["run", "--canaries", "--smoke"], "cannot be used with"),
+    ] {
+        let answer = desk.run(arguments);
+        assert_eq!(answer.status, 2);
+        assert!(answer.stderr.contains(says), "{}", answer.stderr);
+    }
 }
 
 #[test]

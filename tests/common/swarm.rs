@@ -2,7 +2,7 @@
 //!
 //! Every draw leaves out some kinds of trouble altogether, so that those that remain can show what a
 //! mixture would hide (Groce et al., "Swarm Testing", ISSTA 2012). Clocks stay within what the protocols
-//! are told to expect; everything else may go wrong, one fault at a time.
+//! are told to expect; everything else may go wrong, several things at a time.
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
@@ -89,10 +89,12 @@ fn links(plan: &mut Plan, rng: &mut Rng) {
     }
 }
 
-/// Cuts and crashes one after another, with time to recover or without.
+/// Cuts and crashes one after another, with time to recover or without, or on top of each other: a crash
+/// within a cut, a second machine before the first is back, all of them.
 fn faults(plan: &Plan, rng: &mut Rng) -> Vec<Fault> {
     let mut faults = Vec::new();
     let mut at = Duration::millis(200 + rng.below(1_500));
+    let overlaps = rng.below(3) == 0;
     let rest = [1, 300, 2_000][rng.below(3) as usize];
     let (may_cut, may_crash) = [(true, true), (true, false), (false, true)][rng.below(3) as usize];
     for _ in 0..rng.below(6) {
@@ -106,9 +108,14 @@ fn faults(plan: &Plan, rng: &mut Rng) -> Vec<Fault> {
         } else {
             cut(plan, rng)
         };
-        faults.push(Fault { start: at, end, kind });
-        at = end + Duration::millis(1 + rng.below(rest));
+        let begins = if overlaps { at + Duration::millis(rng.below(300)) } else { end };
+        let down = |other: &Fault| other.kind == kind && at < other.end;
+        if !crash || !faults.iter().any(down) {
+            faults.push(Fault { start: at, end, kind });
+        }
+        at = begins + Duration::millis(1 + rng.below(rest));
     }
+    faults.sort_by_key(|fault| (fault.start, fault.end));
     faults
 }
 

@@ -48,6 +48,16 @@ pub struct Config {
     pub trusts_network: bool,
     /// A snapshot is taken, and the log before it dropped, after this many records.
     pub snapshot_every: u64,
+    /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
+    pub flaw: Option<Flaw>,
+}
+
+/// Mistakes to make on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// What intersects is sold as linearizable, without writing back.
+    SoldAsAtomic,
 }
 
 /// Who coordinates an operation.
@@ -101,6 +111,7 @@ impl Default for Config {
             trusts_clocks: true,
             trusts_network: false,
             snapshot_every: 10_000,
+            flaw: None,
         }
     }
 }

@@ -54,10 +54,11 @@ mod store;
 mod tests;
 
 pub use client::Session;
-pub use config::{Config, Coordinator, ReadRepair, SendTo};
+pub use config::{Config, Coordinator, Flaw, ReadRepair, SendTo};
 pub use message::{Ask, Copies, Image, Job, Msg, Record, Ticket, Timer};
 pub use replica::Server;
 
+use super::parts::merge::Rule;
 use super::parts::quorum::majority;
 use super::{Env, Geometry, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
@@ -74,6 +75,7 @@ impl Protocol for Leaderless {
     const NAME: &'static str = "leaderless";
     const ABOUT: &'static str = "Reads and writes ask as many replicas as they want, the last write \
         wins; hints, read repair, anti-entropy (Dynamo 2007, Cassandra, Riak; Attiya et al. 1995)";
+    const RULES: &'static [Rule] = &[Rule::LastWriteWins];
     type Config = Config;
     type Msg = Msg;
     type Record = Record;
@@ -98,6 +100,7 @@ impl Protocol for Leaderless {
             (Level::MonotonicWrites, _) => Guarantee::MonotonicWrites,
             (Level::WritesFollowReads, _) => Guarantee::WritesFollowReads,
             (_, true) if config.write_back => Guarantee::Linearizable,
+            (_, true) if config.flaw == Some(Flaw::SoldAsAtomic) => Guarantee::Linearizable,
             (_, true) if config.trusts_clocks => Guarantee::Regular,
             _ => Guarantee::Eventual,
         };

@@ -5,7 +5,8 @@ use super::super::parts::merge::{Delta, Name, Rule};
 use super::super::parts::version::{HybridClock, Version};
 use super::super::{Client, ClientCx, Env};
 use super::{
-    Ask, Msg, MultiLeader, Need, Note, OnLag, REPLICAS_MAX, Shown, Stamps, Timer, Vector, Wish,
+    Ask, Flaw, Msg, MultiLeader, Need, Note, OnLag, REPLICAS_MAX, Shown, Stamps, Timer, Vector,
+    Wish,
 };
 use crate::op::{Key, Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret, State, Update, Value};
 use crate::time::LocalTime;
@@ -109,9 +110,13 @@ impl Session {
         let Context { seen, word, parent } = context;
         let delta = match (self.env.config.conflicts, update) {
             (Rule::PnCounter, Update::Add(n)) => {
-                let session = self.name(request.id).0;
+                let (first, session) = self.name(request.id);
+                if self.counts_retries() {
+                    let [up, down] = [n.max(0), n.min(0)].map(|n| u64::from(n.unsigned_abs()));
+                    return Delta::Count { session, up, down };
+                }
                 let (up, down) = self.total(key, n);
-                Delta::Count { session, up, down }
+                Delta::Count { session: first, up, down }
             }
             (Rule::AddWins, Update::Insert(element)) => {
                 Delta::Insert { name: self.name(request.id).1, element, seen }
@@ -132,6 +137,11 @@ impl Session {
         };
         self.delta = Some(delta);
         delta
+    }
+
+    /// A mistake: each attempt of an update is an update.
+    fn counts_retries(&self) -> bool {
+        self.env.config.flaw == Some(Flaw::CountsRetries)
     }
 
     /// The first update's name, and the current one's: numbers count up from that of the first request,

@@ -123,6 +123,8 @@ pub struct Config {
     /// Writes between two snapshots of the log.
     #[serde(default = "defaults::snapshot_every")]
     pub snapshot_every: u64,
+    /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
+    pub flaw: Option<Flaw>,
 }
 
 mod defaults {
@@ -136,6 +138,18 @@ mod defaults {
     pub(super) fn snapshot_every() -> u64 {
         10_000
     }
+}
+
+/// Mistakes to make on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// Updates do not wait for what their writers knew, and the promise is causal all the same.
+    IgnoresDependencies,
+    /// Stamps count in tenths of a second, and of two in the same one the first to arrive stays.
+    TiesByArrival,
+    /// An update that is sent again is a new one, so that a counter may count it twice.
+    CountsRetries,
 }
 
 /// Who ships to whom. What a replica hands on carries its origin, so nobody is sent its own writes back.
@@ -189,6 +203,7 @@ impl Protocol for MultiLeader {
     const ABOUT: &'static str = "Every replica takes writes and ships its log afterwards; the last write \
         wins, or updates are merged: siblings, revision trees, counters, sets, carts; causal on request \
         (Bayou 1997, Dynamo 2007, COPS 2011, MySQL, CouchDB, Riak)";
+    const RULES: &'static [Rule] = &Rule::ALL;
     type Config = Config;
     type Msg = Msg;
     type Record = Record;

@@ -2,7 +2,9 @@
 
 use super::super::parts::version::Version;
 use super::acks::Ack;
-use super::{Ask, Config, Entry, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Wish, ahead};
+use super::{
+    Ask, Config, Entry, Flaw, Msg, Need, Note, Server, ServerCx, Stamps, Vector, Wish, ahead,
+};
 use crate::op::{Key, NodeId};
 use crate::time::LocalTime;
 
@@ -85,7 +87,8 @@ impl Server {
                 cx.send(client, Msg::Low { op, rank: version.rank, note });
             }
             Wish::Write { version, delta, .. } => {
-                let causal = self.env.config.causal;
+                let Config { causal, flaw, .. } = *self.env.config;
+                let causal = causal && flaw != Some(Flaw::IgnoresDependencies);
                 let deps = if causal { *self.store.has() } else { Vector::default() };
                 let seq = self.store.accept(Entry { key: ask.key, version, deps, delta }, cx);
                 let until = match ask.need {

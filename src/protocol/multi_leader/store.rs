@@ -6,9 +6,10 @@
 use super::super::parts::early::Early;
 use super::super::parts::merge::{Delta, Dot, Merged, Rule, Sibling};
 use super::super::parts::version::{Version, Versions};
-use super::{MultiLeader, Record, ServerCx, Shown, Vector};
+use super::{Flaw, MultiLeader, Record, ServerCx, Shown, Vector};
 use crate::op::{Key, NodeId, Object, Value};
 use crate::protocol::{Env, WriteId};
+use crate::time::Duration;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
@@ -89,6 +90,8 @@ impl Log {
 pub(super) struct Store {
     me: NodeId,
     rule: Rule,
+    /// Whether ties are decided so, which is a mistake.
+    ties_by_arrival: bool,
     /// By origin.
     logs: Vec<Log>,
     /// What readers are shown.
@@ -118,6 +121,7 @@ impl Store {
         let mut store = Self {
             me,
             rule,
+            ties_by_arrival: env.config.flaw == Some(Flaw::TiesByArrival),
             logs: (0..env.replicas).map(|_| Log::default()).collect(),
             state,
             durable: 0,
@@ -304,7 +308,9 @@ impl Store {
             return false;
         }
         self.state.has.set(origin, seq);
-        self.state.put(entry.key, entry.version);
+        if !(self.ties_by_arrival && self.ties(entry.key, entry.version)) {
+            self.state.put(entry.key, entry.version);
+        }
         self.state.merged.apply(entry.key, Dot { origin, seq }, entry.version, &entry.delta);
         if origin == self.me {
             cx.note_version(entry.key, entry.version.value, entry.version.rank);
@@ -315,6 +321,13 @@ impl Store {
             log.base += 1;
         }
         true
+    }
+
+    /// Whether a version's stamp and that of the one held are in the same tenth of a second.
+    fn ties(&self, key: Key, version: Version) -> bool {
+        let held = self.version(key);
+        let tenth = |version: Version| version.rank.time / Duration::millis(100).0;
+        held != Version::default() && tenth(held) == tenth(version)
     }
 
     /// Writes a snapshot if the log on disk has grown by `every` writes, and what is not shown yet once

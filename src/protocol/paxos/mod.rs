@@ -70,12 +70,22 @@ pub struct Config {
     pub anti_entropy: Duration,
     /// A snapshot is taken, and the log before it dropped, after this many records.
     pub snapshot_every: u64,
+    /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
+    pub flaw: Option<Flaw>,
+}
+
+/// Mistakes to make on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// An acceptor that restarts has forgotten what it promised and accepted, as if it were memory's.
+    ForgetsPromises,
 }
 
 impl Default for Config {
     fn default() -> Self {
         let (pause, anti_entropy) = (Duration::millis(100), Duration::secs(2));
-        Self { pause, anti_entropy, snapshot_every: 10_000 }
+        Self { pause, anti_entropy, snapshot_every: 10_000, flaw: None }
     }
 }
 

@@ -7,7 +7,7 @@ use super::acceptor::Acceptors;
 use super::message::{Cell, Held, Job, Msg, Record, Timer};
 use super::round::Goal;
 use super::work::{Active, Asked, Lane, Query, Task};
-use super::{Env, Paxos, ServerCx};
+use super::{Env, Flaw, Paxos, ServerCx};
 use crate::op::{Key, NodeId, OpId, Rank, Value};
 use crate::protocol::{Replica, ReplicaCx, WriteId};
 use crate::time::{Duration, LocalTime};
@@ -195,6 +195,7 @@ impl Server {
 
 impl Replica<Paxos> for Server {
     fn recover(env: Env<Paxos>, log: &[Record], cx: &mut ReplicaCx<'_, Paxos>) -> Self {
+        let log = if env.config.flaw == Some(Flaw::ForgetsPromises) { &[] } else { log };
         // Not all compare at once.
         let share = f64::from(env.me.0 + 1) / f64::from(env.replicas);
         cx.set_timer(Timer::AntiEntropy, env.config.anti_entropy.scale(share));

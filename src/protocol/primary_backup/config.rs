@@ -50,6 +50,18 @@ pub struct Config {
     /// Writes between two snapshots of the log.
     #[serde(default = "defaults::snapshot_every")]
     pub snapshot_every: u64,
+    /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
+    pub flaw: Option<Flaw>,
+}
+
+/// Mistakes to make on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// Backups answer at once, whatever the session has written and read.
+    IgnoresTokens,
+    /// With `flush_every`, promises as if each write were synced before it is acknowledged.
+    SellsUnsynced,
 }
 
 mod defaults {
@@ -175,6 +187,11 @@ impl Config {
             )),
             _ => Ok(()),
         }
+    }
+
+    /// Whether this mistake is to be made.
+    pub(super) fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
     }
 
     /// From the write's arrival at the primary to its acknowledgement, in health; none where writes

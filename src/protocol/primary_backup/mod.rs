@@ -30,7 +30,7 @@ mod reads;
 pub use super::parts::store::{Record, Snapshot};
 pub use acknowledge::Acknowledge;
 pub use client::Session;
-pub use config::{Config, Reached};
+pub use config::{Config, Flaw, Reached};
 pub use messages::{Msg, Need, ReadRequest, Standing, Timer, Token};
 
 use super::parts::store::Store;
@@ -95,7 +95,7 @@ impl Protocol for PrimaryBackup {
         };
         // What the primary shows before its disk has it, a crash takes back from everybody. Backups
         // never had it, so all become equal; nothing else is left.
-        let keeps = config.flush_every.is_none();
+        let keeps = config.flush_every.is_none() || config.has(Flaw::SellsUnsynced);
         let promise = if keeps { promise } else { Guarantee::Eventual };
         let write_path = match level {
             Level::BoundedVersions(_) => {

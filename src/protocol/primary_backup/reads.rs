@@ -1,6 +1,6 @@
 //! Serving reads at either role: now, later, elsewhere, or not at all.
 
-use super::{Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
+use super::{Flaw, Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
 use crate::op::{NodeId, Ret};
 use crate::protocol::ReplicaCx;
 
@@ -31,6 +31,7 @@ impl Server {
                 primary.barrier.max(token.0.min(self.store.last()))
             }
             (Role::Primary(primary), _) => primary.barrier,
+            (Role::Backup(_), Need::Token(_)) if self.env.config.has(Flaw::IgnoresTokens) => 0,
             (Role::Backup(_), Need::Token(token)) => token.0,
             (Role::Backup(_), Need::Latest) => return cx.send(from, Msg::Redirect(read.op)),
             (Role::Backup(backup), Need::Within(age)) => {

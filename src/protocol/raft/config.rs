@@ -39,6 +39,22 @@ pub struct Config {
     /// Whether followers are told of a commit at once, as in etcd, or with the next append or
     /// heartbeat. Off: fewer messages, older reads at followers.
     pub eager_commit: bool,
+    /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
+    pub flaw: Option<Flaw>,
+}
+
+/// Mistakes that were made in earnest elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Flaw {
+    /// The leader answers a write when it has sent it, whoever has it.
+    AnswersBeforeMajority,
+    /// A leader answers linearizable reads without asking whether it still leads.
+    SkipsRound,
+    /// A lease counts as long as followers promised, as if all clocks ran alike.
+    NoDriftMargin,
+    /// A replica that restarts has forgotten its vote, and that it may have heard from a leader.
+    ForgetsVote,
 }
 
 /// How a linearizable read is served.
@@ -76,13 +92,22 @@ impl Default for Config {
             sync: false,
             snapshot_every: 10_000,
             eager_commit: true,
+            flaw: None,
         }
     }
 }
 
 impl Config {
+    /// Whether this mistake is to be made.
+    pub(super) fn has(&self, flaw: Flaw) -> bool {
+        self.flaw == Some(flaw)
+    }
+
     /// How long a lease lasts by the leader's clock.
     pub(super) fn lease(&self) -> Duration {
+        if self.has(Flaw::NoDriftMargin) {
+            return self.election_timeout;
+        }
         lease::trusted(self.election_timeout, self.max_drift_ppm)
     }
 

@@ -23,7 +23,9 @@ impl Replica {
             return false;
         }
         if term > self.term || self.leader != Some(from) || self.role != Role::Follower {
-            assert!(term > self.term || self.role != Role::Leader, "two leaders in {term:?}");
+            if term == self.term && self.role == Role::Leader {
+                self.never("there are two leaders in a term");
+            }
             self.follow(term, Some(from), cx);
         }
         let now = cx.clock();
@@ -63,7 +65,10 @@ impl Replica {
             if here.term == entry.term {
                 return false;
             }
-            assert!(index > self.commit, "a committed entry is never replaced");
+            if index <= self.commit {
+                self.never("a committed entry is replaced");
+                self.commit = index - 1;
+            }
             self.log.cut(index);
             self.durable.cut(index);
         }
@@ -136,7 +141,10 @@ impl Replica {
             self.acknowledge(from, cx);
             return;
         }
-        assert!(last.index > self.commit, "what is committed here agrees with the leader");
+        if last.index <= self.commit {
+            self.never("what is committed here differs from the leader's");
+            self.commit = last.index;
+        }
         self.durable.cut(self.commit + 1);
         self.log.install(last);
         self.stamped = self.stamped.max(image.stamp);

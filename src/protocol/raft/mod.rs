@@ -42,7 +42,7 @@ mod stamps;
 mod tests;
 
 pub use client::Client;
-pub use config::{Config, Reads};
+pub use config::{Config, Flaw, Reads};
 pub use log::{BATCH, Entry, Position, Term};
 pub use message::{Append, Beat, Image, Msg, Record, Timer};
 pub use replica::Replica;
@@ -159,8 +159,9 @@ impl Protocol for Raft {
         }
     }
 
-    fn objects(_: &Config) -> &'static [Object] {
-        &Object::ALL
+    fn objects(config: &Config) -> &'static [Object] {
+        // Who answers a conditional update before it is applied cannot know the answer.
+        if config.has(Flaw::AnswersBeforeMajority) { &[Object::Register] } else { &Object::ALL }
     }
 
     fn wire_size(msg: &Msg) -> u32 {

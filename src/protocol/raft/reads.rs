@@ -18,7 +18,7 @@
 
 use super::message::{Beat, Msg};
 use super::replica::{Replica, Role};
-use super::{Raft, Reads};
+use super::{Flaw, Raft, Reads};
 use crate::op::{Level, NodeId, Op, OpId, Request, Ret};
 use crate::protocol::ReplicaCx;
 use crate::protocol::parts::lease;
@@ -170,6 +170,9 @@ impl Replica {
             }
         } else {
             self.propose(Some(command), cx);
+            if self.env.config.has(Flaw::AnswersBeforeMajority) {
+                cx.send(client, Msg::Reply { op, index: self.commit, ret: Ret::Written });
+            }
         }
     }
 
@@ -222,6 +225,9 @@ impl Replica {
         let (round, index) = (self.leading.round, self.decided());
         self.leading.reads.push_back(PendingRead { client, request, index, round });
         assert!(self.leading.reads.len() <= READS_MAX, "a leader without a majority steps down");
+        if self.env.config.has(Flaw::SkipsRound) {
+            self.leading.confirmed = round;
+        }
         self.beat(cx);
         self.serve_confirmed(cx);
     }

@@ -1,11 +1,11 @@
 //! A replica's state, and which part of the protocol each event goes to.
 
-use super::Raft;
 use super::election::Ballot;
 use super::log::{Durable, Log, Term};
 use super::message::{Beat, Msg, Record, Timer};
 use super::reads::{PendingRead, Waiting};
 use super::replication::{Compaction, Peer};
+use super::{Flaw, Raft};
 use crate::op::{Key, NodeId, Value};
 use crate::protocol::parts::table::Table;
 use crate::protocol::{Env, ReplicaCx, WriteId};
@@ -118,7 +118,7 @@ impl Replica {
     fn replay(&mut self, log: &[Record]) {
         for record in log {
             match record {
-                Record::HardState { term, vote } => (self.term, self.vote) = (*term, *vote),
+                Record::HardState { term, vote } => self.vow(*term, *vote),
                 Record::Entry { index, entry } => {
                     if *index <= self.log.base().index {
                         continue;
@@ -133,7 +133,7 @@ impl Replica {
                     assert_eq!(at, *index, "records come back whole and in order");
                 }
                 Record::Snapshot { term, vote, image } => {
-                    (self.term, self.vote) = (*term, *vote);
+                    self.vow(*term, *vote);
                     self.table.clone_from(&image.table);
                     self.stamped = self.stamped.max(image.stamp);
                     self.log.install(image.last);
@@ -143,6 +143,17 @@ impl Replica {
             }
         }
         self.durable = Durable::at(self.log.last().index);
+    }
+
+    /// Remembers the term it was in, and whom it voted for.
+    fn vow(&mut self, term: Term, vote: Option<NodeId>) {
+        let forgets = self.env.config.has(Flaw::ForgetsVote);
+        (self.term, self.vote) = (term, vote.filter(|_| !forgets));
+    }
+
+    /// What cannot be, unless a mistake is made on purpose.
+    pub(super) fn never(&self, what: &str) {
+        assert!(self.env.config.flaw.is_some(), "{what}");
     }
 
     /// Whether this replica leads and has committed an entry of its own term, so that its commit
@@ -170,7 +181,7 @@ impl crate::protocol::Replica<Raft> for Replica {
         let stands = first_boot && env.me == NodeId(env.config.leader);
         let mut replica = Self::new(env);
         replica.replay(log);
-        if !first_boot {
+        if !first_boot && !replica.env.config.has(Flaw::ForgetsVote) {
             // An earlier life may have heard from a leader an instant before the crash.
             replica.ballot.heard = Some(cx.clock());
         }

@@ -14,8 +14,8 @@ use super::{Chart, Drawing, KeyMark, OPS, Panel};
 pub(super) const CHART: Chart = Chart {
     name: "partition",
     title: "Partition: who still answers",
-    reading: "Share of operations that took effect while the network was partitioned, against the \
-              latency before it. Up is available, left is fast; what the answers were worth is the \
+    reading: "Share of operations answered while the fault was in force, against the latency before \
+              it. Up is available, left is fast; what the answers were worth is the \
               form of the point and its verdict.",
     draw,
 };
@@ -45,7 +45,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
 fn pairs<'a>(scenario: &Scenario<'a>, op: &str, variant: &str) -> Vec<(&'a Row, f64)> {
     let pair = |cell: super::super::view::Cell<'a>| {
         let (healthy, cut) = (cell.healthy(op)?, cell.row("partitioned", "all", op)?);
-        let share = cut.ok as f64 / cut.n.max(1) as f64;
+        let share = cut.availability();
         let fits = cut.n > 0 && healthy.p50_ms.is_finite() && healthy.p50_ms > 0.0;
         fits.then_some((healthy, share))
     };

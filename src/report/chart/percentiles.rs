@@ -112,8 +112,9 @@ fn panels<'a>(
     panels
 }
 
-fn curve(row: &Row) -> [(f64, f64); 8] {
-    [
+/// The last point only where there are operations enough.
+fn curve(row: &Row) -> Vec<(f64, f64)> {
+    let points = [
         (10.0, row.p10_ms),
         (25.0, row.p25_ms),
         (50.0, row.p50_ms),
@@ -122,7 +123,9 @@ fn curve(row: &Row) -> [(f64, f64); 8] {
         (95.0, row.p95_ms),
         (99.0, row.p99_ms),
         (99.9, row.p999_ms),
-    ]
+    ];
+    let known = if row.n >= number::ENOUGH_FOR_P999 { points.len() } else { points.len() - 1 };
+    points[..known].to_vec()
 }
 
 /// One picture; `tipped` with points that say what they are.
@@ -141,7 +144,12 @@ fn panel(
         let frame = Frame::new(area, Axis::percentiles(), y.clone(), layout)?;
         let paths: Vec<(Vec<At>, Ink)> = rows
             .iter()
-            .map(|r| (curve(r).map(|(q, ms)| frame.at(q, ms)).to_vec(), scenario.ink(&r.system)))
+            .map(|r| {
+                (
+                    curve(r).into_iter().map(|(q, ms)| frame.at(q, ms)).collect(),
+                    scenario.ink(&r.system),
+                )
+            })
             .collect();
         lines(area, &paths)?;
         for (row, (points, ink)) in rows.iter().zip(paths) {
@@ -156,11 +164,15 @@ fn panel(
             let ends: Vec<At> = ends.map(|(_, at)| at).collect();
             ends.iter().try_for_each(|at| dot(area, *at, 6, ink))?;
             let text = format!(
-                "{}\np50 {}, p99 {}, p99.9 {}\npromise {}: {}\nn {}",
+                "{}\np50 {}, p99 {}{}\npromise {}: {}\nn {}",
                 row.cell,
                 number::ms(row.p50_ms),
                 number::ms(row.p99_ms),
-                number::ms(row.p999_ms),
+                if row.n >= number::ENOUGH_FOR_P999 {
+                    format!(", p99.9 {}", number::ms(row.p999_ms))
+                } else {
+                    String::new()
+                },
                 row.promise,
                 verdict(row.verdict).0,
                 number::count(row.n)

@@ -10,7 +10,7 @@ use super::{Chart, Drawing, OPS, Panel};
 pub(super) const CHART: Chart = Chart {
     name: "phases",
     title: "Before, during and after the fault",
-    reading: "Share of operations known to have taken effect, and the response time that one in a \
+    reading: "Share of operations answered in their phase, and the response time that one in a \
               hundred exceeds; operations that failed or are unknown count there as at least the \
               timeout. Clients of all regions.",
     draw,
@@ -25,7 +25,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing::default();
     for (op, title) in OPS {
         let answered = grid(scenario, &cells, &phases, op, |row| {
-            let share = row.ok as f64 / row.n.max(1) as f64;
+            let share = row.availability();
             let lost = [0.0, 0.001, 0.01, 0.1, 0.25, 0.5];
             let step = lost.iter().filter(|l| 1.0 - share > **l).count();
             (number::percent(share), step)

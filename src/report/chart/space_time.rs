@@ -5,7 +5,8 @@
 //! column of its own, as wide as the others, and its true time is written below it.
 
 use super::super::theme::{Ink, Style, size};
-use super::svg::{Area, Drawn, Tips, WIDTH, block, line, picture, text, write};
+use super::svg::{Area, Drawn, Tips, WIDTH, block, inline, line, picture, text, write};
+use crate::results::Exhibit;
 use plotters::style::text_anchor::{HPos, VPos};
 
 /// One operation.
@@ -27,6 +28,24 @@ pub struct Bar {
     pub blamed: bool,
 }
 
+/// What an instant's number counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ticks {
+    /// Whatever the history's clock counts; written as it is.
+    Plain,
+    /// Nanoseconds; written in milliseconds.
+    Nanoseconds,
+}
+
+impl Ticks {
+    fn words(self, time: u64) -> String {
+        match self {
+            Self::Plain => time.to_string(),
+            Self::Nanoseconds => format!("{:.3} ms", time as f64 / 1e6),
+        }
+    }
+}
+
 /// Processes and what they did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SpaceTime {
@@ -36,14 +55,17 @@ pub struct SpaceTime {
     pub lanes: Vec<String>,
     /// The operations.
     pub bars: Vec<Bar>,
+    /// What their times count.
+    pub ticks: Ticks,
 }
 
 /// Height of a lane, and of what is above and below all of them.
 const LANE: i32 = 96;
 const HEAD: i32 = 84;
 const FOOT: i32 = 72;
-/// Room for names on the left, and for a bar without end on the right.
+/// Room for names on the left, at least and at most, and for a bar without end on the right.
 const LEFT: i32 = 200;
+const NAME: usize = 30;
 const RIGHT: i32 = 90;
 /// The narrowest column, and the characters of a label and of a time.
 const COLUMN: i32 = 110;
@@ -51,23 +73,114 @@ const LABEL: usize = 28;
 const CHARACTER: i32 = 13;
 
 impl SpaceTime {
-    /// The picture as an SVG file; nothing if there is no operation.
+    /// What broke a promise, as it is kept in results: a lane per session.
     #[must_use]
-    pub fn svg(&self) -> Option<String> {
+    pub fn of_exhibits(title: String, exhibits: &[Exhibit]) -> Self {
+        let mut lanes: Vec<String> = Vec::new();
+        let bars = exhibits.iter().map(|exhibit| {
+            let known = lanes.iter().position(|lane| *lane == exhibit.who);
+            let lane = known.unwrap_or_else(|| {
+                lanes.push(exhibit.who.clone());
+                lanes.len() - 1
+            });
+            let Exhibit { from_ns: from, to_ns: to, observes, blamed, .. } = *exhibit;
+            let (label, sentence) = (exhibit.label.clone(), exhibit.sentence.clone());
+            Bar { lane, from, to, label, sentence, observes, blamed }
+        });
+        let bars = bars.collect();
+        Self { title, lanes, bars, ticks: Ticks::Nanoseconds }
+    }
+
+    /// How much later than the last of the writes shown had ended what is blamed began, in words; nothing
+    /// if no write had.
+    #[must_use]
+    pub fn gap(&self) -> Option<String> {
+        let blamed = self.bars.iter().find(|bar| bar.blamed)?;
+        let ended = self.bars.iter().filter(|bar| !bar.observes).filter_map(|bar| bar.to);
+        let last = ended.filter(|to| *to < blamed.from).max()?;
+        let gap = self.ticks.words(blamed.from - last);
+        Some(format!(
+            "What is marked began {gap} after the last write shown that had ended by then."
+        ))
+    }
+
+    /// Every instant at which something begins or ends, in order.
+    fn times(&self) -> Vec<u64> {
         let mut times: Vec<u64> =
             self.bars.iter().flat_map(|bar| [Some(bar.from), bar.to]).flatten().collect();
         times.sort_unstable();
         times.dedup();
+        times
+    }
+
+    /// The picture in characters: a lane per process with its operations over it, and the instants
+    /// below, all as far apart; nothing if there is no operation.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let times = self.times();
+        let names = self.lanes.iter().map(|lane| lane.chars().count()).max().unwrap_or(0);
+        let widest = times.iter().map(|time| self.ticks.words(*time).len()).max().unwrap_or(0);
+        let step = widest.max(8) + 2;
+        let column = |time: u64| names + 2 + step * times.partition_point(|other| *other < time);
+        let end = names + 2 + step * times.len();
+        let mut text = String::new();
+        for (lane, name) in self.lanes.iter().enumerate() {
+            let (mut over, mut line) = (vec![' '; end], vec![' '; end]);
+            put(&mut line, 0, name);
+            for bar in self.bars.iter().filter(|bar| bar.lane == lane) {
+                let from = column(bar.from);
+                // An instant is still to be seen, and what never ended goes on.
+                let to = bar.to.map_or(end - 1, |to| column(to).max(from + 1));
+                put(&mut over, from, &bar.label);
+                let (fill, last) = match (bar.to, bar.blamed) {
+                    (None, _) => ('╌', '╌'),
+                    (Some(_), true) => ('━', '┫'),
+                    (Some(_), false) => ('─', '┤'),
+                };
+                line[from..to].fill(fill);
+                line[from] = if bar.blamed { '┣' } else { '├' };
+                line[to] = last;
+            }
+            for row in [over, line] {
+                let row: String = row.into_iter().collect();
+                text.push_str(row.trim_end());
+                text.push('\n');
+            }
+        }
+        let mut below = vec![' '; end];
+        times.iter().for_each(|time| put(&mut below, column(*time), &self.ticks.words(*time)));
+        let below: String = below.into_iter().collect();
+        text.push_str(below.trim_end());
+        text.push('\n');
+        if times.is_empty() { String::new() } else { text }
+    }
+
+    /// The picture as an SVG file; nothing if there is no operation.
+    #[must_use]
+    pub fn svg(&self) -> Option<String> {
+        let frame = self.frame()?;
+        picture(frame.extent(), &self.title, |area, tips| self.draw(area, tips, &frame))
+    }
+
+    /// The same as a part of our page, which brings the styles; and its width.
+    #[must_use]
+    pub(in super::super) fn inline(&self) -> Option<(String, u32)> {
+        let frame = self.frame()?;
+        let svg = inline(frame.extent(), &self.title, |area, tips| self.draw(area, tips, &frame))?;
+        Some((svg, frame.extent().0))
+    }
+
+    fn frame(&self) -> Option<Frame> {
+        let times = self.times();
         let longest = self.bars.iter().map(|bar| bar.label.chars().count().min(LABEL)).max()?;
-        let digits = times.last().map_or(0, |time| time.to_string().len());
+        let digits = times.last().map_or(0, |time| self.ticks.words(*time).len());
         let column = COLUMN.max((longest.max(digits) as i32 + 2) * CHARACTER);
-        let natural = LEFT + column * (times.len() as i32 - 1) + RIGHT + column;
+        let name = self.lanes.iter().map(|lane| lane.chars().count().min(NAME)).max()?;
+        let left = LEFT.max((name as i32 + 3) * CHARACTER);
+        let natural = left + column * (times.len() as i32 - 1) + RIGHT + column;
         let width = natural.max(WIDTH as i32);
         let height = HEAD + LANE * self.lanes.len() as i32 + FOOT;
-        let frame = Frame { times, column, width, height };
-        picture((width as u32, height as u32), &self.title, |area, tips| {
-            self.draw(area, tips, &frame)
-        })
+        Some(Frame { times, left, column, width, height })
     }
 
     fn draw(&self, area: &Area<'_>, tips: &mut Tips, frame: &Frame) -> Drawn {
@@ -78,14 +191,14 @@ impl SpaceTime {
         for time in &frame.times {
             let x = frame.x(*time);
             line(area, &[(x, HEAD - 20), (x, bottom)], Ink::GRID, 1)?;
-            let words = time.to_string();
+            let words = self.ticks.words(*time);
             write(area, (x, bottom + 24), &words, style(Ink::SOFT, HPos::Center))?;
         }
         for (lane, name) in self.lanes.iter().enumerate() {
             let y = frame.y(lane);
-            let name: String = name.chars().take(14).collect();
+            let name: String = name.chars().take(NAME).collect();
             write(area, (16, y), &name, style(Ink::TEXT, HPos::Left))?;
-            line(area, &[(LEFT - 30, y), (frame.width - 20, y)], Ink::AXIS, 1)?;
+            line(area, &[(frame.left - 30, y), (frame.width - 20, y)], Ink::AXIS, 1)?;
         }
         for bar in &self.bars {
             bar.draw(area, tips, frame)?;
@@ -98,19 +211,29 @@ impl SpaceTime {
 struct Frame {
     /// Every instant at which something begins or ends, in order.
     times: Vec<u64>,
+    left: i32,
     column: i32,
     width: i32,
     height: i32,
 }
 
 impl Frame {
+    fn extent(&self) -> (u32, u32) {
+        (self.width as u32, self.height as u32)
+    }
+
     fn x(&self, time: u64) -> i32 {
-        LEFT + self.column * self.times.partition_point(|other| *other < time) as i32
+        self.left + self.column * self.times.partition_point(|other| *other < time) as i32
     }
 
     fn y(&self, lane: usize) -> i32 {
         HEAD + LANE * lane as i32 + LANE / 2
     }
+}
+
+/// Writes as much as there is room for.
+fn put(row: &mut [char], from: usize, words: &str) {
+    row.iter_mut().skip(from).zip(words.chars()).for_each(|(place, c)| *place = c);
 }
 
 impl Bar {
@@ -151,6 +274,7 @@ mod tests {
             title: "a <b> is not linearizable".to_owned(),
             lanes: vec!["process 1".to_owned(), "process 2".to_owned()],
             bars: vec![bar(0, 7, Some(1_000_007), "x = 1"), bar(1, 2_000_000, None, "x is null")],
+            ticks: Ticks::Plain,
         };
         let svg = diagram.svg().expect("drawn");
         for words in ["x = 1", "x is null", "says x is null", "process 2", "1000007", "2000000"] {
@@ -158,5 +282,41 @@ mod tests {
         }
         assert!(svg.contains("&lt;b&gt;") && svg.contains("s-broken dash"), "{svg}");
         assert_eq!(SpaceTime { bars: vec![], ..diagram }.svg(), None);
+    }
+
+    #[test]
+    fn the_same_in_characters() {
+        let exhibit =
+            |who: &str, from: u64, to: Option<u64>, label: &str, observes: bool| Exhibit {
+                who: who.to_owned(),
+                from_ns: from * 1_000_000,
+                to_ns: to.map(|to| to * 1_000_000),
+                label: label.to_owned(),
+                sentence: String::new(),
+                observes,
+                blamed: observes,
+            };
+        let diagram = SpaceTime::of_exhibits(
+            "stale".to_owned(),
+            &[
+                exhibit("writer", 1, Some(2), "key 3 = w2", false),
+                exhibit("other", 1, None, "key 3 = w9", false),
+                exhibit("reader", 5, Some(7), "key 3 is w1", true),
+            ],
+        );
+        assert_eq!(
+            diagram.text(),
+            "        key 3 = w2
+writer  ├─────────┤
+        key 3 = w9
+other   ├╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌
+                            key 3 is w1
+reader                      ┣━━━━━━━━━┫
+        1.000 ms  2.000 ms  5.000 ms  7.000 ms
+"
+        );
+        let gap = diagram.gap().expect("a write had ended");
+        assert!(gap.starts_with("What is marked began 3.000 ms after"), "{gap}");
+        assert_eq!(SpaceTime { bars: vec![], ..diagram }.text(), "");
     }
 }

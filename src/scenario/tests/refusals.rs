@@ -98,6 +98,16 @@ fn impossible_values_get_their_line() {
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
             "12: any 3 needs 3 followers; there are 2",
         ),
+        (
+            raft,
+            "protocol = \"raft\"\ncanary = { caught_by = \"casual\", within = 3 }",
+            "12: unknown checker `casual`; did you mean `causal`?",
+        ),
+        (
+            raft,
+            "protocol = \"raft\"\ncanary = { caught_by = \"causal\", within = 0 }",
+            "12: within is 0; write 1 to 1000 seeds",
+        ),
     ] {
         refused(old, new, expected);
     }
@@ -157,8 +167,8 @@ fn impossible_prose_places_and_faults_get_their_line() {
         (
             "",
             "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
-             [[faults]]\ncrash = 'n1'\nstart = '2s'\nend = '4s'\n",
-            "18: this fault starts at 2s, before the one that ends at 3s",
+             [[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '4s'\n",
+            "18: this crash starts at 2s, while the replica is down until 3s",
         ),
         ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
         ("", "this is not toml\n", "14: "),

@@ -28,12 +28,12 @@ pub(super) struct ReplicaHost<P: Protocol> {
     pub service_rng: Rng,
     /// When its processor has worked through what arrived.
     pub busy_until: Instant,
-    /// How often it has crashed and been started.
+    /// How often it has been started and has crashed.
     pub life: u32,
 }
 
 impl<P: Protocol> ReplicaHost<P> {
-    /// Stops the machine; what was not synced is lost.
+    /// Stops the machine; of what was not synced, as much is lost as its disk decides.
     pub(super) fn crash(&mut self) {
         self.machine = None;
         self.life += 1;

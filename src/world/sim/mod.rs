@@ -65,7 +65,7 @@ enum Event {
 struct Parcel {
     from: NodeId,
     to: NodeId,
-    /// How often the receiver had been restarted when it was sent: a connection does not outlive one.
+    /// Which life of the receiver it was sent to: a connection outlives neither a crash nor a start.
     life: u32,
     /// The operation that caused it.
     cause: u32,
@@ -110,6 +110,19 @@ struct Sim<'a, P: Protocol> {
     events: u64,
 }
 
+/// When any fault is in force; faults that overlap or touch are one window.
+fn windows(plan: &Plan) -> Vec<Window> {
+    let mut windows: Vec<Window> = Vec::new();
+    for fault in &plan.faults {
+        let (start, end) = (Instant::ZERO + fault.start, Instant::ZERO + fault.end);
+        match windows.last_mut().filter(|last| start <= last.end) {
+            Some(last) => last.end = last.end.max(end),
+            None => windows.push(Window { start, end }),
+        }
+    }
+    windows
+}
+
 impl<'a, P: Protocol> Sim<'a, P> {
     fn new(plan: &'a Plan, config: P::Config, seed: u64, trace: Option<&'a mut Trace>) -> Self {
         let load = Load::new(plan, seed);
@@ -117,9 +130,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
         for client in 0..load.clients() as u32 {
             site_of.push(plan.replicas.len() as u32 + u32::from(load.group(client)));
         }
-        let windows = (plan.faults.iter())
-            .map(|f| Window { start: Instant::ZERO + f.start, end: Instant::ZERO + f.end })
-            .collect();
+        let windows = windows(plan);
         let regions = plan.clients.iter().map(|g| plan.regions[g.region].clone()).collect();
         let expected = match plan.length {
             // The write half of a read-modify-write is not counted by the load.
@@ -195,8 +206,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
 
     fn arrive(&mut self, parcel: Parcel) {
         let receiver = self.replicas.get(parcel.to.index());
-        let down = receiver.is_some_and(|host| host.life != parcel.life);
-        if down || self.network.is_cut(parcel.from, parcel.to) {
+        let gone = receiver.is_some_and(|host| host.machine.is_none() || host.life != parcel.life);
+        if gone || self.network.is_cut(parcel.from, parcel.to) {
             self.messages.take(parcel.message);
             return;
         }
@@ -356,7 +367,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
 
     fn fault(&mut self, index: usize, begins: bool) {
         match &self.plan.faults[index].kind {
-            FaultKind::Cut(sites) => self.network.set_cut(begins.then_some(&sites[..])),
+            FaultKind::Cut(sites) if begins => self.network.cut(index, sites),
+            FaultKind::Cut(_) => self.network.heal(index),
             FaultKind::Crash(replica) if begins => {
                 self.timers[*replica].cancel_all();
                 self.replicas[*replica].crash();
@@ -405,7 +417,13 @@ impl<'a, P: Protocol> Sim<'a, P> {
                 None => Vec::new(),
             },
         };
-        let finals = self.replicas.iter().map(audit).collect();
+        // Replicas that still have a long queue to work off when patience has ended have not come to rest,
+        // and what they hold says nothing about what they would agree on.
+        let busy = self.replicas.iter().any(|host| host.busy_until > self.now + SETTLE);
+        let finals = match (self.patience, busy) {
+            (0, true) => Vec::new(),
+            _ => self.replicas.iter().map(audit).collect(),
+        };
         let history: History = self.recorder.finish(keys, self.load.horizon(), finals);
         Run { history, events: self.events, ended: self.now }
     }

@@ -11,7 +11,8 @@ use crate::rng::Rng;
 use crate::scenario::plan::{Link, Order, Plan};
 use crate::time::{Duration, Instant};
 
-/// A lost transmission is repeated at most this often; then the connection is taken as broken.
+/// A lost transmission is repeated at most this often; then that message is given up, and those behind
+/// it are not: who waits for an answer asks again.
 const MAX_RETRANSMISSIONS: u32 = 16;
 
 /// The compiled form of a [`Link`].
@@ -44,8 +45,10 @@ pub(super) struct Network {
     /// Per process and replica: the latest arrival at the replica, and from it.
     inbound: Vec<Instant>,
     outbound: Vec<Instant>,
-    /// Per site: whether it is on the far side of the cut in force.
-    cut: Option<Vec<bool>>,
+    /// The cuts in force, by fault: per site, whether it is on the far side.
+    cuts: Vec<(usize, Vec<bool>)>,
+    /// Per site, the side it is on of each of them, while there are any.
+    sides: Option<Vec<u64>>,
     /// When the last message sent so far arrives.
     latest: Instant,
     /// Without jitter and loss, so that what is under way comes to rest.
@@ -91,16 +94,31 @@ impl Network {
             inbound: vec![Instant::ZERO; connections],
             outbound: vec![Instant::ZERO; connections],
             site_of,
-            cut: None,
+            cuts: Vec::new(),
+            sides: None,
             latest: Instant::ZERO,
             calm: false,
             rng: Rng::stream(seed, "network", 0),
         }
     }
 
-    /// Cuts the given sites off from all others, or heals the cut.
-    pub(super) fn set_cut(&mut self, sites: Option<&[usize]>) {
-        self.cut = sites.map(|far| (0..self.sites).map(|site| far.contains(&site)).collect());
+    /// Cuts the given sites off from all others until this fault is healed; others may be in force.
+    pub(super) fn cut(&mut self, fault: usize, far: &[usize]) {
+        self.cuts.push((fault, (0..self.sites).map(|site| far.contains(&site)).collect()));
+        self.divide();
+    }
+
+    /// Heals a cut.
+    pub(super) fn heal(&mut self, fault: usize) {
+        self.cuts.retain(|(other, _)| *other != fault);
+        self.divide();
+    }
+
+    fn divide(&mut self) {
+        let side = |site: usize| {
+            self.cuts.iter().fold(0_u64, |side, (_, far)| side << 1 | u64::from(far[site]))
+        };
+        self.sides = (!self.cuts.is_empty()).then(|| (0..self.sites).map(side).collect());
     }
 
     /// Ends jitter and loss; when the last message that is under way arrives.
@@ -112,8 +130,8 @@ impl Network {
     /// Whether a cut separates two processes now.
     #[inline]
     pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        self.cut.as_ref().is_some_and(|far| {
-            far[self.site_of[from.index()] as usize] != far[self.site_of[to.index()] as usize]
+        self.sides.as_ref().is_some_and(|sides| {
+            sides[self.site_of[from.index()] as usize] != sides[self.site_of[to.index()] as usize]
         })
     }
 

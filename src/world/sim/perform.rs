@@ -14,6 +14,8 @@ impl<P: Protocol> Sim<'_, P> {
     pub(super) fn boot(&mut self, replica: usize) {
         let host = &mut self.replicas[replica];
         let env = host.env.clone();
+        // What was sent to a machine that is down, or was, does not reach the one that starts now.
+        host.life += u32::from(!env.first_boot);
         host.env.first_boot = false;
         self.effects.next_write = host.disk.next();
         let clock = host.clock.read(self.now);

@@ -57,6 +57,59 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Every rule.
+    pub const ALL: [Self; 6] = [
+        Self::LastWriteWins,
+        Self::Siblings,
+        Self::RevisionTree,
+        Self::PnCounter,
+        Self::AddWins,
+        Self::CartUnion,
+    ];
+
+    /// As scenarios write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LastWriteWins => "last-write-wins",
+            Self::Siblings => "siblings",
+            Self::RevisionTree => "revision-tree",
+            Self::PnCounter => "pn-counter",
+            Self::AddWins => "add-wins",
+            Self::CartUnion => "cart-union",
+        }
+    }
+
+    /// What becomes of conflicts, and where it comes from.
+    #[must_use]
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::LastWriteWins => {
+                "the write with the higher stamp stays, the other is lost (Thomas 1979)"
+            }
+            Self::Siblings => {
+                "both stay beside each other until a session that has read them writes, a multi-value \
+                 register under dotted version vectors (Dynamo 2007, Preguiça et al. 2012, Riak)"
+            }
+            Self::RevisionTree => {
+                "the longest branch is shown, of equal ones that of the higher name, and the losers are \
+                 kept (CouchDB)"
+            }
+            Self::PnCounter => {
+                "every increment and decrement counts once; a G-counter as long as nothing is taken \
+                 (Shapiro et al. 2011)"
+            }
+            Self::AddWins => {
+                "a remove takes out what its session has read; an insert it did not know of stays, an \
+                 OR-set (Bieniusa et al. 2012, Almeida et al. 2018, Riak)"
+            }
+            Self::CartUnion => {
+                "who reads siblings takes their union, so what was removed may come back (DeCandia et \
+                 al. 2007)"
+            }
+        }
+    }
+
     /// What it applies to.
     #[must_use]
     pub fn objects(self) -> &'static [Object] {

@@ -1,0 +1,237 @@
+//! Consistency levels: what a client asks of one operation.
+//!
+//! A new one is a variant of [`Level`], with its name; which protocols offer it, each says in its `offer`.
+
+use super::unknown;
+use crate::time::Duration;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The consistency level a client asks of one operation. Whether a protocol offers it, how it serves
+/// it (the *path*) and what it then claims (the *promise*) is the protocol's to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Level {
+    /// The latest write, whatever it costs.
+    Linearizable,
+    /// The latest write, from a leader that trusts its lease and its clock.
+    Lease,
+    /// No older than this.
+    Bounded(Duration),
+    /// At most this many acknowledged versions of its key are missed; at least 1.
+    BoundedVersions(u32),
+    /// One order for all, at each replica's own pace.
+    Sequential,
+    /// What the session's past is made of.
+    Causal,
+    /// At least what this session has written and read.
+    Session,
+    /// At least what this session has written.
+    ReadYourWrites,
+    /// At least what this session has read.
+    MonotonicReads,
+    /// Whatever the nearest replica has; writes are newer than what this session has written.
+    MonotonicWrites,
+    /// Whatever the nearest replica has; writes are newer than what this session has read.
+    WritesFollowReads,
+    /// Whatever the nearest replica has.
+    EventualNearest,
+    /// Whatever some replica, drawn anew for each read, has.
+    EventualAny,
+    /// As many replicas as the operation asks for, in stores without a leader (Cassandra's terms).
+    Replicas {
+        /// How many must answer a read.
+        read: Acks,
+        /// How many must have a write.
+        write: Acks,
+    },
+}
+
+/// How many replicas must answer, in Cassandra's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Acks {
+    /// Any replica, or anybody who will hand the write on (a hint); writes only.
+    Any,
+    /// One replica.
+    One,
+    /// Two.
+    Two,
+    /// Three.
+    Three,
+    /// A majority of all.
+    Quorum,
+    /// Every replica.
+    All,
+    /// One replica of the coordinator's region.
+    LocalOne,
+    /// A majority of the replicas of the coordinator's region.
+    LocalQuorum,
+    /// A majority of the replicas of every region.
+    EachQuorum,
+}
+
+impl Acks {
+    /// Every one, as a user writes it.
+    pub const NAMES: [(&'static str, Self); 9] = [
+        ("any", Self::Any),
+        ("one", Self::One),
+        ("two", Self::Two),
+        ("three", Self::Three),
+        ("quorum", Self::Quorum),
+        ("all", Self::All),
+        ("local-one", Self::LocalOne),
+        ("local-quorum", Self::LocalQuorum),
+        ("each-quorum", Self::EachQuorum),
+    ];
+
+    /// The word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, acks)| *acks == self).map_or("", |(name, _)| name)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, acks)| *acks)
+    }
+}
+
+impl Level {
+    /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
+    /// versions. Reads and writes may differ in how many replicas they ask for: `one` is short for
+    /// `R=one,W=one`.
+    pub const NAMES: [&'static str; 23] = [
+        "linearizable",
+        "lease",
+        "bounded(500ms)",
+        "bounded(5 versions)",
+        "sequential",
+        "causal",
+        "session",
+        "read-your-writes",
+        "monotonic-reads",
+        "monotonic-writes",
+        "writes-follow-reads",
+        "eventual-nearest",
+        "eventual-any",
+        "all",
+        "R=one,W=all",
+        "each-quorum",
+        "quorum",
+        "local-quorum",
+        "three",
+        "two",
+        "one",
+        "local-one",
+        "R=one,W=any",
+    ];
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Linearizable => f.write_str("linearizable"),
+            Self::Lease => f.write_str("lease"),
+            Self::Bounded(age) => write!(f, "bounded({age})"),
+            Self::BoundedVersions(1) => f.write_str("bounded(1 version)"),
+            Self::BoundedVersions(k) => write!(f, "bounded({k} versions)"),
+            Self::Sequential => f.write_str("sequential"),
+            Self::Causal => f.write_str("causal"),
+            Self::Session => f.write_str("session"),
+            Self::ReadYourWrites => f.write_str("read-your-writes"),
+            Self::MonotonicReads => f.write_str("monotonic-reads"),
+            Self::MonotonicWrites => f.write_str("monotonic-writes"),
+            Self::WritesFollowReads => f.write_str("writes-follow-reads"),
+            Self::EventualNearest => f.write_str("eventual-nearest"),
+            Self::EventualAny => f.write_str("eventual-any"),
+            Self::Replicas { read, write } if read == write => f.write_str(read.name()),
+            Self::Replicas { read, write } => {
+                write!(f, "R={},W={}", read.name(), write.name())
+            }
+        }
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(bound) = text.strip_prefix("bounded(").and_then(|t| t.strip_suffix(')')) {
+            return bounded(bound);
+        }
+        let pair = text.strip_prefix("R=").and_then(|rest| rest.split_once(",W="));
+        let (read, write) = pair.unwrap_or((text, text));
+        if let (Some(read), Some(write)) = (Acks::parse(read), Acks::parse(write)) {
+            return Ok(Self::Replicas { read, write });
+        }
+        Ok(match text {
+            "linearizable" => Self::Linearizable,
+            "lease" => Self::Lease,
+            "sequential" => Self::Sequential,
+            "causal" => Self::Causal,
+            "session" => Self::Session,
+            "read-your-writes" => Self::ReadYourWrites,
+            "monotonic-reads" => Self::MonotonicReads,
+            "monotonic-writes" => Self::MonotonicWrites,
+            "writes-follow-reads" => Self::WritesFollowReads,
+            "eventual-nearest" => Self::EventualNearest,
+            "eventual-any" => Self::EventualAny,
+            _ => return Err(unknown("level", text, Self::NAMES)),
+        })
+    }
+}
+
+/// The level of a bound: a duration, or a number of versions.
+fn bounded(bound: &str) -> Result<Level, String> {
+    let Some(k) = bound.strip_suffix('s').unwrap_or(bound).strip_suffix(" version") else {
+        let or = "a bound on versions is written `bounded(5 versions)`";
+        return bound.parse().map(Level::Bounded).map_err(|e: String| format!("{e}; {or}"));
+    };
+    match k.parse() {
+        Ok(0) => Err(format!(
+            "`bounded({bound})` misses nothing; write `linearizable`, or at least 1 version"
+        )),
+        Ok(k) => Ok(Level::BoundedVersions(k)),
+        Err(_) => Err(format!(
+            "`bounded({bound})` needs a whole number of versions, as in `bounded(5 versions)`"
+        )),
+    }
+}
+
+impl Serialize for Level {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Level {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn levels_read_as_they_print() {
+        for name in Level::NAMES {
+            assert_eq!(name.parse::<Level>().map(|l| l.to_string()), Ok(name.to_owned()));
+        }
+        for (wrong, says) in [
+            ("leese", "did you mean `lease`"),
+            ("bounded(5)", "duration"),
+            ("bounded(5)", "`bounded(5 versions)`"),
+            ("bounded(5versions)", "`bounded(5 versions)`"),
+            ("bounded(0 versions)", "write `linearizable`"),
+            ("bounded(some versions)", "a whole number of versions"),
+        ] {
+            let refused = wrong.parse::<Level>().expect_err(wrong);
+            assert!(refused.contains(says), "{wrong}: {refused}");
+        }
+        let one = "bounded(1 version)".parse::<Level>();
+        assert_eq!(one.as_ref().map(Level::to_string), Ok("bounded(1 version)".to_owned()));
+        assert_eq!("bounded(1 versions)".parse::<Level>(), one);
+    }
+}
