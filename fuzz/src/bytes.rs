@@ -37,7 +37,9 @@ impl Bytes<'_> {
                 1 => Outcome::Failed,
                 _ => Outcome::Ok,
             };
-            let invoked = now[process] + u64::from(when % 8);
+            // Real time does not order operations of one process that touch, so that there a stronger
+            // condition need not imply a weaker one.
+            let invoked = now[process] + 1 + u64::from(when % 8);
             let completed = invoked + u64::from(when / 8 % 8);
             now[process] = if outcome == Outcome::Unknown { NEVER } else { completed };
             let text = match action {

@@ -147,7 +147,8 @@ fn checked(bytes: &[u8], names: &[&str]) -> bool {
     let Some(history) = Bytes(bytes).history() else { return false };
     let conditions = names.iter().map(|name| name.parse().expect("a condition"));
     // Each is judged, not only those up to the first that is not decided.
-    conditions.fold(false, |any, condition| decided(&history, condition) || any)
+    let all: Vec<bool> = conditions.map(|condition| decided(&history, condition)).collect();
+    all.contains(&true)
 }
 
 /// Judges one condition and compares the verdict with all that it must agree with.

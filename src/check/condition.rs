@@ -54,7 +54,9 @@ impl Condition {
         ("writes-follow-reads-across-keys", Self::One(Session::WritesFollowReadsAcrossKeys)),
     ];
 
-    /// Whether every history that meets `self` meets `other`, where both are defined.
+    /// Whether every history that meets `self` meets `other`, where both are defined. Conditions of real
+    /// time say nothing of two operations of one process of which the second begins in the tick in which
+    /// the first ends; of histories with such the answer holds only among these conditions.
     #[must_use]
     pub fn implies(self, other: Self) -> bool {
         use Condition::{

@@ -181,7 +181,7 @@ pub(super) struct ExplainArgs {
 /// What a history may hold, what it may be asked, and what that takes.
 const CHECK_HELP: &str = "\
 Formats: JSON Lines with one operation a line, Jepsen and Knossos EDN, Porcupine's key-value and \
-etcd logs.
+etcd logs, and what `pacelc explain --history` writes.
 JSON Lines: {\"process\":1,\"key\":\"x\",\"op\":\"write\",\"value\":7,\"invoke\":0,\"complete\":5,\"ok\":true}; \
 `ok` is true, false (no effect) or null (unknown; then `complete` is null). A key is, by its \
 operations,
@@ -220,7 +220,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) versions: Option<PathBuf>,
     /// How the files are written [default: by their content]
-    #[arg(long, value_name = "FORMAT", value_parser = ["jsonl", "edn", "etcd"])]
+    #[arg(long, value_name = "FORMAT", value_parser = ["jsonl", "edn", "etcd", "pacelc"])]
     pub(super) format: Option<String>,
     /// Steps a search may take; verdicts do not depend on the machine
     #[arg(long, value_name = "STEPS", default_value_t = 50_000_000)]

@@ -183,6 +183,11 @@ fn answer(ops: &mut [(u64, u64, Operation)], sort: Sort, builder: &mut Builder, 
                 "null".to_owned()
             }
             Action::Read if seen.list.is_empty() && sort == Sort::List => "null".to_owned(),
+            // A replica has taken two appends in another order.
+            Action::Read if sort == Sort::List && seen.list.len() > 1 && dice.below(8) == 0 => {
+                let (last, first) = (seen.list.len() - 1, &seen.list[1..]);
+                format!("{:?}", [&first[..last], &seen.list[..1]].concat())
+            }
             Action::Read => format!("{:?}", seen.list),
             Action::Append => format!("[{said}]"),
             _ => said.to_string(),
@@ -206,7 +211,12 @@ fn answer(ops: &mut [(u64, u64, Operation)], sort: Sort, builder: &mut Builder, 
             Action::Acquire if op.swapped => {
                 held.owner = Some(*said);
                 held.token += 1;
-                let token = if dice.below(3) == 0 { "true" } else { &seen.token.to_string() };
+                let token = match dice.below(6) {
+                    0 | 1 => "true",
+                    // The lock's server has forgotten what it had given out.
+                    2 => "0",
+                    _ => &seen.token.to_string(),
+                };
                 op.expected = builder.value(token);
             }
             Action::Release if op.swapped => held.owner = None,

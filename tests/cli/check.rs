@@ -256,3 +256,24 @@ fn objects_are_judged_in_the_words_of_their_laws() {
     assert!(answer.stdout.contains("2 were taken from k by tick 9"), "{}", answer.stdout);
     assert_eq!(check(&(take(1) + &take(2)), "2").status, 0);
 }
+
+#[test]
+fn what_explain_wrote_is_a_history_too() {
+    let desk = Desk::new();
+    let cell = "smoke-levels/async/eventual-nearest";
+    desk.ok(&["explain", cell, "--history", "own.jsonl"]);
+    let stale = desk.run(&["check", "own.jsonl", "-g", "linearizable", "-g", "consistent-prefix"]);
+    assert_eq!(stale.status, 1, "{stale:?}");
+    assert!(
+        stale.stdout.contains("own.jsonl: linearizable: violated: process "),
+        "{}",
+        stale.stdout
+    );
+    assert!(stale.stdout.contains("\n  line "), "{}", stale.stdout);
+
+    let cut = desk.read("own.jsonl").lines().take(9).collect::<Vec<_>>().join("\n");
+    desk.write("cut.jsonl", &cut);
+    let refused = desk.run(&["check", "cut.jsonl"]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (2, ""));
+    assert!(refused.stderr.contains("cut.jsonl:10: the file ends after 8 "), "{}", refused.stderr);
+}

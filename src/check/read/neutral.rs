@@ -155,7 +155,10 @@ fn said(line: Line<'_>, action: Action, name: &str, outcome: Outcome) -> Result<
             let value = need(line.value, "value")?;
             if !value.is_u64() && (action == Action::Take || !value.is_i64()) {
                 let least = if action == Action::Take { ", 0 or more" } else { "" };
-                return Err(format!("the value of {} is a whole number{least}, not {value}", a(name)));
+                return Err(format!(
+                    "the value of {} is a whole number{least}, not {value}",
+                    a(name)
+                ));
             }
             if action == Action::Take && ok {
                 swapped = yes_or_no(name, &need(line.result, "result")?)?;
