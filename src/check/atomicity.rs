@@ -7,11 +7,12 @@
 //! linearizable.
 
 use super::history::{Action, History, INITIAL, Operation};
-use super::linearizable::{Decided, decide};
-use super::search::{Found, search};
+use super::linearizable::{Decided, Turns, decide, in_turns};
+use super::objects::Breach;
+use super::search::search;
 use super::shrink::shrink;
 use super::spec::LastValues;
-use super::verdict::{Counterexample, Limits, Verdict};
+use super::verdict::{Counterexample, Limits, Meter, Verdict};
 use std::collections::BTreeMap;
 
 /// How often shrinking a counterexample may search, and for how many steps.
@@ -120,7 +121,8 @@ fn break_of_k(history: &History, k: u32, limits: &Limits<'_>) -> Broken {
 
 /// The operations of a key that has no order in which every read returns one of the last k writes.
 fn without_k(ops: &[Operation], k: u32, limits: &Limits<'_>) -> Broken {
-    if ops.iter().any(|op| matches!(op.action, Action::Cas | Action::Append)) {
+    let plain = |op: &Operation| matches!(op.action, Action::Read | Action::Write | Action::Delete);
+    if !ops.iter().all(plain) {
         return Err("k-atomicity is defined for reads, writes and deletes".to_owned());
     }
     if let Some(dream) = dream(ops) {
@@ -130,16 +132,15 @@ fn without_k(ops: &[Operation], k: u32, limits: &Limits<'_>) -> Broken {
     for (i, op) in ops.iter().enumerate() {
         keys.entry(op.key).or_default().push(i as u32);
     }
-    let mut meter = limits.meter();
-    for members in keys.into_values() {
-        let few: Vec<Operation> = members.iter().map(|i| ops[*i as usize]).collect();
-        match search(&mut LastValues::new(k as usize), &few, &mut meter) {
-            Found::Order(_) => {}
-            Found::Nothing => return Ok(Some(members)),
-            Found::Exhausted => return Err(limits.exhausted()),
-        }
+    let last = |few: &[Operation], part: &mut Meter<'_>| {
+        search(&mut LastValues::new(k as usize), few, part)
+    };
+    let limits = Limits { witness: false, ..*limits };
+    match in_turns(ops, keys.into_values().collect(), &limits, last) {
+        Turns::Order(_) => Ok(None),
+        Turns::Illegal(members) => Ok(Some(members)),
+        Turns::Exhausted => Err(limits.exhausted()),
     }
-    Ok(None)
 }
 
 /// A read that returned what nobody had begun to write when it ended, and its write if there is
@@ -179,7 +180,9 @@ fn without_delta(history: &History, ops: &[Operation], delta: u64, limits: &Limi
     let (moved, places): (Vec<Operation>, Vec<u32>) = moved.into_iter().unzip();
     match decide(history, &moved, &Limits { witness: false, ..*limits }) {
         Decided::Order(_) => Ok(None),
-        Decided::Fault(broken, _) | Decided::Illegal(broken) => {
+        Decided::Fault(broken, _)
+        | Decided::Illegal(broken)
+        | Decided::Breach(Breach { operations: broken, .. }) => {
             let mut broken: Vec<u32> = broken.iter().map(|i| places[*i as usize]).collect();
             broken.sort_unstable();
             Ok(Some(broken))

@@ -99,7 +99,7 @@ pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits
 
 /// Whether there are only reads and unique writes.
 pub(super) fn is_plain(history: &History, ops: &[Operation]) -> bool {
-    let clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    let clusters = Clusters::of(history, ops);
     !clusters.complex.contains(&true)
 }
 

@@ -22,6 +22,8 @@ pub enum Condition {
     CausalConvergence,
     /// Every read has some order of what causally precedes it (weak causal consistency).
     Causal,
+    /// Each process reads growing beginnings of one order of all updates.
+    Prefix,
     /// The four session guarantees together, under some order of versions.
     Session,
     /// One session guarantee by itself, under some order of versions.
@@ -36,12 +38,13 @@ pub enum Condition {
 
 impl Condition {
     /// Those without a number, strongest first.
-    pub const PLAIN: [(&'static str, Self); 12] = [
+    pub const PLAIN: [(&'static str, Self); 13] = [
         ("linearizable", Self::Linearizable),
         ("sequential", Self::Sequential),
         ("causal-memory", Self::CausalMemory),
         ("causal-convergence", Self::CausalConvergence),
         ("causal", Self::Causal),
+        ("consistent-prefix", Self::Prefix),
         ("session", Self::Session),
         ("read-your-writes", Self::One(Session::ReadYourWrites)),
         ("monotonic-reads", Self::One(Session::MonotonicReads)),
@@ -51,12 +54,14 @@ impl Condition {
         ("writes-follow-reads-across-keys", Self::One(Session::WritesFollowReadsAcrossKeys)),
     ];
 
-    /// Whether every history that meets `self` meets `other`, where both are defined.
+    /// Whether every history that meets `self` meets `other`, where both are defined. Conditions of real
+    /// time say nothing of two operations of one process of which the second begins in the tick in which
+    /// the first ends; of histories with such the answer holds only among these conditions.
     #[must_use]
     pub fn implies(self, other: Self) -> bool {
         use Condition::{
             BoundedStaleness, Causal, CausalConvergence, CausalMemory, DeltaAtomic, KAtomic,
-            Linearizable, One, Sequential, Session,
+            Linearizable, One, Prefix, Sequential, Session,
         };
         match (self, other) {
             (a, b) if a == b => true,
@@ -66,7 +71,15 @@ impl Condition {
             (KAtomic(a), KAtomic(b)) => a <= b,
             (DeltaAtomic(a) | BoundedStaleness(a), BoundedStaleness(b)) => a <= b,
             (DeltaAtomic(a), DeltaAtomic(b)) => a <= b,
-            (Sequential, CausalMemory | CausalConvergence | Causal | Session | One(_)) => true,
+            (Sequential, CausalMemory | CausalConvergence | Causal | Prefix | Session | One(_)) => {
+                true
+            }
+            (Prefix, One(one)) => matches!(
+                one,
+                super::session::Session::MonotonicReads
+                    | super::session::Session::MonotonicWrites
+                    | super::session::Session::MonotonicWritesAcrossKeys
+            ),
             (CausalConvergence, Causal | Session | One(_)) => true,
             (CausalMemory, Causal) => true,
             (Session, One(one)) => one <= super::session::Session::WritesFollowReads,
@@ -132,6 +145,7 @@ pub fn judge(history: &History, condition: Condition, limits: &Limits<'_>) -> Ve
         Condition::CausalMemory => causal::check(history, Strength::Memory, limits),
         Condition::CausalConvergence => causal::check(history, Strength::Convergence, limits),
         Condition::Causal => causal::check(history, Strength::Weak, limits),
+        Condition::Prefix => sequential::prefix(history, limits),
         Condition::Session => session::all_in_some_order(history, limits),
         Condition::One(guarantee) => session::in_some_order(history, guarantee, limits),
         Condition::KAtomic(k) => atomicity::k_atomic(history, k, limits),

@@ -7,6 +7,7 @@
 //! does one thing after another.
 
 use super::intern::Texts;
+use super::words::short;
 use std::fmt;
 
 /// The number of the value that every key has before its first operation.
@@ -23,10 +24,68 @@ pub enum Action {
     Write,
     /// Replace the value if it is the expected one.
     Cas,
-    /// Put a text behind the value, which is a text; null counts as the empty one.
+    /// Put a text behind the value, which is a text, or elements behind a list; null counts as the
+    /// empty one.
     Append,
     /// Return to the initial value.
     Delete,
+    /// Add a whole number to a counter.
+    Add,
+    /// Take units from a counter, if as many are left.
+    Take,
+    /// Put an element into a set.
+    Insert,
+    /// Take an element out of a set.
+    Remove,
+    /// Get hold of a lock that nobody holds.
+    Acquire,
+    /// Let go of a lock that one holds.
+    Release,
+}
+
+impl Action {
+    /// The kind of object that it belongs to; a read belongs to several.
+    #[must_use]
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Read => None,
+            Self::Write | Self::Cas | Self::Append | Self::Delete => Some(Kind::Register),
+            Self::Add | Self::Take => Some(Kind::Counter),
+            Self::Insert | Self::Remove => Some(Kind::Set),
+            Self::Acquire | Self::Release => Some(Kind::Lock),
+        }
+    }
+
+    /// Whether what it makes of the value depends on more than the operation itself.
+    #[must_use]
+    pub fn accumulates(self) -> bool {
+        self == Self::Append || self.kind().is_some_and(|kind| kind != Kind::Register)
+    }
+}
+
+/// What a key holds, which its operations tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// A value that is written, swapped, appended to and deleted.
+    #[default]
+    Register,
+    /// A whole number; null counts as 0. Stock, if units are taken from it.
+    Counter,
+    /// Elements, each there or not; null counts as none.
+    Set,
+    /// A lock that has an owner or none, and a fencing token that grows.
+    Lock,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Register => "a register",
+            Self::Counter => "a counter",
+            Self::Set => "a set",
+            Self::Lock => "a lock",
+        })
+    }
 }
 
 /// What is known of the end.
@@ -51,9 +110,11 @@ pub struct Operation {
     pub process: u32,
     /// The number of the key.
     pub key: u32,
-    /// The number of the value read, written, appended or swapped in.
+    /// The number of the value read, written, appended or swapped in, of what is added or taken, of
+    /// the element, or of the owner of a lock.
     pub value: u32,
-    /// Of a compare-and-set, the number of the value it expects; otherwise [`INITIAL`].
+    /// Of a compare-and-set, the number of the value it expects; of a lock that was got, the number
+    /// of the fencing token or of `true`; otherwise [`INITIAL`].
     pub expected: u32,
     /// The line of its source, from 1; 0 if it has none.
     pub line: u32,
@@ -61,7 +122,7 @@ pub struct Operation {
     pub action: Action,
     /// What is known of the end.
     pub outcome: Outcome,
-    /// Of a compare-and-set that is ok: whether it found what it expected.
+    /// Of an operation that may be refused, if it is ok: whether it was granted.
     pub swapped: bool,
 }
 
@@ -76,16 +137,19 @@ impl Operation {
         }
     }
 
-    /// Whether it tells of the value and leaves it as it is: a read, or a mismatch.
+    /// Whether it tells of the value and leaves it as it is: a read, or what was refused.
     #[must_use]
     pub fn observes(&self) -> bool {
-        self.action == Action::Read || self.mismatch()
+        self.action == Action::Read || self.refused()
     }
 
-    /// Whether it is a compare-and-set that found another value than it expected.
+    /// Whether it is known to have changed nothing because of the value it found: another one than
+    /// a compare-and-set expected, too few units, or a lock that somebody else held.
     #[must_use]
-    pub fn mismatch(&self) -> bool {
-        self.action == Action::Cas && self.outcome == Outcome::Ok && !self.swapped
+    pub fn refused(&self) -> bool {
+        let may =
+            matches!(self.action, Action::Cas | Action::Take | Action::Acquire | Action::Release);
+        may && self.outcome == Outcome::Ok && !self.swapped
     }
 
     /// The value it makes, if that can be told from the operation alone.
@@ -93,9 +157,9 @@ impl Operation {
     pub fn makes(&self) -> Option<u32> {
         match self.action {
             Action::Write => Some(self.value),
-            Action::Cas if !self.mismatch() => Some(self.value),
+            Action::Cas if !self.refused() => Some(self.value),
             Action::Delete => Some(INITIAL),
-            Action::Cas | Action::Append | Action::Read => None,
+            _ => None,
         }
     }
 
@@ -104,9 +168,7 @@ impl Operation {
     pub fn found(&self) -> Option<u32> {
         match (self.action, self.outcome) {
             (Action::Read, Outcome::Ok) => Some(self.value),
-            (Action::Cas, Outcome::Ok | Outcome::Unknown) if !self.mismatch() => {
-                Some(self.expected)
-            }
+            (Action::Cas, Outcome::Ok | Outcome::Unknown) if !self.refused() => Some(self.expected),
             _ => None,
         }
     }
@@ -119,6 +181,8 @@ pub struct History {
     pub(super) keys: Texts,
     pub(super) values: Texts,
     pub(super) processes: Texts,
+    /// What each key holds.
+    pub(super) kinds: Vec<Kind>,
 }
 
 impl History {
@@ -132,6 +196,12 @@ impl History {
     #[must_use]
     pub fn key(&self, number: u32) -> &str {
         self.keys.get(number)
+    }
+
+    /// What a key holds.
+    #[must_use]
+    pub fn kind(&self, key: u32) -> Kind {
+        self.kinds.get(key as usize).copied().unwrap_or_default()
     }
 
     /// A value as JSON.
@@ -160,37 +230,22 @@ impl History {
     }
 }
 
-/// An operation begins before the last one of its process has ended.
+/// Why operations make no history.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Overlap {
-    /// The process.
-    pub process: String,
-    /// The line of the operation that begins too early.
+pub struct Unfit {
+    /// The line of the operation at fault.
     pub line: u32,
-    /// The line of the operation that has not ended.
-    pub open: u32,
-    /// Whether the end of that one is not known at all.
-    pub unknown: bool,
+    /// What is wrong with it, in one sentence.
+    pub message: String,
 }
 
-impl fmt::Display for Overlap {
+impl fmt::Display for Unfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { process, open, unknown, .. } = self;
-        if *unknown {
-            write!(
-                f,
-                "process {process} goes on after the operation of line {open}, whose outcome is \
-                 unknown; what follows must be by a process of another number"
-            )
-        } else {
-            write!(
-                f,
-                "process {process} begins an operation before that of line {open} has ended; a \
-                 process does one thing at a time"
-            )
-        }
+        f.write_str(&self.message)
     }
 }
+
+impl std::error::Error for Unfit {}
 
 /// Puts a history together, operation by operation, in any order.
 #[derive(Clone, Debug)]
@@ -207,7 +262,8 @@ impl Builder {
         let mut values = Texts::default();
         values.number(initial);
         let (keys, processes) = (Texts::default(), Texts::default());
-        let history = History { operations: Vec::new(), keys, values, processes };
+        let history =
+            History { operations: Vec::new(), keys, values, processes, kinds: Vec::new() };
         Self { history, sorted: true }
     }
 
@@ -250,30 +306,85 @@ impl Builder {
         self.history.operations.is_empty()
     }
 
-    /// The history, if every process does one thing at a time.
+    /// The history, if every process does one thing at a time and every key holds one kind of
+    /// object.
     ///
     /// # Errors
     ///
-    /// The first two operations of one process that overlap. One may begin in the instant in which
-    /// the one before it ended.
-    pub fn finish(mut self) -> Result<History, Overlap> {
-        let operations = &mut self.history.operations;
+    /// The first two operations of one process that overlap (one may begin in the instant in which
+    /// the one before it ended), or the first operation that does not suit what its key holds.
+    pub fn finish(mut self) -> Result<History, Unfit> {
+        let history = &mut self.history;
         if !self.sorted {
-            operations.sort_by_key(|op| (op.invoked, op.completed));
+            history.operations.sort_by_key(|op| (op.invoked, op.completed));
         }
-        let mut open = vec![(0, 0); self.history.processes.len()];
-        for op in operations {
+        let mut open = vec![(0, 0); history.processes.len()];
+        // By key: its kind, once an operation has told it, and the line of that one; a lock's is
+        // told by the first that is no read, and reads before it are at fault.
+        let mut kinds: Vec<(Option<Kind>, u32)> = vec![(None, 0); history.keys.len()];
+        let mut first_read = vec![0; history.keys.len()];
+        for op in &history.operations {
             let (until, line) = &mut open[op.process as usize];
             if op.invoked < *until {
-                let process = self.history.processes.get(op.process).to_owned();
                 let unknown = *until == NEVER;
-                return Err(Overlap { process, line: op.line, open: *line, unknown });
+                return Err(overlap(history.processes.get(op.process), op.line, *line, unknown));
             }
             let unended = op.outcome == Outcome::Failed && op.completed == NEVER;
             (*until, *line) = (if unended { op.invoked } else { op.completed }, op.line);
+            let (kind, told) = &mut kinds[op.key as usize];
+            match (op.action.kind(), *kind) {
+                (None, _) => first_read[op.key as usize] = op.line.max(1),
+                (Some(new), None) => (*kind, *told) = (Some(new), op.line),
+                (Some(new), Some(old)) if new == old => {}
+                (Some(new), Some(old)) => {
+                    let key = short(history.keys.get(op.key));
+                    let message = format!(
+                        "key {key} is {new} here and {old} on line {told}; a key holds one thing"
+                    );
+                    return Err(Unfit { line: op.line, message });
+                }
+            }
         }
+        for (key, ((kind, line), read)) in kinds.iter().zip(first_read).enumerate() {
+            let (name, initial) = (short(history.keys.get(key as u32)), history.value(INITIAL));
+            let kind = kind.unwrap_or_default();
+            if kind == Kind::Lock && read > 0 {
+                let message = format!("key {name} is a lock, and a lock is not read");
+                return Err(Unfit { line: read, message });
+            }
+            if !is_one(kind, initial) {
+                let message = format!("key {name} is {kind}, and cannot begin as {initial}");
+                return Err(Unfit { line: *line, message });
+            }
+        }
+        history.kinds = kinds.into_iter().map(|(kind, _)| kind.unwrap_or_default()).collect();
         Ok(self.history)
     }
+}
+
+/// Whether an object of this kind may begin as this value, given as JSON.
+fn is_one(kind: Kind, json: &str) -> bool {
+    match kind {
+        Kind::Register | Kind::Lock => true,
+        Kind::Counter => json == "null" || json.parse::<i128>().is_ok(),
+        Kind::Set => json == "null" || json.starts_with('['),
+    }
+}
+
+/// An operation of this line begins before that of line `open` has ended.
+fn overlap(process: &str, line: u32, open: u32, unknown: bool) -> Unfit {
+    let message = if unknown {
+        format!(
+            "process {process} goes on after the operation of line {open}, whose outcome is \
+             unknown; what follows must be by a process of another number"
+        )
+    } else {
+        format!(
+            "process {process} begins an operation before that of line {open} has ended; a process \
+             does one thing at a time"
+        )
+    };
+    Unfit { line, message }
 }
 
 #[cfg(test)]

@@ -5,10 +5,11 @@
 //! turns with a budget that grows, so that one hard key does not hide an easy one that is illegal.
 
 use super::history::{History, NEVER, Operation, Outcome};
+use super::objects::{Breach, breach};
 use super::search::{Found, search};
 use super::shrink::shrink;
-use super::spec::Register;
-use super::verdict::{Counterexample, Limits, Verdict, Witness};
+use super::spec::Object;
+use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
 use super::words::{describe, short};
 use super::zones::{self, Clusters, Fault};
 
@@ -27,6 +28,9 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
         Decided::Exhausted(reason) => Verdict::Unknown(reason),
         Decided::Fault(operations, fault) => Verdict::Violated(explain(history, operations, fault)),
         Decided::Illegal(kept) => Verdict::Violated(illegal(history, kept)),
+        Decided::Breach(Breach { law, message, operations }) => {
+            Verdict::Violated(Counterexample { pattern: Some(law.to_owned()), message, operations })
+        }
     }
 }
 
@@ -38,18 +42,57 @@ pub(super) enum Decided {
     Fault(Vec<u32>, Fault),
     /// These operations of one key have no order.
     Illegal(Vec<u32>),
+    /// An object other than a register breaks a law.
+    Breach(Breach),
     /// The budget ended.
     Exhausted(String),
 }
 
 /// Whether these operations of the history are linearizable.
 pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) -> Decided {
-    let mut clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    let mut clusters = Clusters::of(history, ops);
     if let Some(fault) = zones::find(ops, &mut clusters) {
         return Decided::Fault(zones::evidence(ops, &clusters, fault), fault);
     }
     let mut orders = if limits.witness { zones::order(ops, &clusters) } else { Vec::new() };
-    let mut keys = partition(ops, &clusters.complex);
+    let keys = partition(ops, &clusters.complex);
+    if let Some(breach) = keys.iter().find_map(|members| breach(history, ops, members)) {
+        return Decided::Breach(breach);
+    }
+    let objects =
+        |few: &[Operation], part: &mut Meter<'_>| search(&mut Object::new(history), few, part);
+    match in_turns(ops, keys, limits, objects) {
+        Turns::Illegal(members) => Decided::Illegal(members),
+        Turns::Exhausted => Decided::Exhausted(limits.exhausted()),
+        Turns::Order(more) => {
+            orders.extend(more);
+            if limits.witness {
+                merge(ops, &mut orders);
+            }
+            Decided::Order(orders)
+        }
+    }
+}
+
+/// What searching keys by turns came to.
+pub(super) enum Turns {
+    /// Each has an order; all of them, if they were asked for, key after key.
+    Order(Vec<u32>),
+    /// This one has none.
+    Illegal(Vec<u32>),
+    /// The budget ended.
+    Exhausted,
+}
+
+/// Searches each key's operations with a budget that grows, until one has no order or all have. So
+/// it does not matter much in which order the keys come.
+pub(super) fn in_turns(
+    ops: &[Operation],
+    mut keys: Vec<Vec<u32>>,
+    limits: &Limits<'_>,
+    mut search: impl FnMut(&[Operation], &mut Meter<'_>) -> Found,
+) -> Turns {
+    let mut orders = Vec::new();
     let mut meter = limits.meter();
     let (mut steps, mut given_up) = (FIRST_STEPS, false);
     while !keys.is_empty() {
@@ -57,32 +100,24 @@ pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) 
         for members in keys {
             let few: Vec<Operation> = members.iter().map(|i| ops[*i as usize]).collect();
             let mut part = limits.at_most(steps.min(meter.left())).meter();
-            let found = search(&mut Register::new(history), &few, &mut part);
+            let found = search(&few, &mut part);
             meter.spend(&part, steps);
             match found {
-                Found::Nothing => return Decided::Illegal(members),
+                Found::Nothing => return Turns::Illegal(members),
                 Found::Order(order) if limits.witness => {
                     orders.extend(order.iter().map(|i| members[*i as usize]));
                 }
                 Found::Order(_) => {}
-                Found::Exhausted if meter.is_empty() => {
-                    return Decided::Exhausted(limits.exhausted());
-                }
+                Found::Exhausted if meter.is_empty() => return Turns::Exhausted,
                 // More steps do not help it; but another key may be illegal.
                 Found::Exhausted if part.is_full() => given_up = true,
                 Found::Exhausted => hard.push(members),
             }
         }
         keys = hard;
-        steps *= 8;
+        steps = steps.saturating_mul(8);
     }
-    if given_up {
-        return Decided::Exhausted(limits.exhausted());
-    }
-    if limits.witness {
-        merge(ops, &mut orders);
-    }
-    Decided::Order(orders)
+    if given_up { Turns::Exhausted } else { Turns::Order(orders) }
 }
 
 /// The operations of each key that is complex, in order.
@@ -123,7 +158,7 @@ fn merge(ops: &[Operation], orders: &mut [u32]) {
 pub fn proves(history: &History, order: &[u32], real_time: bool, processes: bool) -> bool {
     use super::spec::Spec as _;
     let ops = history.operations();
-    let mut register = Register::new(history);
+    let mut register = Object::new(history);
     let mut states = vec![super::history::INITIAL; history.keys.len()];
     let mut latest = vec![None; history.processes.len()];
     let (mut passed, mut taken) = (0, vec![false; ops.len()]);
@@ -206,7 +241,7 @@ fn illegal(history: &History, members: Vec<u32>) -> Counterexample {
     let mut violated = |few: &[Operation]| {
         let steps = SHRINK_STEPS.min(meter.left());
         let mut part = limits.at_most(steps).meter();
-        let found = search(&mut Register::new(history), few, &mut part);
+        let found = search(&mut Object::new(history), few, &mut part);
         meter.spend(&part, steps);
         found == Found::Nothing
     };

@@ -45,11 +45,11 @@ pub(super) fn search(spec: &mut impl Spec, ops: &[Operation], meter: &mut Meter<
 }
 
 /// The operations that take part. An unknown update of a register whose value nobody needs may be
-/// taken for one that never happened, unless a mismatch or an append might tell of it.
+/// taken for one that never happened, unless a refusal or an append might tell of it.
 pub(super) fn useful(ops: &[Operation]) -> Vec<u32> {
     let mut kept: Vec<u32> = (0..ops.len() as u32).filter(|i| ops[*i as usize].counts()).collect();
     let of = |i: &u32| &ops[*i as usize];
-    let tells = |op: &&Operation| op.mismatch() || op.action == Action::Append;
+    let tells = |op: &&Operation| op.refused() || op.action.accumulates();
     let barred: BTreeSet<u32> = kept.iter().map(of).filter(tells).map(|op| op.key).collect();
     loop {
         let found = |i: &u32| of(i).found().map(|value| (of(i).key, value));

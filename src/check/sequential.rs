@@ -8,14 +8,18 @@
 //! what nobody made. The search remembers how far each process is and what each key holds. It takes
 //! observations that fit at once, tries updates in the order of their invocations, and does not
 //! overwrite a value that somebody still has to find and nobody will make again.
+//!
+//! Consistent prefix (D. B. Terry, "Replicated Data Consistency Explained Through Baseball", CACM
+//! 56(12), 2013: a reader sees what is the state after a beginning of the writes) is the same
+//! question with less order, so it is here too.
 
 use super::causal::{Strength, by_patterns};
-use super::history::{Action, History, INITIAL, Operation, Outcome};
+use super::history::{Action, History, INITIAL, Kind, Operation, Outcome};
 use super::intern::Table;
 use super::linearizable::{Decided, decide, proves};
 use super::search::{Found, useful};
 use super::shrink::shrink;
-use super::spec::{Register, Spec as _};
+use super::spec::{Object, Spec as _};
 use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
 
 /// How often shrinking a counterexample may search, and for how many steps.
@@ -34,7 +38,28 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
             return weaker;
         }
     }
-    let ops = history.operations();
+    let message = "no order of these operations agrees with the order in each process and explains \
+                   every answer";
+    searched(history, history.operations(), message, limits)
+}
+
+/// Consistent prefix: one order of all updates that agrees with each process's own, of which the
+/// reads of each process see beginnings that grow. What a process has itself written it need not
+/// see. So it is sequential consistency once every process's reads are a process of their own.
+pub(super) fn prefix(history: &History, limits: &Limits<'_>) -> Verdict {
+    if let Some(order) = in_real_time(history, limits) {
+        return Verdict::Holds(Witness::Order(order));
+    }
+    let apart =
+        |op: &Operation| Operation { process: op.process * 2 + u32::from(op.observes()), ..*op };
+    let ops: Vec<Operation> = history.operations().iter().map(apart).collect();
+    let message = "no order of these updates has beginnings that explain the reads of each process, \
+                   one after another";
+    searched(history, &ops, message, limits)
+}
+
+/// Searches for an order that agrees with the processes of `ops`, and shrinks them if there is none.
+fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits<'_>) -> Verdict {
     match find(history, ops, &mut limits.meter()) {
         Found::Order(order) => Verdict::Holds(Witness::Order(order)),
         Found::Exhausted => Verdict::Unknown(limits.exhausted()),
@@ -44,9 +69,7 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
             let operations = shrink(ops, all, TRIES, |ops| {
                 find(history, ops, &mut few.meter()) == Found::Nothing
             });
-            let message = "no order of these operations agrees with the order in each process and \
-                           explains every answer"
-                .to_owned();
+            let message = message.to_owned();
             Verdict::Violated(Counterexample { pattern: None, message, operations })
         }
     }
@@ -65,11 +88,11 @@ pub(super) fn in_real_time(history: &History, limits: &Limits<'_>) -> Option<Vec
 /// Searches for an order of all operations, which stand in the order of their invocations.
 fn find(history: &History, ops: &[Operation], meter: &mut Meter<'_>) -> Found {
     let members = useful(ops);
-    let mut search = Search::new(ops, &members);
+    let mut search = Search::new(history, ops, &members);
     if search.somebody_dreams() {
         return Found::Nothing;
     }
-    search.run(&mut Register::new(history), meter)
+    search.run(&mut Object::new(history), meter)
 }
 
 /// What is still to come of one value of one key.
@@ -97,7 +120,7 @@ struct Search<'o> {
     /// What each key holds.
     states: Vec<u32>,
     /// Keys whose values cannot be told from the operations alone.
-    appended: Vec<bool>,
+    grown: Vec<bool>,
     /// Sorted pairs of key and value, and their prospects.
     pairs: Vec<(u32, u32)>,
     prospects: Vec<Prospect>,
@@ -107,7 +130,7 @@ struct Search<'o> {
 }
 
 impl<'o> Search<'o> {
-    fn new(ops: &'o [Operation], members: &[u32]) -> Self {
+    fn new(history: &History, ops: &'o [Operation], members: &[u32]) -> Self {
         let of = |i: &u32| &ops[*i as usize];
         let dense = |number: fn(&Operation) -> u32| {
             let mut all: Vec<u32> = members.iter().map(|i| number(of(i))).collect();
@@ -118,7 +141,7 @@ impl<'o> Search<'o> {
         let (names, keys) = (dense(|op| op.process), dense(|op| op.key));
         let mut processes = vec![(Vec::new(), 0); names.len()];
         let mut place = vec![(0, 0); ops.len()];
-        let mut appended = vec![false; keys.len()];
+        let mut grown = vec![false; keys.len()];
         let mut pairs: Vec<(u32, u32)> = (0..keys.len() as u32).map(|key| (key, INITIAL)).collect();
         for i in members {
             let op = of(i);
@@ -126,7 +149,7 @@ impl<'o> Search<'o> {
             let key = keys.partition_point(|name| *name < op.key);
             processes[process].0.push(*i);
             place[*i as usize] = (process as u32, key as u32);
-            appended[key] |= op.action == Action::Append;
+            grown[key] |= op.action == Action::Append || history.kind(op.key) != Kind::Register;
             pairs.extend([op.makes(), op.found()].into_iter().flatten().map(|v| (key as u32, v)));
         }
         pairs.sort_unstable();
@@ -135,18 +158,8 @@ impl<'o> Search<'o> {
         let remaining = members.iter().filter(|i| of(i).outcome == Outcome::Ok).count();
         let states = vec![INITIAL; keys.len()];
         let (taken, seen) = (Vec::new(), Table::default());
-        let mut search = Self {
-            ops,
-            processes,
-            place,
-            states,
-            appended,
-            pairs,
-            prospects,
-            remaining,
-            taken,
-            seen,
-        };
+        let mut search =
+            Self { ops, processes, place, states, grown, pairs, prospects, remaining, taken, seen };
         for i in members {
             search.expect(*i, 1);
         }
@@ -172,28 +185,28 @@ impl<'o> Search<'o> {
     /// Whether a value was found that nobody makes and that was not there in the beginning.
     fn somebody_dreams(&self) -> bool {
         let dream = |(pair, prospect): (&(u32, u32), &Prospect)| {
-            let made = prospect.made > 0 || pair.1 == INITIAL || self.appended[pair.0 as usize];
+            let made = prospect.made > 0 || pair.1 == INITIAL || self.grown[pair.0 as usize];
             prospect.needed > 0 && !made
         };
         self.pairs.iter().zip(&self.prospects).any(dream)
     }
 
-    fn run(&mut self, register: &mut Register<'_>, meter: &mut Meter<'_>) -> Found {
+    fn run(&mut self, object: &mut Object<'_>, meter: &mut Meter<'_>) -> Found {
         let mut tried = None;
         while self.remaining > 0 {
             if tried.is_none() {
-                if let Some(op) = self.observation(register, meter) {
+                if let Some(op) = self.observation(object, meter) {
                     self.take(op, None);
                     continue;
                 }
-                if !self.is_new(register, meter) {
+                if !self.is_new(object, meter) {
                     tried = Some(u32::MAX);
                 }
             }
             if meter.is_empty() {
                 return Found::Exhausted;
             }
-            match self.update(register, tried, meter) {
+            match self.update(object, tried, meter) {
                 Some((op, state)) => {
                     self.take(op, Some(state));
                     tried = None;
@@ -212,12 +225,12 @@ impl<'o> Search<'o> {
         self.processes.iter().filter_map(|(all, done)| all.get(*done).copied())
     }
 
-    fn observation(&self, register: &mut Register<'_>, meter: &mut Meter<'_>) -> Option<u32> {
+    fn observation(&self, object: &mut Object<'_>, meter: &mut Meter<'_>) -> Option<u32> {
         let fits = |i: &u32| {
             let op = &self.ops[*i as usize];
             meter.step();
             op.observes()
-                && register.apply(self.states[self.place[*i as usize].1 as usize], op).is_some()
+                && object.apply(self.states[self.place[*i as usize].1 as usize], op).is_some()
         };
         let mut fits = fits;
         self.heads().find(|i| fits(i))
@@ -226,7 +239,7 @@ impl<'o> Search<'o> {
     /// The first update after the one tried last, and the state after it.
     fn update(
         &self,
-        register: &mut Register<'_>,
+        object: &mut Object<'_>,
         tried: Option<u32>,
         meter: &mut Meter<'_>,
     ) -> Option<(u32, u32)> {
@@ -239,7 +252,7 @@ impl<'o> Search<'o> {
             if op.observes() || self.is_missed(op, key) {
                 continue;
             }
-            if let Some(state) = register.apply(self.states[key as usize], op) {
+            if let Some(state) = object.apply(self.states[key as usize], op) {
                 return Some((next, state));
             }
         }
@@ -248,7 +261,7 @@ impl<'o> Search<'o> {
     /// Whether somebody still has to find what `op` would replace, and nobody will make it again.
     fn is_missed(&self, op: &Operation, key: u32) -> bool {
         let state = self.states[key as usize];
-        if self.appended[key as usize] {
+        if self.grown[key as usize] {
             return false;
         }
         let Some(at) = self.pair(key, state) else { return false };
@@ -258,11 +271,11 @@ impl<'o> Search<'o> {
     }
 
     /// Whether the processes' progress and the keys' values were not met before.
-    fn is_new(&mut self, register: &Register<'_>, meter: &mut Meter<'_>) -> bool {
+    fn is_new(&mut self, object: &Object<'_>, meter: &mut Meter<'_>) -> bool {
         let progress = self.processes.iter().map(|(_, done)| *done as u32);
         let key: Vec<u32> = progress.chain(self.states.iter().copied()).collect();
         let new = self.seen.insert(&key).1;
-        meter.hold(self.seen.bytes() + register.bytes());
+        meter.hold(self.seen.bytes() + object.bytes());
         new
     }
 

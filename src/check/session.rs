@@ -100,7 +100,7 @@ pub fn all_in_some_order(history: &History, limits: &Limits<'_>) -> Verdict {
 
 fn satisfiable(history: &History, guarantees: &[Session], limits: &Limits<'_>) -> Verdict {
     let ops = history.operations();
-    let clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    let clusters = Clusters::of(history, ops);
     if clusters.complex.contains(&true) {
         let reason = "versions have no order of their own where values are written twice, swapped, \
                       appended to or deleted";

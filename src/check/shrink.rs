@@ -12,7 +12,7 @@
 //! "Simplifying and Isolating Failure-Inducing Input" (IEEE TSE 28(2), 2002), large parts are tried
 //! first.
 
-use super::history::{Action, Operation};
+use super::history::Operation;
 
 /// The smallest part found of `kept` (indices into `ops`) that is still violated by itself, in
 /// order. `violated` is asked at most `tries` times.
@@ -80,7 +80,7 @@ fn classes(ops: &[Operation], kept: &[u32]) -> Vec<Vec<u32>> {
     by_key.sort_by_key(|i| (of(*i).key, *i));
     let mut classes = Vec::new();
     for key in by_key.chunk_by(|a, b| of(*a).key == of(*b).key) {
-        let bars = |i: &u32| of(*i).mismatch() || of(*i).action == Action::Append;
+        let bars = |i: &u32| of(*i).refused() || of(*i).action.accumulates();
         if key.iter().any(bars) {
             continue;
         }

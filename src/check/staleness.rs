@@ -83,7 +83,7 @@ pub fn ages(history: &History, versions: &Versions) -> Vec<Age> {
 /// before the read was invoked.
 pub(super) fn bounded(history: &History, bound: u64) -> Verdict {
     let ops = history.operations();
-    let mut clusters = Clusters::of(ops, history.keys.len(), history.values.len());
+    let mut clusters = Clusters::of(history, ops);
     if clusters.complex.contains(&true) {
         let reason = "the age of a read is defined where every value is written once; this history \
                       has swaps, appends, deletes or repeated values";

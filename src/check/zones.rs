@@ -10,7 +10,7 @@
 //! `f` can clash with the next. So the walk is linear, and one pass serves all keys. Unknown writes
 //! complete never: unread they clash with nothing, and read they live by their reads.
 
-use super::history::{Action, INITIAL, NEVER, Operation, Outcome};
+use super::history::{Action, History, INITIAL, Kind, NEVER, Operation, Outcome};
 use super::intern::Table;
 
 /// Equal to no number.
@@ -31,8 +31,10 @@ pub(super) struct Clusters {
 impl Clusters {
     /// Finds out. Values that are written to one key each are clusters as they are; otherwise pairs
     /// of key and value are numbered.
-    pub(super) fn of(ops: &[Operation], keys: usize, values: usize) -> Self {
-        let mut complex = vec![false; keys];
+    pub(super) fn of(history: &History, ops: &[Operation]) -> Self {
+        let values = history.values.len();
+        let mut complex: Vec<bool> =
+            history.kinds.iter().map(|kind| *kind != Kind::Register).collect();
         let mut table = vec![Cluster::NEW; values];
         let mut shared = false;
         for op in ops.iter().filter(|op| op.counts()) {

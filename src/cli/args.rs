@@ -178,13 +178,33 @@ pub(super) struct ExplainArgs {
     pub(super) history: Option<PathBuf>,
 }
 
+/// What a history may hold, what it may be asked, and what that takes.
+const CHECK_HELP: &str = "\
+Formats: JSON Lines with one operation a line, Jepsen and Knossos EDN, Porcupine's key-value and \
+etcd logs, and what `pacelc explain --history` writes.
+JSON Lines: {\"process\":1,\"key\":\"x\",\"op\":\"write\",\"value\":7,\"invoke\":0,\"complete\":5,\"ok\":true}; \
+`ok` is true, false (no effect) or null (unknown; then `complete` is null). A key is, by its \
+operations,
+  a register: read (`result`), write (`value`), cas (`expected`, `value`, `result` true or false), \
+append (a text or an array as `value`), delete;
+  a counter or stock: read, add (a whole number), take (`result` false: fewer were left);
+  a set: read (an array), insert, remove (an element);
+  a lock: acquire (`result`: a fencing token, true, or false), release; `value` is the owner if it \
+is not the process.
+Guarantees: linearizable, sequential, causal-memory, causal-convergence, causal, \
+consistent-prefix, session, read-your-writes, monotonic-reads, monotonic-writes, \
+writes-follow-reads, monotonic-writes-across-keys, writes-follow-reads-across-keys, k-atomic=K, \
+delta-atomic=TICKS, bounded-staleness=TICKS.
+Memory: a file is read line by line, and its history is held: about 60 bytes an operation with a \
+value of its own, and up to 40 more while registers with unique writes are judged, so 10 million \
+operations take 1 GB. Searches add up to --memory. A file larger than that must be cut: \
+linearizable, k-atomic, delta-atomic and bounded-staleness are judged key by key, so files that \
+hold all operations of some keys each may be checked one by one; the other guarantees need the \
+whole.
+Exit status: 0 all hold, 1 one is violated, 2 bad input, 3 one is unknown.";
+
 #[derive(Debug, Args)]
-#[command(after_help = "Formats: JSON Lines with one operation a line, Jepsen and Knossos EDN, \
-    Porcupine's key-value and etcd logs.\nGuarantees: linearizable, sequential, causal-memory, \
-    causal-convergence, causal, session, read-your-writes, monotonic-reads, monotonic-writes, \
-    writes-follow-reads, monotonic-writes-across-keys, writes-follow-reads-across-keys, k-atomic=K, \
-    delta-atomic=TICKS, bounded-staleness=TICKS.\nExit status: 0 all hold, 1 one is violated, 2 bad \
-    input, 3 one is unknown.")]
+#[command(after_help = CHECK_HELP)]
 pub(super) struct CheckArgs {
     /// Files that hold histories; `-` or none is standard input
     #[arg(value_name = "FILE")]
@@ -200,7 +220,7 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "FILE")]
     pub(super) versions: Option<PathBuf>,
     /// How the files are written [default: by their content]
-    #[arg(long, value_name = "FORMAT", value_parser = ["jsonl", "edn", "etcd"])]
+    #[arg(long, value_name = "FORMAT", value_parser = ["jsonl", "edn", "etcd", "pacelc"])]
     pub(super) format: Option<String>,
     /// Steps a search may take; verdicts do not depend on the machine
     #[arg(long, value_name = "STEPS", default_value_t = 50_000_000)]

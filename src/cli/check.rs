@@ -212,8 +212,17 @@ fn draw(
             Action::Write => format!("{key} = {value}"),
             Action::Append => format!("{key} += {value}"),
             Action::Delete => format!("delete {key}"),
-            Action::Cas if op.mismatch() => format!("{key} is not {}", history.value(op.expected)),
+            Action::Cas if op.refused() => format!("{key} is not {}", history.value(op.expected)),
             Action::Cas => format!("{key}: {} to {value}", history.value(op.expected)),
+            Action::Add => format!("{key} + {value}"),
+            Action::Take if op.refused() => format!("{key} < {value}"),
+            Action::Take => format!("{key} - {value}"),
+            Action::Insert => format!("{value} into {key}"),
+            Action::Remove => format!("{value} out of {key}"),
+            Action::Acquire if op.refused() => format!("{key} is held"),
+            Action::Acquire => format!("acquire {key}"),
+            Action::Release if op.refused() => format!("{key} is not its own"),
+            Action::Release => format!("release {key}"),
         };
         Bar {
             lane: processes.partition_point(|process| *process < op.process),

@@ -6,10 +6,10 @@ use pacelc::check::{
 };
 
 /// A generator that needs no crate and gives the same numbers everywhere (SplitMix64).
-struct Dice(u64);
+pub(super) struct Dice(pub(super) u64);
 
 impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
+    pub(super) fn below(&mut self, n: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ z >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -20,7 +20,7 @@ impl Dice {
 
 /// A history of a store that mostly does what it should. With `unique`, only reads and unique
 /// writes.
-fn random(seed: u64, length: usize, unique: bool) -> History {
+pub(super) fn random(seed: u64, length: usize, unique: bool) -> History {
     let mut dice = Dice(seed);
     let mut builder = Builder::new("null");
     let texts = ["\"a\"", "\"b\"", "\"ab\""].map(|text| builder.value(text));
@@ -107,14 +107,17 @@ fn answer(ops: &mut [(u64, Operation)], dice: &mut Dice) {
     }
 }
 
-/// What a register holds, as text; appending makes new ones.
-fn apply(history: &History, state: &str, op: &Operation) -> Option<String> {
+/// What a key holds, as text; appending makes new ones.
+pub(super) fn apply(history: &History, state: &str, op: &Operation) -> Option<String> {
     let value = history.value(op.value);
     let initial = history.value(INITIAL);
     match op.action {
-        Action::Read => (state == value).then(|| state.to_owned()),
+        Action::Read => {
+            super::objects::same(history, op.key, state, value).then(|| state.to_owned())
+        }
         Action::Write => Some(value.to_owned()),
         Action::Delete => Some(initial.to_owned()),
+        Action::Append if value.starts_with('[') => super::objects::apply(history, state, op),
         Action::Append => {
             let front = if state == "null" { "\"" } else { state.trim_end_matches('"') };
             let front = if front.is_empty() { "\"" } else { front };
@@ -128,11 +131,12 @@ fn apply(history: &History, state: &str, op: &Operation) -> Option<String> {
                 (_, false) => Some(state.to_owned()),
             }
         }
+        _ => super::objects::apply(history, state, op),
     }
 }
 
 /// Whether one operation must come before another.
-type Before<'a> = &'a dyn Fn(&Operation, &Operation) -> bool;
+pub(super) type Before<'a> = &'a dyn Fn(&Operation, &Operation) -> bool;
 
 /// Whether some order of the operations extends `before` and explains every answer. Unknown
 /// operations may be left out.
@@ -156,16 +160,16 @@ fn some_order(history: &History, before: Before<'_>, done: u32, states: &[String
     })
 }
 
-fn has_order(history: &History, before: Before<'_>) -> bool {
+pub(super) fn has_order(history: &History, before: Before<'_>) -> bool {
     some_order(history, before, 0, &vec![history.value(INITIAL).to_owned(); history.counts().0])
 }
 
 /// Real time, for operations of all keys at once: that each key can be judged alone is a theorem.
-fn in_real_time(a: &Operation, b: &Operation) -> bool {
+pub(super) fn in_real_time(a: &Operation, b: &Operation) -> bool {
     a.completed < b.invoked
 }
 
-fn in_process(a: &Operation, b: &Operation) -> bool {
+pub(super) fn in_process(a: &Operation, b: &Operation) -> bool {
     a.process == b.process && a.line < b.line
 }
 
@@ -179,7 +183,7 @@ fn agree(seed: u64, history: &History, condition: Condition, expected: bool) -> 
 }
 
 /// Only the operations of a counterexample, as a history.
-fn only(history: &History, operations: &[u32]) -> History {
+pub(super) fn only(history: &History, operations: &[u32]) -> History {
     let mut builder = Builder::new(history.value(INITIAL));
     for i in operations {
         let op = history.operations()[*i as usize];

@@ -1,5 +1,11 @@
 //! The checkers of anybody's history against their definitions, and their readers against any
 //! bytes.
 
+#[path = "../common/mod.rs"]
+mod common;
+
 mod brute;
+mod objects;
+mod ours;
+mod published;
 mod readers;

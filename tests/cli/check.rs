@@ -142,6 +142,138 @@ fn what_is_no_history_is_refused_in_one_sentence() {
         let sentence = desk.refused(&["check", "bad"]);
         assert!(sentence.starts_with(expected), "{text}: {sentence}");
     }
+    let pair = format!(
+        "{line}\n{}",
+        line.replace("\"invoke\":0,\"complete\":1", "\"invoke\":2,\"complete\":3")
+    );
+    for (op, more, expected) in [
+        (
+            "take",
+            "\"value\":-1,\"result\":true",
+            "the value of a take is a whole number, 0 or more, not -1",
+        ),
+        ("add", "\"value\":1.5", "the value of an add is a whole number, not 1.5"),
+        ("acquire", "\"result\":\"me\"", "the result of an acquire is true, false or a fencing"),
+        ("acquire", "\"value\":1", "an acquire that is ok has a `result`"),
+        (
+            "cas",
+            "\"value\":1,\"expected\":1,\"result\":1",
+            "the result of a cas is true or false, not 1",
+        ),
+        ("append", "\"value\":7", "a text or an array is appended, and not 7"),
+        ("insert", "\"value\":7", "key x is a set here and a register on line 1; a key holds one"),
+    ] {
+        let second = pair.lines().nth(1).expect("two lines").replace("\"value\":1", more);
+        desk.write("bad", &format!("{line}\n{}", second.replace("write", op)));
+        let sentence = desk.refused(&["check", "bad"]);
+        assert!(sentence.starts_with(&format!("bad:2: {expected}")), "{sentence}");
+    }
     std::fs::write(desk.path("bad"), b"{\"process\":\xff}").expect("written");
     assert_eq!(desk.refused(&["check", "bad"]), "bad:1: byte 12 of the line is not valid UTF-8");
+}
+
+/// A line of a gigabyte without an end, in a program that may hold a quarter of that.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_line_of_a_gigabyte_is_refused_in_bounded_memory() {
+    let desk = Desk::new();
+    let line = STALE.lines().next().expect("a line");
+    desk.write("long", &format!("{line}\n{{\"process\":1,\"key\":\""));
+    let file = std::fs::OpenOptions::new().append(true).open(desk.path("long")).expect("a file");
+    file.set_len(1 << 30).expect("a file may have holes");
+    let program = env!("CARGO_BIN_EXE_pacelc");
+    let output = std::process::Command::new("sh")
+        .args(["-c", "ulimit -v 262144; exec \"$0\" check long", program])
+        .current_dir(desk.path(""))
+        .output()
+        .expect("a shell");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "error: long:2: the line is longer than 16 MiB; a line is one operation or event\n"
+    );
+}
+
+#[test]
+fn without_a_budget_every_search_is_unknown() {
+    let desk = Desk::new();
+    let mut text = String::new();
+    for n in 0..6 {
+        text += &format!(
+            "{{\"process\":{n},\"key\":\"x\",\"op\":\"cas\",\"expected\":{n},\"value\":{},\"result\":true,\
+             \"invoke\":0,\"complete\":9,\"ok\":true}}\n",
+            n + 1
+        );
+    }
+    desk.write("swaps.jsonl", &text);
+    for guarantee in ["linearizable", "sequential", "consistent-prefix", "delta-atomic=1"] {
+        let mut arguments = vec!["check", "swaps.jsonl", "--initial", "0", "-g", guarantee];
+        assert_eq!(desk.run(&arguments).status, 0, "{guarantee}");
+        for (flag, none) in [("--budget", "1"), ("--memory", "0")] {
+            arguments.truncate(6);
+            arguments.extend([flag, none]);
+            let answer = desk.run(&arguments);
+            assert_eq!(answer.status, 3, "{guarantee} {flag}: {}", answer.stdout);
+            assert!(answer.stdout.contains("the budget of"), "{}", answer.stdout);
+        }
+    }
+    desk.write("stale.jsonl", STALE);
+    for guarantee in ["session", "read-your-writes", "causal", "k-atomic=2"] {
+        let answer = desk.run(&["check", "stale.jsonl", "-g", guarantee, "--budget", "0"]);
+        assert_eq!(answer.status, 3, "{guarantee}: {}", answer.stdout);
+    }
+}
+
+#[test]
+fn objects_are_judged_in_the_words_of_their_laws() {
+    let desk = Desk::new();
+    let line = |process: u32, op: &str, more: &str, from: u32, to: u32| {
+        format!(
+            "{{\"process\":{process},\"key\":\"k\",\"op\":\"{op}\",{more}\"invoke\":{from},\
+             \"complete\":{to},\"ok\":true}}\n"
+        )
+    };
+    let check = |text: &str, initial: &str| {
+        desk.write("objects.jsonl", text);
+        desk.run(&["check", "objects.jsonl", "--initial", initial, "--diagram", "why.svg"])
+    };
+    let locked =
+        line(1, "acquire", "\"result\":1,", 0, 2) + &line(2, "acquire", "\"result\":2,", 3, 5);
+    let answer = check(&locked, "null");
+    assert_eq!(answer.status, 1);
+    assert!(
+        answer.stdout.contains("violated: two held k at tick 5: process 1"),
+        "{}",
+        answer.stdout
+    );
+    assert!(desk.read("why.svg").contains("acquire k"));
+    let released = locked.replace("}\n{", &format!("}}\n{}{{", line(1, "release", "", 2, 3)));
+    assert_eq!(check(&released, "null").status, 0);
+
+    let take = |process: u32| line(process, "take", "\"value\":1,\"result\":true,", 0, 9);
+    let answer = check(&(take(1) + &take(2)), "1");
+    assert_eq!(answer.status, 1);
+    assert!(answer.stdout.contains("2 were taken from k by tick 9"), "{}", answer.stdout);
+    assert_eq!(check(&(take(1) + &take(2)), "2").status, 0);
+}
+
+#[test]
+fn what_explain_wrote_is_a_history_too() {
+    let desk = Desk::new();
+    let cell = "smoke-levels/async/eventual-nearest";
+    desk.ok(&["explain", cell, "--history", "own.jsonl"]);
+    let stale = desk.run(&["check", "own.jsonl", "-g", "linearizable", "-g", "consistent-prefix"]);
+    assert_eq!(stale.status, 1, "{stale:?}");
+    assert!(
+        stale.stdout.contains("own.jsonl: linearizable: violated: process "),
+        "{}",
+        stale.stdout
+    );
+    assert!(stale.stdout.contains("\n  line "), "{}", stale.stdout);
+
+    let cut = desk.read("own.jsonl").lines().take(9).collect::<Vec<_>>().join("\n");
+    desk.write("cut.jsonl", &cut);
+    let refused = desk.run(&["check", "cut.jsonl"]);
+    assert_eq!((refused.status, refused.stdout.as_str()), (2, ""));
+    assert!(refused.stderr.contains("cut.jsonl:10: the file ends after 8 "), "{}", refused.stderr);
 }

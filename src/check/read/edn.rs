@@ -18,9 +18,11 @@ use std::io::BufRead;
 
 /// How deep collections may be nested; histories need four.
 const MAX_DEPTH: u32 = 32;
+/// How many values one event may hold, over however many lines.
+const MAX_VALUES: u32 = 1 << 20;
 
 pub(super) fn read<R: BufRead>(lines: Lines<R>, initial: &str) -> Result<Builder, Wrong> {
-    let mut source = Source { lines, text: Vec::new(), at: 0, line: 0 };
+    let mut source = Source { lines, text: Vec::new(), at: 0, line: 0, values: 0 };
     let mut events = Events::new(initial, FailedCas::DidNothing);
     // Maps may stand in a vector or a list; its brackets say nothing else.
     let mut enclosing = Vec::new();
@@ -37,6 +39,7 @@ pub(super) fn read<R: BufRead>(lines: Lines<R>, initial: &str) -> Result<Builder
                 enclosing.clear();
             }
             Some(_) => {
+                source.values = 0;
                 let form = source.form(0)?;
                 let line = source.line;
                 let map = match form {
@@ -131,6 +134,8 @@ struct Source<R> {
     text: Vec<u8>,
     at: usize,
     line: u64,
+    /// How many values the present event holds so far.
+    values: u32,
 }
 
 impl<R: BufRead> Source<R> {
@@ -159,6 +164,10 @@ impl<R: BufRead> Source<R> {
     fn form(&mut self, depth: u32) -> Result<Option<Edn>, Wrong> {
         if depth > MAX_DEPTH {
             return Err(self.wrong("the collections are nested too deeply for a history"));
+        }
+        self.values += 1;
+        if self.values > MAX_VALUES {
+            return Err(self.wrong("the event holds more than a million values"));
         }
         let Some(first) = self.peek()? else {
             return Err(self.wrong("the file ends where a value should be"));

@@ -1,7 +1,7 @@
 //! Lines of a file, each of bounded length, with their numbers.
 
 use super::{MAX_LINE, Wrong};
-use std::io::{BufRead, Read};
+use std::io::{BufRead, Cursor, Read};
 
 /// A source, line by line.
 pub(super) struct Lines<R> {
@@ -39,6 +39,11 @@ impl<R: BufRead> Lines<R> {
             return Ok(None);
         }
         self.text().map(|text| Some((self.number, text)))
+    }
+
+    /// The source from the line on that [`Self::first`] found.
+    pub(super) fn rest(self) -> impl BufRead {
+        Cursor::new(self.line).chain(self.source)
     }
 
     fn advance(&mut self) -> Result<bool, Wrong> {

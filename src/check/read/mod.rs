@@ -5,6 +5,7 @@
 //! | [`Format::Neutral`] | JSON Lines, one operation a line, with both its times |
 //! | [`Format::Edn`] | events as EDN maps: Jepsen and Knossos registers, Porcupine's key-value logs |
 //! | [`Format::Etcd`] | Jepsen's log lines `INFO jepsen.util - 0 :invoke :read nil`, as etcd's tests left them |
+//! | [`Format::Own`] | what `pacelc explain --history` writes |
 //!
 //! A file is read line by line, a line has a bound, and what is wrong is one sentence with its
 //! place.
@@ -14,6 +15,7 @@ mod etcd;
 mod events;
 mod lines;
 mod neutral;
+mod own;
 
 use super::history::History;
 use lines::Lines;
@@ -33,17 +35,22 @@ pub enum Format {
     Edn,
     /// Events as lines of Jepsen's log.
     Etcd,
+    /// This program's own histories.
+    Own,
 }
 
 impl Format {
     /// Every format with its name.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("jsonl", Self::Neutral), ("edn", Self::Edn), ("etcd", Self::Etcd)];
+    pub const ALL: [(&'static str, Self); 4] =
+        [("jsonl", Self::Neutral), ("edn", Self::Edn), ("etcd", Self::Etcd), ("pacelc", Self::Own)];
 
-    /// By the first characters of the first line that is not blank: `{"` begins JSON, log lines
-    /// begin with a level, and everything else is EDN.
+    /// By the first characters of the first line that is not blank: `{"` begins JSON, of which our own
+    /// says so, log lines begin with a level, and everything else is EDN.
     fn detect(line: &str) -> Option<Self> {
         let line = line.trim_start();
+        if own::is_it(line) {
+            return Some(Self::Own);
+        }
         if line.strip_prefix('{').is_some_and(|rest| {
             let rest = rest.trim_start();
             rest.starts_with('"') || rest.starts_with('}')
@@ -89,8 +96,8 @@ impl Wrong {
     }
 }
 
-/// Reads a history in which every key begins with `initial`, given as JSON. Without a format the
-/// content decides.
+/// Reads a history in which every key begins with `initial`, given as JSON, unless it says so itself.
+/// Without a format the content decides.
 ///
 /// # Errors
 ///
@@ -131,9 +138,10 @@ fn parse<R: BufRead>(
         Format::Neutral => neutral::read(&mut lines, initial)?,
         Format::Edn => edn::read(lines, initial)?,
         Format::Etcd => etcd::read(&mut lines, initial)?,
+        Format::Own => own::read(lines.rest())?,
     };
     if builder.is_empty() {
         return Err(Wrong::new(1, "there is no operation in it"));
     }
-    builder.finish().map_err(|overlap| Wrong::new(overlap.line.into(), overlap.to_string()))
+    builder.finish().map_err(|unfit| Wrong::new(unfit.line.into(), unfit.message))
 }

@@ -6,9 +6,20 @@
 //! {"process":3,"key":"x","op":"cas","expected":7,"value":8,"invoke":7,"complete":null,"ok":null}
 //! ```
 //!
-//! `op` is `read`, `write`, `cas`, `append` or `delete`; `ok` is true, false (no effect, and tells
-//! nothing) or null (unknown). A `cas` that is ok has `result` true (swapped) or false (the value
-//! was not the expected one). An `id`, where there is one, is that of no other operation.
+//! `ok` is true, false (no effect, and tells nothing) or null (unknown). An `id`, where there is one,
+//! is that of no other operation. What a key holds, its operations say:
+//!
+//! | key | `op` | `value` | `result`, where `ok` is true |
+//! |---|---|---|---|
+//! | any but a lock | `read` | | the value; null if there is none yet |
+//! | register | `write`, `delete` | what is written | |
+//! | register | `cas`, with `expected` | what is swapped in | true, or false: another was found |
+//! | register | `append` | a text or an array | |
+//! | counter | `add` | a whole number | |
+//! | counter | `take` | how many units | true, or false: fewer were left |
+//! | set | `insert`, `remove` | the element; reads give an array, in any order | |
+//! | lock | `acquire` | the owner; without one, the process | the fencing token or true, or false: it was held |
+//! | lock | `release` | the same | true or nothing, or false: it was not the owner's |
 
 use super::super::history::{Action, Builder, INITIAL, NEVER, Operation, Outcome};
 use super::super::intern::Texts;
@@ -48,12 +59,18 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(from: D) -> Result<Op
 }
 
 /// The operations' names in this format.
-pub(super) const ACTIONS: [(&str, Action); 5] = [
+pub(super) const ACTIONS: [(&str, Action); 11] = [
     ("read", Action::Read),
     ("write", Action::Write),
     ("cas", Action::Cas),
     ("append", Action::Append),
     ("delete", Action::Delete),
+    ("add", Action::Add),
+    ("take", Action::Take),
+    ("insert", Action::Insert),
+    ("remove", Action::Remove),
+    ("acquire", Action::Acquire),
+    ("release", Action::Release),
 ];
 
 pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, initial: &str) -> Result<Builder, Wrong> {
@@ -73,7 +90,7 @@ pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, initial: &str) -> Result<Bu
 
 fn operation(text: &str, builder: &mut Builder, ids: &mut Texts) -> Result<Operation, String> {
     let line: Line<'_> = serde_json::from_str(text).map_err(|error| sentence(&error))?;
-    if let Some(id) = line.id
+    if let Some(id) = &line.id
         && !ids.insert(&id.to_string()).1
     {
         return Err(format!("the id {id} is that of an operation before; ids are unique"));
@@ -95,43 +112,89 @@ fn operation(text: &str, builder: &mut Builder, ids: &mut Texts) -> Result<Opera
         (Some(false), at) => (Outcome::Failed, at.unwrap_or(NEVER)),
         (None, _) => (Outcome::Unknown, NEVER),
     };
-    let need = |field: Option<Value>, called: &str| {
-        field.ok_or_else(|| format!("a {name} that is {} has a `{called}`", word(outcome)))
-    };
-    let mut swapped = false;
-    let (value, expected) = match action {
-        Action::Read if outcome == Outcome::Ok => (need(line.result, "result")?, None),
-        Action::Read | Action::Delete => (Value::Null, None),
-        Action::Write => (need(line.value, "value")?, None),
-        Action::Append => match need(line.value, "value")? {
-            text @ Value::String(_) => (text, None),
-            other => return Err(format!("a text is appended, and not {other}")),
-        },
-        Action::Cas => {
-            if outcome == Outcome::Ok {
-                match need(line.result, "result")? {
-                    Value::Bool(result) => swapped = result,
-                    other => {
-                        return Err(format!("the result of a cas is true or false, not {other}"));
-                    }
-                }
-            }
-            (need(line.value, "value")?, Some(need(line.expected, "expected")?))
-        }
-    };
-    let told = action != Action::Delete && (action != Action::Read || outcome == Outcome::Ok);
+    let (invoked, process, key) = (line.invoke, line.process, line.key.clone());
+    let Said { value, expected, swapped } = said(line, action, name, outcome)?;
+    let mut number =
+        |value: Option<Value>| value.map_or(INITIAL, |value| builder.value(&value.to_string()));
     Ok(Operation {
-        invoked: line.invoke,
+        invoked,
         completed,
-        process: builder.process(&line.process.to_string()),
-        key: builder.key(&line.key),
-        value: if told { builder.value(&value.to_string()) } else { INITIAL },
-        expected: expected.map_or(INITIAL, |value| builder.value(&value.to_string())),
+        value: number(value),
+        expected: number(expected),
+        process: builder.process(&process.to_string()),
+        key: builder.key(&key),
         line: 0,
         action,
         outcome,
         swapped,
     })
+}
+
+/// What an operation says of values.
+struct Said {
+    value: Option<Value>,
+    expected: Option<Value>,
+    swapped: bool,
+}
+
+fn said(line: Line<'_>, action: Action, name: &str, outcome: Outcome) -> Result<Said, String> {
+    let need = |field: Option<Value>, called: &str| {
+        field.ok_or_else(|| format!("{} that is {} has a `{called}`", a(name), word(outcome)))
+    };
+    let ok = outcome == Outcome::Ok;
+    let (mut expected, mut swapped) = (None, false);
+    let value = match action {
+        Action::Read if ok => Some(need(line.result, "result")?),
+        Action::Read | Action::Delete => None,
+        Action::Write | Action::Insert | Action::Remove => Some(need(line.value, "value")?),
+        Action::Append => match need(line.value, "value")? {
+            what @ (Value::String(_) | Value::Array(_)) => Some(what),
+            other => return Err(format!("a text or an array is appended, and not {other}")),
+        },
+        Action::Add | Action::Take => {
+            let value = need(line.value, "value")?;
+            if !value.is_u64() && (action == Action::Take || !value.is_i64()) {
+                let least = if action == Action::Take { ", 0 or more" } else { "" };
+                return Err(format!(
+                    "the value of {} is a whole number{least}, not {value}",
+                    a(name)
+                ));
+            }
+            if action == Action::Take && ok {
+                swapped = yes_or_no(name, &need(line.result, "result")?)?;
+            }
+            Some(value)
+        }
+        Action::Cas => {
+            if ok {
+                swapped = yes_or_no(name, &need(line.result, "result")?)?;
+            }
+            expected = Some(need(line.expected, "expected")?);
+            Some(need(line.value, "value")?)
+        }
+        Action::Acquire if ok => match need(line.result, "result")? {
+            Value::Bool(false) => Some(line.value.unwrap_or(line.process.into())),
+            got if got == Value::Bool(true) || got.as_i64().is_some_and(|token| token >= 0) => {
+                (expected, swapped) = (Some(got), true);
+                Some(line.value.unwrap_or(line.process.into()))
+            }
+            other => {
+                return Err(format!(
+                    "the result of an acquire is true, false or a fencing token, which is a whole \
+                     number from 0, and not {other}"
+                ));
+            }
+        },
+        Action::Acquire | Action::Release => {
+            swapped = ok && line.result.is_none_or(|result| result != Value::Bool(false));
+            Some(line.value.unwrap_or(line.process.into()))
+        }
+    };
+    Ok(Said { value, expected, swapped })
+}
+
+fn yes_or_no(name: &str, result: &Value) -> Result<bool, String> {
+    result.as_bool().ok_or_else(|| format!("the result of a {name} is true or false, not {result}"))
 }
 
 fn word(outcome: Outcome) -> &'static str {
@@ -140,6 +203,10 @@ fn word(outcome: Outcome) -> &'static str {
         Outcome::Failed => "failed",
         Outcome::Unknown => "unknown",
     }
+}
+
+fn a(name: &str) -> String {
+    format!("{} {name}", if name.starts_with(['a', 'i']) { "an" } else { "a" })
 }
 
 /// What serde found, without the number of a line that is always 1.
