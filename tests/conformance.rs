@@ -176,3 +176,8 @@ fn certification_keeps_its_promises() {
 fn paxos_keeps_its_promises() {
     swarm("paxos", 2);
 }
+
+#[test]
+fn paxos_of_each_region_keeps_its_promise() {
+    swarm("paxos-region", 1);
+}

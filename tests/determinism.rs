@@ -58,6 +58,7 @@ smoke-levels/multi-star   dea3defa694c03c7 3ca26e8eaef09dbb
 smoke-levels/multi-ring   0ceb9b16d4d4870c 96711930639650e2
 smoke-levels/certification e70a9ef08114689d 59fcc02f9c90c486
 smoke-levels/paxos        0860961fc286af57 909a14aabeb316bb
+smoke-levels/paxos-region 14ac213517d64089 f19d52e83a382fda
 smoke-objects/semi-sync   f06d9d43f259565c f9ff153a9663bce4
 smoke-objects/wait        10071f92a2a4838c e6a6e128de8dd872
 smoke-objects/raft        138c4fa8597c8783 10b61f7ae1ce32c6

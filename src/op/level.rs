@@ -16,6 +16,9 @@ pub enum Level {
     Linearizable,
     /// The latest write, from a leader that trusts its lease and its clock.
     Lease,
+    /// The latest write of this region's replicas, in whose eyes those of other regions arrive some time
+    /// (Cassandra's LOCAL_SERIAL).
+    LocalSerial,
     /// No older than this.
     Bounded(Duration),
     /// At most this many acknowledged versions of its key are missed; at least 1.
@@ -100,9 +103,10 @@ impl Level {
     /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
     /// versions. Reads and writes may differ in how many replicas they ask for: `one` is short for
     /// `R=one,W=one`.
-    pub const NAMES: [&'static str; 23] = [
+    pub const NAMES: [&'static str; 24] = [
         "linearizable",
         "lease",
+        "local-serial",
         "bounded(500ms)",
         "bounded(5 versions)",
         "sequential",
@@ -132,6 +136,7 @@ impl fmt::Display for Level {
         match self {
             Self::Linearizable => f.write_str("linearizable"),
             Self::Lease => f.write_str("lease"),
+            Self::LocalSerial => f.write_str("local-serial"),
             Self::Bounded(age) => write!(f, "bounded({age})"),
             Self::BoundedVersions(1) => f.write_str("bounded(1 version)"),
             Self::BoundedVersions(k) => write!(f, "bounded({k} versions)"),
@@ -167,6 +172,7 @@ impl FromStr for Level {
         Ok(match text {
             "linearizable" => Self::Linearizable,
             "lease" => Self::Lease,
+            "local-serial" => Self::LocalSerial,
             "sequential" => Self::Sequential,
             "causal" => Self::Causal,
             "session" => Self::Session,

@@ -90,6 +90,8 @@ pub enum Msg {
     Refuse(Key, Ballot, Ballot),
     /// The version of this rank, and what it was built upon, is chosen for good.
     Chosen(Key, Rank),
+    /// Another region has chosen this.
+    Learned(Key, Held),
     /// One number over what a replica holds.
     Digest(u64),
     /// The answer if it holds something else: the rank of each key's version.
@@ -112,6 +114,7 @@ impl Msg {
                 Self::Prepare(..) | Self::Accepted(..) | Self::Chosen(..) => 16,
                 Self::Promise(..) => 28 + HELD,
                 Self::Accept(..) => 16 + HELD,
+                Self::Learned(..) => 4 + HELD,
                 Self::Refuse(..) => 28,
                 Self::Digest(_) => 8,
                 Self::Ranks(ranks) => 4 + 12 * ranks.len() as u32,

@@ -25,13 +25,16 @@
 //! - `round`: one job's way, pure. `proposer`, `reads`: what a node coordinates; `work`: what that has in
 //!   hand. `server`, `client`: who hosts it, who asks.
 //!
-//! Left out: Cassandra's LOCAL_SERIAL, and plain reads and writes beside these.
+//! - `regions`: who elects; regions that elect by themselves.
+//!
+//! Left out: plain reads and writes beside these.
 
 mod acceptor;
 mod client;
 mod message;
 mod proposer;
 mod reads;
+mod regions;
 mod round;
 mod server;
 mod work;
@@ -70,8 +73,21 @@ pub struct Config {
     pub anti_entropy: Duration,
     /// A snapshot is taken, and the log before it dropped, after this many records.
     pub snapshot_every: u64,
+    /// Whose majority chooses: that of all replicas, or of those in the coordinator's region.
+    pub scope: Scope,
     /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
     pub flaw: Option<Flaw>,
+}
+
+/// Whose majority chooses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scope {
+    /// That of all replicas: Cassandra's SERIAL.
+    #[default]
+    All,
+    /// That of the replicas in the coordinator's region, which tells other regions afterwards: LOCAL_SERIAL.
+    Region,
 }
 
 /// Mistakes to make on purpose.
@@ -85,7 +101,7 @@ pub enum Flaw {
 impl Default for Config {
     fn default() -> Self {
         let (pause, anti_entropy) = (Duration::millis(100), Duration::secs(2));
-        Self { pause, anti_entropy, snapshot_every: 10_000, flaw: None }
+        Self { pause, anti_entropy, snapshot_every: 10_000, scope: Scope::All, flaw: None }
     }
 }
 
@@ -116,16 +132,24 @@ impl Protocol for Paxos {
         limits::snapshot_every(config.snapshot_every)
     }
 
-    fn offer(_: &Config, level: Level) -> Option<Offer> {
-        (level == Level::Linearizable).then_some(Offer {
-            read_path: "nearest replica, asks a majority; proposes where that disagrees",
-            write_path: "nearest replica, a majority twice: prepare, accept",
-            promise: Guarantee::Linearizable,
-        })
+    fn offer(config: &Config, level: Level) -> Option<Offer> {
+        match (config.scope, level) {
+            (Scope::All, Level::Linearizable) => Some(Offer {
+                read_path: "nearest replica, asks a majority; proposes where that disagrees",
+                write_path: "nearest replica, a majority twice: prepare, accept",
+                promise: Guarantee::Linearizable,
+            }),
+            (Scope::Region, Level::LocalSerial) => Some(Offer {
+                read_path: "nearest replica, asks a majority of its region",
+                write_path: "nearest replica, a majority of its region twice; others are told",
+                promise: Guarantee::Eventual,
+            }),
+            _ => None,
+        }
     }
 
     fn theory(
-        _: &Config,
+        config: &Config,
         _: Level,
         op: OpKind,
         geometry: &Geometry,
@@ -133,8 +157,11 @@ impl Protocol for Paxos {
     ) -> Option<Duration> {
         let near = *geometry.nearest(client).first()?;
         let c = geometry.rtt(client, near);
-        let all = geometry.rtts(near, (0..geometry.replicas).map(NodeId));
-        let q = *all.get(majority(geometry.replicas) - 1)?;
+        let region = |replica: &NodeId| geometry.regions[replica.index()];
+        let elects =
+            |replica: &NodeId| config.scope == Scope::All || region(replica) == region(&near);
+        let all = geometry.rtts(near, (0..geometry.replicas).map(NodeId).filter(elects));
+        let q = *all.get(majority(all.len() as u32) - 1)?;
         match op {
             OpKind::Read | OpKind::Scan => Some(c + q),
             OpKind::Write => Some(c + (q + geometry.disk) * 2),
@@ -146,7 +173,11 @@ impl Protocol for Paxos {
         msg.wire_size()
     }
 
-    fn objects(_: &Config) -> &'static [Object] {
-        &Object::ALL
+    /// What two regions do to a counter at once has no one order that its state could be judged by.
+    fn objects(config: &Config) -> &'static [Object] {
+        match config.scope {
+            Scope::All => &Object::ALL,
+            Scope::Region => &[Object::Register],
+        }
     }
 }

@@ -5,11 +5,11 @@
 
 use super::super::parts::table::slot;
 use super::ServerCx;
-use super::message::{Ballot, Msg, Timer};
-use super::round::{Goal, Next, Round};
+use super::message::{Ballot, Cell, Msg, Timer};
+use super::round::{Answer, Goal, Next, Round};
 use super::server::Server;
 use super::work::{Active, Asked, Task};
-use crate::op::{Key, Rank};
+use crate::op::{Key, NodeId, Rank};
 use crate::time::Duration;
 
 /// The pause of those who met on a key doubles this often.
@@ -72,13 +72,19 @@ impl Server {
         let Some((place, active)) = self.round(key, ballot) else { return };
         match hear(&mut active.round) {
             Next::Wait => {}
-            Next::Accept(held) => self.ask_all(&Msg::Accept(key, ballot, held), cx),
+            Next::Accept(held) => {
+                self.ballots.see(held.recent[0].rank.time);
+                self.ask_all(&Msg::Accept(key, ballot, held), cx);
+            }
             Next::Done(answer, held) => {
                 let Task { asked, goal } = active.task;
                 if self.note(key, &held, cx) || goal == Goal::Settle {
-                    for peer in self.env.peers() {
+                    for peer in self.peers() {
                         cx.send(peer, Msg::Chosen(key, held.recent[0].rank));
                     }
+                }
+                if matches!((goal, answer), (Goal::Update(..), Answer::Applied(_))) {
+                    self.spread(key, held, cx);
                 }
                 if let Some(Asked { client, op, .. }) = asked {
                     let ret = answer.told(goal, &held, self.env.contents.is_register());
@@ -143,14 +149,24 @@ impl Server {
         self.ask_all(&Msg::Prepare(key, ballot), cx);
     }
 
-    /// Settles keys in which another replica differs.
-    pub(super) fn on_ranks(&mut self, theirs: &[Rank], cx: ServerCx<'_, '_>) {
+    /// Settles keys in which another replica differs, or tells another region of those that are later here.
+    pub(super) fn on_ranks(&mut self, from: NodeId, theirs: &[Rank], cx: ServerCx<'_, '_>) {
         let ours = self.acceptors.ranks();
         let of = |ranks: &[Rank], key: usize| ranks.get(key).copied().unwrap_or_default();
         let differ =
             (0..ours.len().max(theirs.len())).filter(|key| of(&ours, *key) != of(theirs, *key));
-        let differ: Vec<Key> = differ.map(|key| Key(key as u32)).collect();
-        self.settle(differ.into_iter(), cx);
+        if self.is_elector(from) {
+            let differ: Vec<Key> = differ.map(|key| Key(key as u32)).collect();
+            return self.settle(differ.into_iter(), cx);
+        }
+        let later = differ.filter(|key| of(&ours, *key) > of(theirs, *key));
+        for key in later.map(|key| Key(key as u32)).take(SETTLED_AT_ONCE) {
+            let Cell { held, chosen, .. } = self.acceptors.cell(key);
+            // What may not be chosen may yet come to stand at another place.
+            if chosen == held.recent[0].rank {
+                cx.send(from, Msg::Learned(key, held));
+            }
+        }
     }
 
     /// Has everybody accept and know what is chosen of these keys, unless they are being worked upon.

@@ -18,6 +18,8 @@ pub(super) enum Goal {
     Update(Value, Update),
     /// Have everybody accept the chosen state.
     Settle,
+    /// Replace the state by one that another region has chosen, if that is the later one.
+    Adopt(Held),
 }
 
 /// What comes of a job.
@@ -117,6 +119,8 @@ impl Round {
         let held = self.held;
         let (answer, proposal) = match self.goal {
             Goal::Read | Goal::Settle => (Answer::Read, held),
+            Goal::Adopt(theirs) if theirs.recent[0] > held.recent[0] => (Answer::Read, theirs),
+            Goal::Adopt(_) => (Answer::Read, held),
             Goal::Update(value, update) => match self.carry_out(value, update) {
                 Some(found) => found,
                 None => return Next::Unknown,
@@ -145,7 +149,10 @@ impl Round {
             return Some((Answer::Refused, held));
         };
         self.tried = Some((held.recent[0], word));
-        let version = Version { rank: self.ballot, value };
+        // What was found is older than the ballot, unless it came from another region.
+        let after = Ballot { time: held.recent[0].rank.time + 1, ..self.ballot };
+        let is_older = held.recent[0].rank < self.ballot;
+        let version = Version { rank: if is_older { self.ballot } else { after }, value };
         Some((Answer::Applied(word), held.with(version, word)))
     }
 
@@ -256,6 +263,25 @@ mod tests {
         again.restart(ballot(30), first());
         again.on_promise(NodeId(0), ballot(23), &later);
         assert_eq!(again.on_promise(NodeId(1), ballot(23), &later), Next::Unknown);
+    }
+
+    #[test]
+    fn what_another_region_chose_is_adopted_if_it_is_later_and_built_upon() {
+        let theirs = write(40);
+        let mut adopt = round(Goal::Adopt(theirs));
+        adopt.on_promise(NodeId(0), ballot(3), &write(3));
+        assert_eq!(adopt.on_promise(NodeId(1), ballot(3), &write(3)), Next::Accept(theirs));
+        let mut adopt = round(Goal::Adopt(write(2)));
+        adopt.on_promise(NodeId(0), ballot(3), &write(3));
+        let done = Next::Done(Answer::Read, write(3));
+        assert_eq!(adopt.on_promise(NodeId(1), ballot(3), &write(3)), done, "ours is later");
+
+        let mut update = round(Goal::Update(Value(7), Update::Put));
+        update.on_promise(NodeId(0), ballot(8), &theirs);
+        let next = update.on_promise(NodeId(1), ballot(8), &theirs);
+        let rank = ballot(41);
+        let mine = theirs.with(Version { rank, value: Value(7) }, 0);
+        assert_eq!(next, Next::Accept(mine), "above it, though the ballot is below");
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! A node: acceptor of every key, and coordinator of what clients ask of it. What it coordinates is in
 //! `reads` and `proposer`.
 
-use super::super::parts::quorum::majority;
 use super::super::parts::version::{HybridClock, Version};
 use super::acceptor::Acceptors;
 use super::message::{Cell, Held, Job, Msg, Record, Timer};
 use super::round::Goal;
 use super::work::{Active, Asked, Lane, Query, Task};
-use super::{Env, Flaw, Paxos, ServerCx};
+use super::{Env, Flaw, Paxos, Scope, ServerCx};
 use crate::op::{Key, NodeId, OpId, Rank, Value};
 use crate::protocol::{Replica, ReplicaCx, WriteId};
 use crate::time::{Duration, LocalTime};
@@ -39,10 +38,6 @@ impl Server {
         Held::first(self.env.contents)
     }
 
-    pub(super) fn majority(&self) -> usize {
-        majority(self.env.replicas)
-    }
-
     /// Says something once a record is on disk; to itself without a message.
     pub(super) fn say(&mut self, after: WriteId, to: NodeId, msg: Msg, cx: ServerCx<'_, '_>) {
         if !self.acceptors.is_durable(after) {
@@ -57,7 +52,7 @@ impl Server {
 
     /// Asks all acceptors, itself last.
     pub(super) fn ask_all(&mut self, msg: &Msg, cx: ServerCx<'_, '_>) {
-        for peer in self.env.peers() {
+        for peer in self.peers() {
             cx.send(peer, msg.clone());
         }
         self.hear(self.env.me, msg.clone(), cx);
@@ -104,7 +99,8 @@ impl Server {
             Msg::Digest(digest) if digest != self.acceptors.digest() => {
                 cx.send(from, Msg::Ranks(self.acceptors.ranks()));
             }
-            Msg::Ranks(theirs) => self.on_ranks(&theirs, cx),
+            Msg::Ranks(theirs) => self.on_ranks(from, &theirs, cx),
+            Msg::Learned(key, held) => self.on_learned(key, held, cx),
             // Equal to its own; or for clients alone.
             Msg::Digest(_) | Msg::Reply(..) | Msg::NotDone(_) => {}
         }
@@ -139,7 +135,9 @@ impl Server {
     /// to tell.
     pub(super) fn note(&mut self, key: Key, held: &Held, cx: ServerCx<'_, '_>) -> bool {
         let known = self.acceptors.cell(key).chosen;
-        let new = |version: &&Version| version.rank > known && version.value != Value::INITIAL;
+        // What has come from elsewhere may be later than what was chosen here and is not told yet.
+        let is_new = |rank: Rank| rank > known || self.env.config.scope == Scope::Region;
+        let new = |version: &&Version| is_new(version.rank) && version.value != Value::INITIAL;
         for version in held.recent.iter().rev().filter(new) {
             cx.note_version(key, version.value, version.rank);
         }
