@@ -54,7 +54,9 @@ impl Protocols for Fake {
 
     fn levels_offered(&self, protocol: &str, _: &toml::Table, asked: Level) -> bool {
         match asked {
-            Level::Replicas { .. } | Level::Sequential | Level::Causal => false,
+            Level::Replicas { .. } | Level::LocalSerial | Level::Sequential | Level::Causal => {
+                false
+            }
             Level::Lease => protocol == "raft",
             _ => true,
         }
