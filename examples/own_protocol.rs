@@ -144,6 +144,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let catalog = Catalog::builtin().with::<Abd>();
     let scenario = load(&Source::new("abd.toml", SCENARIO), &catalog, &Overrides::default())?;
     let run = Suite::new(catalog, vec![scenario], Options::default()).run(&mut |_| {})?;
-    anstream::print!("{}", report::summary(&run.note, &run.rows, &run.curves, 100));
+    anstream::print!("{}", report::summary(&run, 100));
     Ok(())
 }

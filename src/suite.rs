@@ -27,7 +27,7 @@ use crate::catalog::Catalog;
 use crate::results::{CellAccumulator, CellMeta, CellResult, Results, RunNote, SCHEMA};
 use crate::scenario::Scenario;
 use crate::scenario::plan::{CellName, Load, Plan};
-use planned::{note_of, offered, predict, regions, theory};
+use planned::{faults, note_of, offered, predict, regions, theory};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -303,6 +303,7 @@ impl Suite {
             replay: self.replay(&plan.name),
             theory: theory(plan, entry),
             offered: offered(plan),
+            faults: faults(plan),
         }
     }
 
@@ -328,7 +329,8 @@ impl Suite {
             virtual_seconds: cells.iter().map(|cell| cell.virtual_seconds).sum(),
             scenarios: self.scenarios.iter().map(note_of).collect(),
         };
-        let mut results = Results { note, rows: Vec::new(), curves: Vec::new() };
+        let (rows, curves, faults, timelines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let mut results = Results { note, rows, curves, faults, timelines };
         for cell in cells {
             let scenario = cell.rows.first().map(|row| row.scenario.clone());
             let note =
@@ -336,6 +338,8 @@ impl Suite {
             note.into_iter().for_each(|note| note.evidence.extend(cell.evidence.clone()));
             results.rows.extend(cell.rows);
             results.curves.extend(cell.curves);
+            results.faults.extend(cell.faults);
+            results.timelines.extend(cell.timelines);
         }
         results
     }

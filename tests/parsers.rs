@@ -218,7 +218,7 @@ proptest! {
         match Results::read(folder.path()) {
             Ok(results) => {
                 // What is accepted can be drawn.
-                let page = pacelc::report::page(&results.note, &results.rows, &results.curves);
+                let page = pacelc::report::page(&results);
                 prop_assert!(page.contains("</html>"));
             }
             Err(error) => is_a_sentence(&error, files[which]),

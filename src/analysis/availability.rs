@@ -51,14 +51,7 @@ pub(super) fn measure(
     summary: &mut Summary,
 ) {
     let region = |op: &Operation| region_of[usize::from(op.group)];
-    // By region and kind, the longest that took effect in health.
-    let mut longest = vec![[Duration::ZERO; 4]; summary.regions.len()];
-    each_measured(history, |op, _| {
-        if took_effect(op) && phase_of(history, op, timeout) == Phase::Healthy {
-            let known = &mut longest[region(op)][op.kind as usize];
-            *known = op.completed.since(op.intended).max(*known);
-        }
-    });
+    let longest = longest_in_health(history, timeout, region_of);
     each_measured(history, |op, _| {
         let phase = phase_of(history, op, timeout);
         let usual = longest[region(op)][op.kind as usize];
@@ -73,8 +66,25 @@ pub(super) fn measure(
     });
 }
 
+/// By region and kind, how long the longest that took effect in health took.
+pub(super) fn longest_in_health(
+    history: &History,
+    timeout: Duration,
+    region_of: &[usize],
+) -> Vec<[Duration; 4]> {
+    let regions = region_of.iter().map(|region| region + 1).max().unwrap_or(0);
+    let mut longest = vec![[Duration::ZERO; 4]; regions];
+    each_measured(history, |op, _| {
+        if took_effect(op) && phase_of(history, op, timeout) == Phase::Healthy {
+            let known = &mut longest[region_of[usize::from(op.group)]][op.kind as usize];
+            *known = op.completed.since(op.intended).max(*known);
+        }
+    });
+    longest
+}
+
 /// Whether an operation was answered under a fault; `None` if nobody can say.
-fn under_fault(history: &History, op: &Operation, usual: Duration) -> Option<bool> {
+pub(super) fn under_fault(history: &History, op: &Operation, usual: Duration) -> Option<bool> {
     if !took_effect(op) {
         return Some(false);
     }
@@ -85,7 +95,8 @@ fn under_fault(history: &History, op: &Operation, usual: Duration) -> Option<boo
     (healed.since(op.intended) > usual).then_some(false)
 }
 
-fn took_effect(op: &Operation) -> bool {
+/// Whether an operation was answered.
+pub(super) fn took_effect(op: &Operation) -> bool {
     matches!(op.status, Status::Ok | Status::Refused)
 }
 

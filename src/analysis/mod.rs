@@ -20,19 +20,23 @@ mod linearizable;
 mod lost;
 mod merged;
 mod objects;
+mod outage;
 mod sequential;
 mod session;
 mod slot;
 mod staleness;
 mod summary;
+mod timeline;
 mod undone;
 mod versions;
 mod visibility;
 
 pub use evidence::{Exhibit, exhibits};
 pub use latency::Times;
+pub use outage::{Faulted, Outage};
 pub use slot::{Slot, Tally};
 pub use summary::{Context, OPS, PHASES, Summary, summarize};
+pub use timeline::{Stretch, Timeline};
 pub use visibility::{Visibility, VisibilityPoint};
 
 use crate::guarantee::Guarantee;

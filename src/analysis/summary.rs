@@ -12,6 +12,7 @@ use super::evidence::{Exhibit, exhibits};
 use super::index::{self, Order};
 use super::lost::lost_writes;
 use super::merged;
+use super::outage::{self, Faulted};
 use super::slot::Slot;
 use super::staleness::observe;
 use super::visibility::{self, Visibility};
@@ -60,6 +61,8 @@ pub struct Summary {
     pub verdict: Verdict,
     /// The operations that break it, if some do.
     pub exhibits: Vec<Exhibit>,
+    /// What faults did, where there were any.
+    pub faulted: Option<Faulted>,
 }
 
 impl Summary {
@@ -74,6 +77,7 @@ impl Summary {
             traffic: Traffic::default(),
             verdict,
             exhibits: Vec::new(),
+            faulted: None,
         }
     }
 
@@ -125,6 +129,10 @@ impl Summary {
             self.verdict = other.verdict.clone();
             self.exhibits.clone_from(&other.exhibits);
         }
+        match (&mut self.faulted, &other.faulted) {
+            (Some(ours), Some(theirs)) => ours.merge(theirs),
+            (ours, theirs) => *ours = ours.take().or_else(|| theirs.clone()),
+        }
     }
 
     /// The index of a region, which is added if it is new.
@@ -164,6 +172,7 @@ pub fn summarize(history: &History, context: &Context) -> Summary {
     measure_times(history, context.timeout, &region_of, &mut summary);
     availability::measure(history, context.timeout, &region_of, &mut summary);
     measure_consistency(history, context.timeout, &region_of, &mut summary);
+    summary.faulted = outage::measure(history, context.timeout);
     summary
 }
 

@@ -31,7 +31,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         },
         None => None,
     };
-    let html = page(&results.note, &results.rows, &results.curves);
+    let html = page(&results);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot create the folder {}", folder.display()))?;
     let target = folder.join(PAGE);

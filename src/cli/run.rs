@@ -112,7 +112,7 @@ fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results
 
 /// Writes rows, curves, note and page.
 pub(super) fn keep(results: &Results, folder: &Path) -> anyhow::Result<()> {
-    let html = page(&results.note, &results.rows, &results.curves);
+    let html = page(results);
     Ok(results.write(folder, &html)?)
 }
 
@@ -126,7 +126,7 @@ fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
         }
         lines
     } else {
-        summary(&results.note, &results.rows, &results.curves, width()).into_bytes()
+        summary(results, width()).into_bytes()
     };
     print(&text)
 }

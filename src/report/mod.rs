@@ -9,7 +9,9 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `page`, `section` | the HTML page and one scenario's part of it |
+//! | `tables` | that part's tables |
 //! | `table`, `compare` | terminal summary and Markdown; results side by side |
+//! | `through` | how cells came through their faults |
 //! | `published` | what others found, beside what was measured |
 //! | `view` | rows by scenario, cell, phase and region |
 //! | `theme`, `number` | one palette, one way to write a number |
@@ -27,19 +29,23 @@ mod sample;
 mod section;
 mod sources;
 mod table;
+mod tables;
 mod theme;
+mod through;
 mod view;
 
 pub use chart::space_time::{Bar, SpaceTime, Ticks};
 pub use compare::{comparison, differences};
 pub use table::{markdown, summary};
 
-use crate::results::{CurvePoint, Evidence, Row, RunNote, ScenarioNote, VerdictWord};
+use crate::results::{
+    CurvePoint, Evidence, FaultLine, Results, Row, RunNote, ScenarioNote, TimelineLine, VerdictWord,
+};
 
 /// The whole report as one HTML page that needs no network and no script to be read.
 #[must_use]
-pub fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> String {
-    page::page(note, rows, curves)
+pub fn page(results: &Results) -> String {
+    page::page(results)
 }
 
 /// The PACELC plane (Else) of the scenario that tells most, as an SVG file with its own light and

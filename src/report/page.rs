@@ -10,8 +10,8 @@ use super::number;
 use super::section::{legend, section, show, tally};
 use super::sources::Sources;
 use super::theme::{MARK_CSS, page_css, verdict};
-use super::view::{Cell, Scenario, scenarios};
-use super::{CurvePoint, Row, RunNote, VerdictWord};
+use super::view::{self, Cell, Scenario};
+use super::{Results, RunNote, VerdictWord};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
@@ -25,8 +25,9 @@ document.querySelectorAll('tbody tr').forEach(r=>{\
 const text=r.textContent.toLowerCase();r.hidden=!words.every(w=>text.includes(w))})});";
 
 /// The whole page.
-pub(super) fn page(note: &RunNote, rows: &[Row], curves: &[CurvePoint]) -> String {
-    let all = scenarios(Some(note), rows, curves);
+pub(super) fn page(results: &Results) -> String {
+    let note = &results.note;
+    let all = view::of(results);
     let cells: Vec<Cell<'_>> = all.iter().flat_map(Scenario::cells).collect();
     let headline = headline(&all).filter(|h| hero::hero(h).is_some()).map(|h| h.name);
     let parts = parts(all, headline);
@@ -255,9 +256,9 @@ mod tests {
 
     #[test]
     fn the_page_is_whole_and_alone() {
-        let (note, rows, curves) = sample::run();
-        let html = page(&note, &rows, &curves);
-        assert_eq!(html, page(&note, &rows, &curves));
+        let results = sample::results();
+        let html = page(&results);
+        assert_eq!(html, page(&results));
         for outside in ["http://", "https://", "src=", "@import", "url("] {
             let found = html.replace("&lt;img src=x", "").contains(outside);
             assert!(!found, "{outside}");
@@ -270,8 +271,7 @@ mod tests {
 
     #[test]
     fn hostile_names_do_not_become_markup() {
-        let (note, rows, curves) = sample::run();
-        let html = page(&note, &rows, &curves);
+        let html = page(&sample::results());
         assert!(!html.contains("<script>alert") && !html.contains("<img"));
         assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"));
         assert_eq!(html.matches("<script>").count(), 1);
@@ -281,14 +281,15 @@ mod tests {
     fn an_empty_run_is_still_a_page() {
         let (mut note, _, _) = sample::run();
         note.scenarios.clear();
-        let html = page(&note, &[], &[]);
+        let (rows, curves, faults, timelines) = (vec![], vec![], vec![], vec![]);
+        let html = page(&Results { note, rows, curves, faults, timelines });
         assert!(html.contains("0 cells in 0 scenarios") && html.ends_with("</html>\n"));
     }
 
     #[test]
     fn the_headline_is_a_calm_scenario_with_many_modes() {
         let (note, rows, curves) = sample::run();
-        let all = scenarios(Some(&note), &rows, &curves);
+        let all = view::scenarios(Some(&note), &rows, &curves);
         assert_eq!(headline(&all).map(|s| s.name), Some("aws-three-regions"));
     }
 }

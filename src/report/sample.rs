@@ -1,5 +1,9 @@
 //! A run made up for the tests: every kind of scenario, a broken promise, hostile names.
 
+mod faults;
+
+pub(crate) use faults::results;
+
 use super::{CurvePoint, Row, RunNote, ScenarioNote, VerdictWord};
 use crate::results::{Evidence, Exhibit, News, Published, SCHEMA};
 

@@ -7,10 +7,10 @@
 
 use super::anomalies::ANOMALIES;
 use super::number;
-use super::section::refused;
+use super::tables::refused;
 use super::theme::verdict;
-use super::view::{Cell, Scenario, scenarios};
-use super::{CurvePoint, Row, RunNote, VerdictWord, published};
+use super::view::{self, Cell, Scenario, scenarios};
+use super::{Results, Row, RunNote, VerdictWord, published, through};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
 
@@ -29,11 +29,11 @@ type Maker<'c, 'a> = fn(&Scenario<'a>, &'c [Cell<'a>], bool) -> Table<'c, 'a>;
 /// One scenario after another for a terminal of `width` columns, with ANSI styles; print it through
 /// `anstream` so that they vanish where they are not wanted.
 #[must_use]
-pub fn summary(note: &RunNote, rows: &[Row], curves: &[CurvePoint], width: usize) -> String {
+pub fn summary(results: &Results, width: usize) -> String {
     let bold = Style::new().bold();
     let dim = Style::new().dimmed();
     let mut out = String::new();
-    for scenario in scenarios(Some(note), rows, curves) {
+    for scenario in view::of(results) {
         let _ = writeln!(out, "{bold}{}{bold:#}", clean(scenario.name));
         if let Some(note) = scenario.note {
             let _ = writeln!(out, "{dim}{}{dim:#}", clip(&clean(&note.question), width.max(40)));
@@ -41,7 +41,7 @@ pub fn summary(note: &RunNote, rows: &[Row], curves: &[CurvePoint], width: usize
         write_scenario(&mut out, &scenario, width);
         out.push('\n');
     }
-    out.push_str(&closing(note, rows));
+    out.push_str(&closing(&results.note, &results.rows));
     out
 }
 
@@ -162,11 +162,12 @@ fn abbreviate(word: &str) -> &str {
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let mut cells = scenario.cells();
     cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
-    let tables: [(&str, Maker<'_, '_>); 5] = [
+    let tables: [(&str, Maker<'_, '_>); 6] = [
         ("", latencies),
         ("other operations", others),
         ("anomalies, all phases together", anomalies),
         ("share of operations answered", answered),
+        ("through the fault", came_through),
         ("published figures beside these", quoted),
     ];
     for (title, make) in tables {
@@ -225,7 +226,8 @@ fn write_table(
 
 /// Whether a column holds words, which stand at the left, and not numbers.
 fn words(index: usize, head: &str) -> bool {
-    index < 2 || matches!(head, "promise" | "verdict" | "figure" | "")
+    index < 2
+        || matches!(head, "promise" | "verdict" | "figure" | "operation" | "op" | "class" | "")
 }
 
 fn verdict_head(short: bool) -> String {
@@ -325,6 +327,27 @@ fn answered<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool)
         (cell, line)
     };
     Table { head, lines: told.map(line).collect() }
+}
+
+/// How cells came through their faults.
+fn came_through<'c, 'a>(
+    scenario: &Scenario<'a>,
+    cells: &'c [Cell<'a>],
+    short: bool,
+) -> Table<'c, 'a> {
+    let mut head = vec!["mode".to_owned(), "level".to_owned()];
+    let brief = ["op", "cut off", "maj.", "back", "healed", "stale", "lost", "class"];
+    let heads = if short { brief } else { through::HEADS };
+    head.extend(heads.map(str::to_owned));
+    head.push(verdict_head(short));
+    let lines = through::lines(scenario, cells).into_iter().map(|line| {
+        let mut columns = name(line.cell, short);
+        let text = |text: String| if short { text.replace(' ', "") } else { text };
+        columns.extend(line.columns.map(text));
+        columns.push(signed(line.cell, short));
+        (line.cell, columns)
+    });
+    Table { head, lines: lines.collect() }
 }
 
 /// What others found.

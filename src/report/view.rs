@@ -4,7 +4,8 @@
 //! same by "the healthy phase" or "all regions".
 
 use super::theme::Ink;
-use super::{CurvePoint, Row, RunNote, ScenarioNote};
+use super::{CurvePoint, FaultLine, Row, RunNote, ScenarioNote, TimelineLine};
+use crate::results::{Results, Side};
 
 /// One section of the report.
 pub(crate) struct Scenario<'a> {
@@ -16,6 +17,10 @@ pub(crate) struct Scenario<'a> {
     pub(crate) rows: Vec<&'a Row>,
     /// Its t-visibility points.
     pub(crate) curves: Vec<&'a CurvePoint>,
+    /// How client regions came through its faults.
+    pub(crate) faults: Vec<&'a FaultLine>,
+    /// The same moment by moment.
+    pub(crate) timelines: Vec<&'a TimelineLine>,
     /// Its modes in order of appearance, each with its colour.
     pub(crate) modes: Vec<(&'a str, Ink)>,
     /// Its levels in order of appearance.
@@ -59,8 +64,17 @@ impl<'a> Cell<'a> {
 
 impl<'a> Scenario<'a> {
     fn new(name: &'a str, note: Option<&'a ScenarioNote>) -> Self {
-        let (rows, curves, modes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { name, note, rows, curves, modes, levels: Vec::new(), variants: Vec::new() }
+        Self {
+            name,
+            note,
+            rows: Vec::new(),
+            curves: Vec::new(),
+            faults: Vec::new(),
+            timelines: Vec::new(),
+            modes: Vec::new(),
+            levels: Vec::new(),
+            variants: Vec::new(),
+        }
     }
 
     /// Its cells, in the order of their first rows.
@@ -100,6 +114,29 @@ impl<'a> Scenario<'a> {
         phases
     }
 
+    /// How the operations of one kind of a cell came through its faults in a region.
+    pub(crate) fn fault(&self, cell: &str, region: &str, op: &str) -> Option<&'a FaultLine> {
+        let wanted = |l: &&&FaultLine| l.cell == cell && l.client_region == region && l.op == op;
+        self.faults.iter().find(wanted).copied()
+    }
+
+    /// The sides of its cuts on which any client region is.
+    pub(crate) fn sides(&self) -> Vec<Side> {
+        let mut sides: Vec<Side> = self.faults.iter().filter_map(|l| l.side).collect();
+        sides.sort_unstable_by(|a, b| b.cmp(a));
+        sides.dedup();
+        sides
+    }
+
+    /// The share of what the clients on a side asked for under a cell's faults that was answered in them.
+    pub(crate) fn answered(&self, cell: &str, side: Side, op: &str) -> Option<f64> {
+        let here = |l: &&&FaultLine| l.cell == cell && l.op == op && l.side == Some(side);
+        let lines = self.faults.iter().filter(here);
+        let (answered, asked) =
+            lines.fold((0, 0), |sum, line| (sum.0 + line.answered, sum.1 + line.asked));
+        (asked > 0).then(|| answered as f64 / asked as f64)
+    }
+
     /// Name and unit of the numeric axis, if at least two of its values occur.
     pub(crate) fn axis(&self) -> Option<(&'a str, &'a str)> {
         let first = self.rows.iter().find(|r| r.axis_at.is_some())?;
@@ -112,6 +149,20 @@ impl<'a> Scenario<'a> {
     pub(crate) fn ink(&self, mode: &str) -> Ink {
         self.modes.iter().find(|m| m.0 == mode).map_or(Ink::TEXT, |m| m.1)
     }
+}
+
+/// The scenarios of a run with all that is known of them.
+pub(crate) fn of(results: &Results) -> Vec<Scenario<'_>> {
+    let mut all = scenarios(Some(&results.note), &results.rows, &results.curves);
+    for line in &results.faults {
+        let scenario = all.iter_mut().find(|s| s.name == line.scenario);
+        scenario.into_iter().for_each(|s| s.faults.push(line));
+    }
+    for line in &results.timelines {
+        let scenario = all.iter_mut().find(|s| s.name == line.scenario);
+        scenario.into_iter().for_each(|s| s.timelines.push(line));
+    }
+    all
 }
 
 /// The scenarios of a run: those of the note in its order, then any other the rows name.

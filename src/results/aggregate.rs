@@ -6,6 +6,7 @@
 //! to nine decimals; such numbers survive being written and read without change.
 
 use super::Evidence;
+use super::fault::{self, FaultLine, FaultPlan, TimelineLine};
 use super::figures::{anomalies, blank, curve, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
 use super::stats::{Interval, woodruff};
@@ -52,6 +53,8 @@ pub struct CellMeta {
     pub theory: Vec<Theory>,
     /// Planned rates; empty in a closed loop.
     pub offered: Vec<Offered>,
+    /// What is planned to break.
+    pub faults: FaultPlan,
 }
 
 /// What the protocol's closed form gives for one region and kind of operation.
@@ -93,6 +96,12 @@ pub struct CellResult {
     /// What broke its promise, if that is broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
+    /// How client regions came through its faults, where it has any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultLine>,
+    /// The same moment by moment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timelines: Vec<TimelineLine>,
 }
 
 /// Gathers the summaries of a cell's seeds.
@@ -160,8 +169,18 @@ impl CellAccumulator {
         let cell = self.meta.name.to_string();
         let Some(merged) = &self.merged else {
             let (rows, curves) = (Vec::new(), Vec::new());
+            let (faults, timelines) = (Vec::new(), Vec::new());
             let (operations, virtual_seconds, evidence) = (0, 0.0, None);
-            return CellResult { cell, operations, virtual_seconds, rows, curves, evidence };
+            return CellResult {
+                cell,
+                operations,
+                virtual_seconds,
+                rows,
+                curves,
+                evidence,
+                faults,
+                timelines,
+            };
         };
         let template = self.template(merged);
         let regions = self.regions(merged);
@@ -180,7 +199,10 @@ impl CellAccumulator {
             }
         }
         let curves = regions.iter().flat_map(|region| curve(&template, merged, region)).collect();
+        let (faults, timelines) = fault::lines(&template, &self.meta, merged, &regions);
         CellResult {
+            faults,
+            timelines,
             cell,
             operations: merged.operations,
             virtual_seconds: template.virtual_seconds,
@@ -348,7 +370,7 @@ impl CellAccumulator {
     }
 }
 
-fn word(rank: u8) -> VerdictWord {
+pub(super) fn word(rank: u8) -> VerdictWord {
     match rank {
         0 => VerdictWord::Holds,
         1 => VerdictWord::Unknown,

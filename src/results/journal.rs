@@ -116,7 +116,7 @@ impl Journal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{point, row};
+    use super::super::testing::{fault, point, row, timeline};
     use super::*;
 
     fn cell(name: &str) -> CellResult {
@@ -127,6 +127,8 @@ mod tests {
             rows: vec![row(name)],
             curves: vec![point(name)],
             evidence: None,
+            faults: vec![fault(name)],
+            timelines: vec![timeline(name)],
         }
     }
 

@@ -5,6 +5,8 @@
 //! sets two results against each other. Nothing here looks at a history.
 
 mod aggregate;
+mod class;
+mod fault;
 mod figures;
 mod journal;
 mod note;
@@ -17,8 +19,11 @@ pub(crate) mod testing;
 
 pub use crate::analysis::Exhibit;
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
+pub use fault::{FaultLine, FaultPlan, Side, TimelineLine};
 pub use journal::{JOURNAL, Journal};
 pub use note::{Evidence, News, Published, RunNote, ScenarioNote};
 pub use row::{CurvePoint, Row, SCHEMA, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, wilson, woodruff};
-pub use store::{CURVES, NOTE, PAGE, ROWS, Results, StoreError, read_rows, replace};
+pub use store::{
+    CURVES, FAULTS, NOTE, PAGE, ROWS, Results, StoreError, TIMELINES, read_rows, replace,
+};

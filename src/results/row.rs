@@ -243,15 +243,22 @@ impl Row {
     /// The share of the operations answered in their phase, among those of which that can be said.
     #[must_use]
     pub fn availability(&self) -> f64 {
+        let (answered, of) = self.counts();
+        answered as f64 / of.max(1) as f64
+    }
+
+    /// How many operations were answered in their phase, and of how many that can be said.
+    #[must_use]
+    pub fn counts(&self) -> (u64, u64) {
         match (self.answered, self.answerable) {
-            (Some(answered), Some(all)) if all > 0 => answered as f64 / all as f64,
-            _ => self.ok as f64 / self.n.max(1) as f64,
+            (Some(answered), Some(all)) if all > 0 => (answered, all),
+            _ => (self.ok, self.n),
         }
     }
 }
 
 /// Larger figures, times in milliseconds among them, are no figures of any run.
-const FIGURE_MAX: f64 = 1e12;
+pub(super) const FIGURE_MAX: f64 = 1e12;
 
 /// What must be true of a line besides its form before anything is drawn or compared.
 pub(super) trait Check {
@@ -261,7 +268,7 @@ pub(super) trait Check {
 }
 
 /// Whether these figures are from 0 to `most`.
-fn are_within(most: f64, figures: &[(&str, f64)]) -> Result<(), String> {
+pub(super) fn are_within(most: f64, figures: &[(&str, f64)]) -> Result<(), String> {
     let wrong = figures.iter().find(|(_, value)| !(0.0..=most).contains(value));
     wrong.map_or(Ok(()), |(name, value)| {
         Err(format!("{name} is {value:e}; it must be from 0 to {most:e}"))

@@ -203,19 +203,106 @@ pub const CURVE: &[Column] = &[
          own delays; null where the scenario probes nothing or has what the model leaves out."),
 ];
 
+/// The columns of `faults.jsonl`, in order.
+#[rustfmt::skip]
+pub const FAULT: &[Column] = &[
+    column("schema", "number", "Number of this schema."),
+    column("cell", "text", "Full name of the cell."),
+    column("scenario", "text", "The scenario."),
+    column("system", "text", "The mode, or the named system."),
+    column("variant", "text", "The values of the scenario's axes; empty without axes."),
+    column("level", "text", "The consistency level asked for."),
+    column("promise", "text", "What is claimed for reads at this level."),
+    column("verdict", "holds, unknown, violated", "The cell's verdict."),
+    column("client_region", "text", "The clients' region; `all` for all together."),
+    column("op", "text", "read, write, scan or rmw."),
+    column("side", "majority, minority or null",
+        "Whether the region's clients can talk to a majority of the replicas under every cut, or under \
+         none; null without cuts, where it changes, and for all regions together."),
+    column("asked", "operations",
+        "Operations under a fault of which can be said whether they were answered in it. An \
+         operation for which its session had no time before half its timeout had passed, or before the fault \
+         was over, counts in availability and nowhere here."),
+    column("answered", "operations", "Those that were answered."),
+    column("faults", "faults",
+        "Faults, over all seeds, in which such an operation was asked for."),
+    column("recovered", "faults",
+        "Those in which all operations were answered again, from some time on, before the fault was over."),
+    column("rto_p50_ms", "ms or null",
+        "Recovery time: from the beginning of a fault to the completion of the first operation from which \
+         on all that are intended in it are answered in it. Median over the faults; null where half of \
+         them saw none."),
+    column("rto_max_ms", "ms or null", "The longest of those that saw one."),
+    column("healings", "faults", "Times after a fault in which such an operation was asked for."),
+    column("healed", "faults", "Those in which all were answered again from some time on."),
+    column("healed_p50_ms", "ms or null",
+        "The same from the end of a fault on: median."),
+    column("healed_max_ms", "ms or null", "The longest."),
+    column("lingered_p50_ms", "ms or null",
+        "How long after the end of a fault the last read began that missed a write acknowledged before \
+         it, 0 if none did: median. Null for all but reads."),
+    column("lingered_max_ms", "ms or null", "The longest."),
+    column("rpo_ms", "ms or null",
+        "Recovery point: the longest time from the acknowledgement of a write that is gone in the end to \
+         the next beginning or end of a fault; null where none is gone."),
+    column("health", "holds, unknown, violated",
+        "Whether what happened before the first fault is linearizable, whatever is promised; the worst of \
+         the seeds."),
+    column("partition_class", "PA, PC or null",
+        "In the line of all regions together: what the clients without a majority met. Null where there \
+         were none."),
+    column("else_class", "EL, EC or null",
+        "In the same line: what health shows. Null where it cannot be told."),
+    column("class_reason", "text", "The figures that decided the class."),
+];
+
+/// The columns of `timelines.jsonl`, in order.
+#[rustfmt::skip]
+pub const TIMELINE: &[Column] = &[
+    column("schema", "number", "Number of this schema."),
+    column("cell", "text", "Full name of the cell."),
+    column("scenario", "text", "The scenario."),
+    column("system", "text", "The mode, or the named system."),
+    column("variant", "text", "The values of the scenario's axes; empty without axes."),
+    column("level", "text", "The consistency level asked for."),
+    column("verdict", "holds, unknown, violated", "The cell's verdict."),
+    column("client_region", "text", "The clients' region."),
+    column("side", "majority, minority or null", "As in faults.jsonl."),
+    column("op", "text", "read, write, scan or rmw."),
+    column("faults", "list of pairs, ms", "When each fault began and ended."),
+    column("step_ms", "ms",
+        "How long a stretch is. The first begins at 0; an operation belongs to the stretch in which it was \
+         intended. All seeds together."),
+    column("n", "list, operations", "Measured operations of each stretch."),
+    column("answered", "list, operations", "Of those, the ones that took effect, whenever that was."),
+    column("p50_ms", "list, ms or null",
+        "The median of their response times; failed and unknown operations count as at least the timeout."),
+    column("p99_ms", "list, ms or null", "Their 99th percentile."),
+    column("fresh_or_stale", "list, operations",
+        "Completed reads of keys that had an acknowledged write when the read began."),
+    column("stale", "list, operations", "Those that missed one."),
+];
+
 /// The page `docs/results.md`.
 #[must_use]
 pub fn markdown() -> String {
     let mut page = format!(
-        "# Result files\n\nSchema {SCHEMA}. A run leaves `rows.jsonl`, `curves.jsonl` and `run.json` in \
-         its folder. The first two hold one flat JSON object per line, with every column in every \
-         line; an absent figure is `null`, never 0. Times are milliseconds, rates are fractions of 1. \
+        "# Result files\n\nSchema {SCHEMA}. A run leaves `rows.jsonl`, `curves.jsonl`, `faults.jsonl`, \
+         `timelines.jsonl` and `run.json` in its folder. All but the last hold one JSON object per line, \
+         with every column in every line; an absent figure is `null`, never 0. Times are milliseconds, rates are fractions of 1. \
          The schema's number rises with every change of a name, a unit or a meaning, and files of \
          another schema are refused.\n"
     );
     let tables = [
         ("rows.jsonl", "one line per cell, phase, client region and kind of operation", ROW),
         ("curves.jsonl", "one line per point of a t-visibility curve", CURVE),
+        (
+            "faults.jsonl",
+            "how client regions came through faults, one line per cell with any, client region and kind of \
+             operation",
+            FAULT,
+        ),
+        ("timelines.jsonl", "the same moment by moment", TIMELINE),
     ];
     for (file, about, columns) in tables {
         page += &format!("\n## {file}: {about}\n\n| column | unit | meaning |\n|---|---|---|\n");
@@ -228,7 +315,7 @@ pub fn markdown() -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{point, row};
+    use super::super::testing::{fault, point, row, timeline};
     use super::*;
     use serde::Serialize;
 
@@ -250,7 +337,10 @@ mod tests {
     fn every_column_is_described_in_its_place() {
         assert_eq!(names(ROW), fields(&row("a")));
         assert_eq!(names(CURVE), fields(&point("a")));
-        assert!(ROW.iter().chain(CURVE).all(|column| column.meaning.ends_with('.')));
+        assert_eq!(names(FAULT), fields(&fault("a")));
+        assert_eq!(names(TIMELINE), fields(&timeline("a")));
+        let all = ROW.iter().chain(CURVE).chain(FAULT).chain(TIMELINE);
+        assert!(all.clone().all(|column| column.meaning.ends_with('.')));
     }
 
     /// Where a column may be null its description says so, and nowhere else.

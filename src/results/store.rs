@@ -1,9 +1,11 @@
-//! Results on disk: `rows.jsonl`, `curves.jsonl`, `run.json` and the page in one folder.
+//! Results on disk: `rows.jsonl`, `curves.jsonl`, `faults.jsonl`, `timelines.jsonl`, `run.json` and the
+//! page in one folder.
 //!
 //! Files are replaced as a whole: written beside their place, then renamed into it, so that an
 //! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
 //! error is one sentence that names the file, and the line where there is one.
 
+use super::fault::{FaultLine, TimelineLine};
 use super::note::RunNote;
 use super::row::{Check, CurvePoint, Row, SCHEMA};
 use serde::de::DeserializeOwned;
@@ -17,6 +19,10 @@ use tempfile::NamedTempFile;
 pub const ROWS: &str = "rows.jsonl";
 /// The curves' file name.
 pub const CURVES: &str = "curves.jsonl";
+/// The file name of what client regions lived through.
+pub const FAULTS: &str = "faults.jsonl";
+/// The timelines' file name.
+pub const TIMELINES: &str = "timelines.jsonl";
 /// The note's file name.
 pub const NOTE: &str = "run.json";
 /// The report's file name.
@@ -97,10 +103,15 @@ pub struct Results {
     pub rows: Vec<Row>,
     /// All points of t-visibility curves.
     pub curves: Vec<CurvePoint>,
+    /// How client regions came through faults.
+    pub faults: Vec<FaultLine>,
+    /// The same moment by moment.
+    pub timelines: Vec<TimelineLine>,
 }
 
 impl Results {
-    /// Reads the results in a folder, or beside the given `rows.jsonl`. Curves may be missing.
+    /// Reads the results in a folder, or beside the given `rows.jsonl`. The other lines' files may be
+    /// missing.
     ///
     /// # Errors
     /// The first file or line that cannot be read or understood.
@@ -111,15 +122,16 @@ impl Results {
             (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
         };
         let rows = read_rows(&rows)?;
-        let curves = folder.join(CURVES);
-        let curves = if curves.exists() { read_lines(&curves)? } else { Vec::new() };
+        let curves = read_if_there(&folder.join(CURVES))?;
+        let faults = read_if_there(&folder.join(FAULTS))?;
+        let timelines = read_if_there(&folder.join(TIMELINES))?;
         let path = folder.join(NOTE);
         let bytes = std::fs::read(&path).map_err(cannot("read", &path))?;
         let note = parse(&bytes, &path, None)?;
-        Ok(Self { note, rows, curves })
+        Ok(Self { note, rows, curves, faults, timelines })
     }
 
-    /// Writes the three files, and the page drawn from them, into a folder, which is made if it does
+    /// Writes the files, and the page drawn from them, into a folder, which is made if it does
     /// not exist. Nothing is replaced before everything has been written.
     ///
     /// # Errors
@@ -128,6 +140,8 @@ impl Results {
         prepare(folder)?;
         let rows = Staged::new(&folder.join(ROWS), |to| put_lines(to, &self.rows))?;
         let curves = Staged::new(&folder.join(CURVES), |to| put_lines(to, &self.curves))?;
+        let faults = Staged::new(&folder.join(FAULTS), |to| put_lines(to, &self.faults))?;
+        let timelines = Staged::new(&folder.join(TIMELINES), |to| put_lines(to, &self.timelines))?;
         let note = Staged::new(&folder.join(NOTE), |to| {
             serde_json::to_writer_pretty(&mut *to, &self.note)?;
             to.write_all(b"\n")
@@ -135,6 +149,8 @@ impl Results {
         let page = Staged::new(&folder.join(PAGE), |to| to.write_all(page.as_bytes()))?;
         rows.keep()?;
         curves.keep()?;
+        faults.keep()?;
+        timelines.keep()?;
         note.keep()?;
         page.keep()
     }
@@ -147,7 +163,8 @@ impl Results {
 /// If the folder cannot be made, or a folder stands where a file will go.
 pub(super) fn prepare(folder: &Path) -> Result<(), StoreError> {
     std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
-    let mut places = [ROWS, CURVES, NOTE, PAGE].map(|name| folder.join(name)).into_iter();
+    let mut places =
+        [ROWS, CURVES, FAULTS, TIMELINES, NOTE, PAGE].map(|name| folder.join(name)).into_iter();
     places.find(|place| place.is_dir()).map_or(Ok(()), |place| {
         Err(cannot("write", &place)(io::Error::from(io::ErrorKind::IsADirectory)))
     })
@@ -159,6 +176,10 @@ pub(super) fn prepare(folder: &Path) -> Result<(), StoreError> {
 /// The first line that cannot be read or understood.
 pub fn read_rows(path: &Path) -> Result<Vec<Row>, StoreError> {
     read_lines(path)
+}
+
+fn read_if_there<T: DeserializeOwned + Check>(path: &Path) -> Result<Vec<T>, StoreError> {
+    if path.exists() { read_lines(path) } else { Ok(Vec::new()) }
 }
 
 /// Replaces a file as a whole, or leaves it as it was. A link is followed; a device or a pipe is
@@ -281,11 +302,17 @@ pub(super) fn parse<T: DeserializeOwned>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{note, point, row};
+    use super::super::testing::{fault, note, point, row, timeline};
     use super::*;
 
     fn results() -> Results {
-        Results { note: note(), rows: vec![row("a"), row("b")], curves: vec![point("a")] }
+        Results {
+            note: note(),
+            rows: vec![row("a"), row("b")],
+            curves: vec![point("a")],
+            faults: vec![fault("a")],
+            timelines: vec![timeline("a")],
+        }
     }
 
     fn names(folder: &Path) -> Vec<String> {
@@ -301,11 +328,14 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let deep = folder.path().join("made/on/the/way");
         results().write(&deep, "page").expect("written");
-        assert_eq!(names(&deep), [CURVES, PAGE, ROWS, NOTE]);
+        assert_eq!(names(&deep), [CURVES, FAULTS, PAGE, ROWS, NOTE, TIMELINES]);
         assert_eq!(Results::read(&deep).expect("read"), results());
         assert_eq!(Results::read(&deep.join(ROWS)).expect("read"), results());
-        std::fs::remove_file(deep.join(CURVES)).expect("removed");
-        assert_eq!(Results::read(&deep).expect("read").curves, []);
+        for name in [CURVES, FAULTS, TIMELINES] {
+            std::fs::remove_file(deep.join(name)).expect("removed");
+        }
+        let read = Results::read(&deep).expect("read");
+        assert_eq!((read.curves, read.faults, read.timelines), (vec![], vec![], vec![]));
     }
 
     #[test]
@@ -325,18 +355,18 @@ mod tests {
 
     #[test]
     fn a_folder_in_the_place_of_any_file_leaves_the_old_results_whole() {
-        for taken in [ROWS, CURVES, NOTE, PAGE] {
+        for taken in [ROWS, CURVES, FAULTS, TIMELINES, NOTE, PAGE] {
             let folder = tempfile::tempdir().expect("a folder");
             results().write(folder.path(), "old").expect("written");
             std::fs::remove_file(folder.path().join(taken)).expect("removed");
             std::fs::create_dir(folder.path().join(taken)).expect("created");
             let read = |name: &str| std::fs::read(folder.path().join(name)).ok();
-            let before = [ROWS, CURVES, NOTE, PAGE].map(read);
-            let other = Results { rows: vec![row("c")], curves: Vec::new(), note: note() };
+            let before = [ROWS, CURVES, FAULTS, TIMELINES, NOTE, PAGE].map(read);
+            let other = Results { rows: vec![row("c")], curves: Vec::new(), ..results() };
             let error = other.write(folder.path(), "new").expect_err(taken).to_string();
             assert!(error.contains("cannot write") && error.contains(taken), "{error}");
-            assert_eq!([ROWS, CURVES, NOTE, PAGE].map(read), before, "{taken}");
-            assert_eq!(names(folder.path()).len(), 4, "something is left over");
+            assert_eq!([ROWS, CURVES, FAULTS, TIMELINES, NOTE, PAGE].map(read), before, "{taken}");
+            assert_eq!(names(folder.path()).len(), 6, "something is left over");
         }
     }
 

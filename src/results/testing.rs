@@ -1,6 +1,6 @@
 //! Rows for tests.
 
-use super::{CurvePoint, Row, RunNote, SCHEMA, VerdictWord};
+use super::{CurvePoint, FaultLine, Row, RunNote, SCHEMA, Side, TimelineLine, VerdictWord};
 
 /// A plausible row of this cell.
 pub(crate) fn row(cell: &str) -> Row {
@@ -72,6 +72,64 @@ pub(crate) fn point(cell: &str) -> CurvePoint {
         fresh_rate_low: 0.6,
         fresh_rate_high: 0.98,
         predicted_rate: None,
+    }
+}
+
+/// A plausible line of this cell's faults.
+pub(crate) fn fault(cell: &str) -> FaultLine {
+    FaultLine {
+        schema: SCHEMA,
+        cell: cell.into(),
+        scenario: "scenario".into(),
+        system: "raft".into(),
+        variant: String::new(),
+        level: "linearizable".into(),
+        promise: "linearizable".into(),
+        verdict: VerdictWord::Holds,
+        client_region: "all".into(),
+        op: "read".into(),
+        side: None,
+        asked: 40,
+        answered: 0,
+        faults: 2,
+        recovered: 1,
+        rto_p50_ms: Some(1_200.5),
+        rto_max_ms: Some(1_200.5),
+        healings: 2,
+        healed: 2,
+        healed_p50_ms: Some(69.6),
+        healed_max_ms: Some(80.25),
+        lingered_p50_ms: Some(0.0),
+        lingered_max_ms: Some(12.5),
+        rpo_ms: None,
+        health: VerdictWord::Holds,
+        partition_class: Some("PC".into()),
+        else_class: Some("EC".into()),
+        class_reason: "0 of 40 were answered".into(),
+    }
+}
+
+/// A plausible timeline of this cell.
+pub(crate) fn timeline(cell: &str) -> TimelineLine {
+    TimelineLine {
+        schema: SCHEMA,
+        cell: cell.into(),
+        scenario: "scenario".into(),
+        system: "raft".into(),
+        variant: String::new(),
+        level: "linearizable".into(),
+        verdict: VerdictWord::Holds,
+        client_region: "us-east-1".into(),
+        side: Some(Side::Majority),
+        op: "read".into(),
+        faults: vec![[1_000.0, 2_000.0]],
+        step_ms: 512.0,
+        n: vec![3, 0],
+        answered: vec![2, 0],
+        p50_ms: vec![Some(69.6), None],
+        p99_ms: vec![Some(1_000.0), None],
+        fresh_or_stale: vec![2, 0],
+        stale: vec![1, 0],
     }
 }
 

@@ -3,9 +3,9 @@
 
 use crate::catalog::ProtocolEntry;
 use crate::op::{Object, OpKind};
-use crate::results::{CurvePoint, News, Offered, Published, ScenarioNote, Theory};
+use crate::results::{CurvePoint, FaultPlan, News, Offered, Published, ScenarioNote, Side, Theory};
 use crate::scenario::Scenario;
-use crate::scenario::plan::{Arrivals, Load, Plan};
+use crate::scenario::plan::{Arrivals, FaultKind, Load, Plan};
 use crate::scenario::published::{self as scenario, What};
 
 /// The clients' regions, each once, in the order of the groups.
@@ -73,6 +73,38 @@ pub(super) fn offered(plan: &Plan) -> Vec<Offered> {
     }
     found.retain(|offered| offered.rate > 0.0);
     found
+}
+
+/// When something is broken, and which client regions are then on which side. A region whose groups differ,
+/// or whose side changes from one cut to the next, is on neither.
+pub(super) fn faults(plan: &Plan) -> FaultPlan {
+    let windows = plan.faults.iter().map(|fault| (fault.start, fault.end)).collect();
+    let mut sides = Vec::new();
+    for region in regions(plan) {
+        let groups = (0..plan.clients.len())
+            .filter(|group| plan.regions[plan.clients[*group].region] == region);
+        let mut found: Vec<Side> = groups.flat_map(|group| sides_of(plan, group)).collect();
+        found.sort_unstable();
+        found.dedup();
+        if let [side] = found[..] {
+            sides.push((region, side));
+        }
+    }
+    FaultPlan { sides, windows }
+}
+
+/// On which side a client group is under each cut.
+fn sides_of(plan: &Plan, group: usize) -> impl Iterator<Item = Side> {
+    let (replicas, client) = (plan.replicas.len(), plan.replicas.len() + group);
+    let cuts = plan.faults.iter().filter_map(|fault| match &fault.kind {
+        FaultKind::Cut(far) => Some(far),
+        FaultKind::Crash(_) => None,
+    });
+    cuts.map(move |far| {
+        let away = far.contains(&client);
+        let reached = (0..replicas).filter(|replica| far.contains(replica) == away).count();
+        if reached * 2 > replicas { Side::Majority } else { Side::Minority }
+    })
 }
 
 /// Writes beside each point of a probing plan's curves what the model WARS expects there. Every group

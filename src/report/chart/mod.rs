@@ -17,6 +17,7 @@ mod phases;
 mod plane;
 pub(super) mod space_time;
 pub(super) mod svg;
+mod timeline;
 mod variants;
 mod visibility;
 
@@ -105,6 +106,7 @@ pub(super) const CHARTS: &[Chart] = &[
     heat_map::CHART,
     visibility::CHART,
     phases::CHART,
+    timeline::CHART,
 ];
 
 /// Kinds of operation in the order of rows, and what a panel calls them.
@@ -125,8 +127,8 @@ mod tests {
 
     #[test]
     fn every_chart_has_something_to_say_of_the_sample() {
-        let (note, rows, curves) = sample::run();
-        let all = view::scenarios(Some(&note), &rows, &curves);
+        let results = sample::results();
+        let all = view::of(&results);
         for chart in CHARTS {
             let drawn: Vec<Drawing> = all.iter().filter_map(chart.draw).collect();
             assert!(!drawn.is_empty(), "{} drew nothing", chart.name);

@@ -10,6 +10,7 @@ use super::labels::{self, Box, Name, Wish, label};
 use super::plane::keys;
 use super::svg::{At, Frame, Layout, Spot, WIDTH, inline, marks};
 use super::{Chart, Drawing, KeyMark, OPS, Panel};
+use crate::results::Side;
 
 pub(super) const CHART: Chart = Chart {
     name: "partition",
@@ -24,30 +25,51 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
     drawing.keys.retain(|k| k.mark != KeyMark::Dots);
     let mut counted = labels::Counted::default();
+    let sides = match scenario.sides() {
+        sides if sides.is_empty() => vec![None],
+        sides => sides.into_iter().map(Some).collect(),
+    };
     for (op, title) in OPS {
-        for variant in &scenario.variants {
-            let pairs = pairs(scenario, op, variant);
+        for (variant, side) in
+            scenario.variants.iter().flat_map(|v| sides.iter().map(move |s| (v, s)))
+        {
+            let pairs = pairs(scenario, op, variant, *side);
             // A point alone is beside nothing; the tables have it.
             if pairs.len() < 2 {
                 continue;
             }
             let Some(svg) = panel(scenario, op, &pairs, &mut counted) else { continue };
-            let several = scenario.variants.len() > 1;
-            let title = if several { format!("{title}, {variant}") } else { title.to_owned() };
-            drawing.panels.push(Panel { title, svg, width: WIDTH });
+            let mut words = vec![title];
+            words.extend(side.map(words_of));
+            words.extend((scenario.variants.len() > 1).then_some(*variant));
+            drawing.panels.push(Panel { title: words.join(", "), svg, width: WIDTH });
         }
     }
     drawing.remark = counted.words();
     (!drawing.panels.is_empty()).then_some(drawing)
 }
 
-/// The healthy row of each cell and the share answered under the partition.
-fn pairs<'a>(scenario: &Scenario<'a>, op: &str, variant: &str) -> Vec<(&'a Row, f64)> {
+fn words_of(side: Side) -> &'static str {
+    match side {
+        Side::Majority => "clients with the majority",
+        Side::Minority => "clients cut off from it",
+    }
+}
+
+/// The healthy row of each cell and the share answered under the partition: on a side, or in all.
+fn pairs<'a>(
+    scenario: &Scenario<'a>,
+    op: &str,
+    variant: &str,
+    side: Option<Side>,
+) -> Vec<(&'a Row, f64)> {
     let pair = |cell: super::super::view::Cell<'a>| {
-        let (healthy, cut) = (cell.healthy(op)?, cell.row("partitioned", "all", op)?);
-        let share = cut.availability();
-        let fits = cut.n > 0 && healthy.p50_ms.is_finite() && healthy.p50_ms > 0.0;
-        fits.then_some((healthy, share))
+        let healthy = cell.healthy(op)?;
+        let share = match side {
+            Some(side) => scenario.answered(&cell.head.cell, side, op)?,
+            None => cell.row("partitioned", "all", op)?.availability(),
+        };
+        (healthy.p50_ms.is_finite() && healthy.p50_ms > 0.0).then_some((healthy, share))
     };
     let here = scenario.cells().into_iter().filter(|c| c.head.variant == variant);
     here.filter_map(pair).collect()

@@ -1,7 +1,14 @@
 //! The tables of a sample run, as text.
 
-use super::super::sample;
+use super::super::{CurvePoint, sample};
 use super::*;
+
+/// The made-up run's rows as they were changed.
+fn told(note: &RunNote, rows: &[Row], curves: &[CurvePoint], width: usize) -> String {
+    let (note, rows, curves) = (note.clone(), rows.to_vec(), curves.to_vec());
+    let (faults, timelines) = (Vec::new(), Vec::new());
+    bare(&summary(&Results { note, rows, curves, faults, timelines }, width))
+}
 
 fn bare(styled: &str) -> String {
     anstream::adapter::strip_str(styled).to_string()
@@ -11,7 +18,7 @@ fn bare(styled: &str) -> String {
 fn a_summary_fits_eighty_columns_and_keeps_every_verdict() {
     let (note, rows, curves) = sample::run();
     for width in [80, 120] {
-        let text = bare(&summary(&note, &rows, &curves, width));
+        let text = told(&note, &rows, &curves, width);
         let tables = text.lines().take_while(|l| !l.starts_with('✗'));
         let lines: Vec<&str> = tables.collect();
         for line in &lines {
@@ -25,30 +32,30 @@ fn a_summary_fits_eighty_columns_and_keeps_every_verdict() {
 #[test]
 fn what_was_answered_under_a_fault_stands_below_and_fits_too() {
     let (note, rows, _) = sample::run();
-    let text = bare(&summary(&note, &rows, &[], 120));
+    let text = told(&note, &rows, &[], 120);
     assert!(text.contains("share of operations answered"));
     let head = text.lines().find(|l| l.contains("read in the fault")).expect("a head");
     assert!(head.contains("write after it") && head.ends_with("verdict"), "{head}");
     assert!(text.lines().any(|l| l.starts_with("all ") && l.contains("2.00 %")), "{text}");
-    assert!(bare(&summary(&note, &rows, &[], 80)).contains("write fault"));
+    assert!(told(&note, &rows, &[], 80).contains("write fault"));
 }
 
 #[test]
 fn lost_writes_have_a_column_where_there_are_any() {
     let (note, mut rows, _) = sample::run();
-    assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" lost "));
+    assert!(!told(&note, &rows, &[], 120).contains(" lost "));
     let writes =
         |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
     let row = rows.iter_mut().find(writes).expect("writes");
     (row.lost, row.lost_rate, row.lost_rate_high) = (Some(12), Some(0.0345), Some(0.05));
-    let text = bare(&summary(&note, &rows, &[], 120));
+    let text = told(&note, &rows, &[], 120);
     assert!(text.contains("stale   lost promise") && text.contains(" 3.45 % "), "{text}");
 }
 
 #[test]
 fn anomalies_have_a_table_where_there_are_any_and_add_up_over_phases() {
     let (note, mut rows, _) = sample::run();
-    assert!(!bare(&summary(&note, &rows, &[], 120)).contains("anomalies"));
+    assert!(!told(&note, &rows, &[], 120).contains("anomalies"));
     let faulty = rows.iter().find(|r| r.phase == "partitioned").expect("a sample with a fault");
     let cell = faulty.cell.clone();
     let reads = |r: &&mut Row| (&*r.op, &*r.client_region, &r.cell) == ("read", "all", &cell);
@@ -58,35 +65,35 @@ fn anomalies_have_a_table_where_there_are_any_and_add_up_over_phases() {
         (row.ryw_of, row.ryw_broken, row.ryw_broken_rate) = (100, Some(phases), Some(0.01));
     }
     assert!(phases > 1, "{phases}");
-    let text = bare(&summary(&note, &rows, &[], 120));
+    let text = told(&note, &rows, &[], 120);
     let share = if phases == 3 { " 2.00 %" } else { " 1.50 %" };
     assert!(text.contains(" own writes missed verdict") && text.contains(share), "{text}");
     assert!(!text.contains("undone"), "{text}");
-    let narrow = bare(&summary(&note, &rows, &[], 80));
+    let narrow = told(&note, &rows, &[], 80);
     assert!(narrow.contains("ryw"), "{narrow}");
 }
 
 #[test]
 fn refused_updates_have_a_column_where_there_are_any() {
     let (note, mut rows, _) = sample::run();
-    assert!(!bare(&summary(&note, &rows, &[], 120)).contains(" refused "));
+    assert!(!told(&note, &rows, &[], 120).contains(" refused "));
     let writes =
         |r: &&mut Row| (&*r.op, &*r.phase, &*r.client_region) == ("write", "healthy", "all");
     let row = rows.iter_mut().find(writes).expect("writes");
     row.refused = row.ok / 4;
-    let text = bare(&summary(&note, &rows, &[], 120));
+    let text = told(&note, &rows, &[], 120);
     assert!(text.contains(" refused promise") && text.contains(" 25.0 % "), "{text}");
 }
 
 #[test]
 fn scans_have_a_table_where_there_are_any() {
     let (note, mut rows, _) = sample::run();
-    assert!(!bare(&summary(&note, &rows, &[], 120)).contains("other operations"));
+    assert!(!told(&note, &rows, &[], 120).contains("other operations"));
     let mut scan = rows[0].clone();
     (scan.op, scan.phase, scan.client_region) = ("scan".into(), "healthy".into(), "all".into());
     (scan.p50_ms, scan.p99_ms) = (12.34, 56.78);
     rows.push(scan);
-    let text = bare(&summary(&note, &rows, &[], 120));
+    let text = told(&note, &rows, &[], 120);
     assert!(text.contains("scan p50") && text.contains("12.3 ms 56.8 ms"), "{text}");
 }
 
@@ -95,14 +102,14 @@ fn one_of_a_thing_is_not_called_several() {
     let (mut note, mut rows, _) = sample::run();
     rows.truncate(1);
     (note.cells, note.seeds) = (1, 1);
-    let text = bare(&summary(&note, &rows, &[], 120));
+    let text = told(&note, &rows, &[], 120);
     assert!(text.contains("1 promise holds") && text.contains("1 cell, one seed, "), "{text}");
 }
 
 #[test]
 fn the_broken_promise_is_named_with_its_replay() {
     let (note, rows, _) = sample::run();
-    let text = bare(&summary(&note, &rows, &[], 80));
+    let text = told(&note, &rows, &[], 80);
     assert!(text.contains("✗ aws-three-regions/raft/lease is not linearizable"));
     assert!(text.contains("  pacelc run --cell 'aws-three-regions/raft/lease'"));
     assert!(text.contains("1 broken"));
@@ -118,4 +125,16 @@ fn markdown_rows_have_as_many_cells_as_the_head_whatever_the_names() {
         assert!(!line.contains("<script"));
     }
     assert!(text.contains("**✗ broken**"));
+}
+
+#[test]
+fn how_cells_came_through_a_fault_stands_below_and_fits() {
+    let results = sample::results();
+    let text = bare(&summary(&results, 120));
+    assert!(text.contains("through the fault"), "{text}");
+    assert!(text.contains("PC/EL") && text.contains("1.84 s"), "{text}");
+    let narrow = bare(&summary(&results, 80));
+    let tables = narrow.lines().take_while(|l| !l.starts_with('✗'));
+    assert!(tables.clone().any(|l| l.contains("PC/EL")));
+    tables.for_each(|line| assert!(line.chars().count() <= 80, "{line}"));
 }

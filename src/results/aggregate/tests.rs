@@ -32,6 +32,7 @@ fn meta() -> CellMeta {
         replay: "pacelc run triangle".into(),
         theory: vec![theory("near", OpKind::Write, 10)],
         offered: vec![offered("near", OpKind::Write), offered("far", OpKind::Write)],
+        faults: FaultPlan::default(),
     }
 }
 

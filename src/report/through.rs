@@ -1,0 +1,123 @@
+//! How each cell came through its faults, a line a kind of operation: who was answered on which side, when it
+//! worked again, what was lost, and the class that follows. The same for the terminal and the page.
+
+use super::FaultLine;
+use super::number;
+use super::view::{Cell, Scenario};
+use crate::results::Side;
+
+/// The heads of [`Line::columns`].
+pub(super) const HEADS: [&str; 8] = [
+    "operation",
+    "cut off",
+    "majority",
+    "back after",
+    "healed in",
+    "stale for",
+    "lost back to",
+    "class",
+];
+
+/// One kind of operation of a cell.
+pub(super) struct Line<'c, 'a> {
+    /// The cell it is of.
+    pub(super) cell: &'c Cell<'a>,
+    /// Under [`HEADS`].
+    pub(super) columns: [String; 8],
+    /// The figures that decided the class.
+    pub(super) reason: &'a str,
+}
+
+/// All of a scenario's.
+pub(super) fn lines<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>]) -> Vec<Line<'c, 'a>> {
+    let mut lines = Vec::new();
+    for cell in cells {
+        for op in ["read", "write", "scan", "rmw"] {
+            lines.extend(line(scenario, cell, op));
+        }
+    }
+    lines
+}
+
+fn line<'c, 'a>(scenario: &Scenario<'a>, cell: &'c Cell<'a>, op: &str) -> Option<Line<'c, 'a>> {
+    let all = scenario.fault(&cell.head.cell, "all", op)?;
+    let regions: Vec<&FaultLine> = (scenario.faults.iter().copied())
+        .filter(|l| l.cell == cell.head.cell && l.op == op && l.client_region != "all")
+        .collect();
+    let share = |side| {
+        let share = scenario.answered(&cell.head.cell, side, op);
+        share.map_or_else(|| "-".to_owned(), number::percent)
+    };
+    // Whoever is cut off may be refused for as long as that lasts; what counts is the others.
+    let with_majority = regions.iter().filter(|l| l.side != Some(Side::Minority));
+    let back = slowest(with_majority.map(|l| (l.faults, l.rto_p50_ms)));
+    let healed = slowest(regions.iter().map(|l| (l.healings, l.healed_p50_ms)));
+    let most = |f: fn(&FaultLine) -> Option<f64>| {
+        let most = regions.iter().filter_map(|l| f(l)).reduce(f64::max);
+        most.map_or_else(|| "-".to_owned(), number::ms)
+    };
+    let columns = [
+        op.to_owned(),
+        share(Side::Minority),
+        share(Side::Majority),
+        back,
+        healed,
+        most(|l| l.lingered_max_ms),
+        most(|l| l.rpo_ms),
+        class(all),
+    ];
+    Some(Line { cell, columns, reason: &all.class_reason })
+}
+
+/// The median of the region that took longest; `never` if one did not get there.
+fn slowest(regions: impl Iterator<Item = (u64, Option<f64>)>) -> String {
+    let mut most: Option<f64> = None;
+    for (_, median) in regions.filter(|(of, _)| *of > 0) {
+        let Some(median) = median else { return "never".to_owned() };
+        most = Some(most.map_or(median, |most| most.max(median)));
+    }
+    most.map_or_else(|| "-".to_owned(), number::ms)
+}
+
+/// `PA/EL`; a half of which nothing is known is a question mark.
+fn class(line: &FaultLine) -> String {
+    match (&line.partition_class, &line.else_class) {
+        (None, None) => "-".to_owned(),
+        (partition, health) => {
+            let half = |half: &Option<String>| half.clone().unwrap_or_else(|| "?".to_owned());
+            format!("{}/{}", half(partition), half(health))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{sample, view};
+    use super::*;
+
+    #[test]
+    fn a_line_says_who_was_answered_when_it_worked_again_and_the_class() {
+        let results = sample::results();
+        let all = view::of(&results);
+        let faulty = all.iter().find(|s| !s.faults.is_empty()).expect("one has a fault");
+        let cells = faulty.cells();
+        let lines = lines(faulty, &cells);
+        assert_eq!(lines.len(), cells.len() * 2);
+        let write = lines.iter().find(|l| l.columns[0] == "write").expect("writes");
+        assert_eq!(write.columns[3..5], ["1.84 s", "70.5 ms"]);
+        assert!(lines.iter().any(|l| l.columns[6] == "88.8 ms"), "{:?}", write.columns);
+        assert!(lines.iter().any(|l| l.columns[7] == "PC/EL"), "{:?}", write.columns);
+        assert!(all.iter().filter(|s| s.faults.is_empty()).all(|s| {
+            let cells = s.cells();
+            super::lines(s, &cells).is_empty()
+        }));
+    }
+
+    #[test]
+    fn who_never_came_back_is_not_the_slowest_but_never() {
+        let of = |regions: &[(u64, Option<f64>)]| slowest(regions.iter().copied());
+        assert_eq!(of(&[(20, Some(10.0)), (20, Some(30.0))]), "30.0 ms");
+        assert_eq!(of(&[(20, None), (20, Some(30.0))]), "never");
+        assert_eq!(of(&[(0, None)]), "-");
+    }
+}
