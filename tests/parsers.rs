@@ -106,6 +106,8 @@ static SAVED: LazyLock<Saved> = LazyLock::new(|| {
         rows: results.rows[..3].to_vec(),
         curves: results.curves[..3].to_vec(),
         evidence: None,
+        faults: results.faults[..2].to_vec(),
+        timelines: results.timelines[..2].to_vec(),
     };
     let folder = desk.path("journal");
     let mut journal = Journal::create(&folder, "print").expect("the folder takes a journal");
@@ -204,8 +206,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 300, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn spoiled_results_are_refused_or_read(edits in edits(), which in 0_usize..3) {
-        let files = ["rows.jsonl", "curves.jsonl", "run.json"];
+    fn spoiled_results_are_refused_or_read(edits in edits(), which in 0_usize..5) {
+        let files = ["rows.jsonl", "curves.jsonl", "faults.jsonl", "timelines.jsonl", "run.json"];
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (number, name) in files.iter().enumerate() {
             let text = fs::read(SAVED.desk.path("saved").join(name)).expect("the run was saved");

@@ -113,7 +113,7 @@ pub(super) struct RunArgs {
     /// Every cell briefly, one seed: does everything run and keep its promise?
     #[arg(long)]
     pub(super) smoke: bool,
-    /// Where rows.jsonl, curves.jsonl, run.json and index.html go
+    /// Where rows.jsonl, curves.jsonl, faults.jsonl, timelines.jsonl, run.json and index.html go
     #[arg(short, long, value_name = "DIR", default_value = "reports/latest")]
     pub(super) output: PathBuf,
     /// Go on with an interrupted run of the same command: finished cells are kept

@@ -3,7 +3,7 @@
 use super::args::ReportArgs;
 use super::{exit_status, print};
 use crate::report::{markdown, page, plane_svg};
-use crate::results::{CURVES, NOTE, PAGE, ROWS, Results, replace};
+use crate::results::{CURVES, FAULTS, NOTE, PAGE, ROWS, Results, TIMELINES, replace};
 use anyhow::{Context as _, bail};
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         let same = |other: &Path| {
             file.canonicalize().ok().is_some_and(|f| other.canonicalize().is_ok_and(|o| o == f))
         };
-        let taken = [ROWS, CURVES, NOTE, PAGE].map(|name| folder.join(name));
+        let taken = [ROWS, CURVES, FAULTS, TIMELINES, NOTE, PAGE].map(|name| folder.join(name));
         if same(&args.rows) || taken.iter().any(|name| same(name)) {
             bail!("--plane {} would overwrite the results; choose another file", file.display());
         }

@@ -318,6 +318,10 @@ fn timeline(
 impl Check for FaultLine {
     fn check(&self) -> Result<(), String> {
         known_op(&self.op)?;
+        are_within(FIGURE_MAX, &[("asked", self.asked as f64)])?;
+        if self.answered > self.asked {
+            return Err(format!("answered is {}, more than asked", self.answered));
+        }
         let figures = [
             ("rto_p50_ms", self.rto_p50_ms),
             ("rto_max_ms", self.rto_max_ms),

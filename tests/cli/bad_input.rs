@@ -237,7 +237,10 @@ fn old_results_survive_a_refusal() {
     desk.write("home.toml", "question = 1\n");
     desk.refused(&["run", "home.toml", "--smoke", "-o", "kept"]);
     assert_eq!(desk.read("kept/rows.jsonl"), rows);
-    assert_eq!(desk.names("kept"), ["curves.jsonl", "index.html", "rows.jsonl", "run.json"]);
+    assert_eq!(
+        desk.names("kept"),
+        ["curves.jsonl", "faults.jsonl", "index.html", "rows.jsonl", "run.json", "timelines.jsonl"]
+    );
 }
 
 #[test]

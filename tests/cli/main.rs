@@ -100,7 +100,10 @@ fn a_smoke_run_leaves_rows_curves_a_note_and_a_page() {
     let table = desk.ok(&["run", "smoke", "--smoke", "-o", "out"]);
     assert!(table.contains("smoke-levels") && table.contains("✓ holds"), "{table}");
     assert!(table.contains(" promises hold, 0 broken, 0 undecided"), "{table}");
-    assert_eq!(desk.names("out"), ["curves.jsonl", "index.html", "rows.jsonl", "run.json"]);
+    assert_eq!(
+        desk.names("out"),
+        ["curves.jsonl", "faults.jsonl", "index.html", "rows.jsonl", "run.json", "timelines.jsonl"]
+    );
 
     let rows = read_rows(&desk.path("out/rows.jsonl")).expect("rows of this schema");
     let listed = desk.ok(&["list", "smoke", "--cells"]);
