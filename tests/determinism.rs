@@ -14,6 +14,7 @@ use std::fmt::Write as _;
 /// the commit what changed.
 const DIGESTS: &str = "
 smoke-conflicts/multi-leader 7bc6cebb2fb360ec f8e7077941cf50a5
+smoke-conflicts/leaderless 1b61aa3fae41587d 61a022d7009dd6db
 smoke-cut/async           2b8197713bc80f20 16161551e45ee24d
 smoke-cut/semi-sync       93c38dbecdf3b46a a521e499335717e6
 smoke-cut/remote-write    e2d856896e9faf0e ba3ea36dc448b352

@@ -17,11 +17,12 @@ use std::path::Path;
 
 /// Settings beside each protocol's plain ones that send other messages: the file's name, the protocol,
 /// the settings.
-const OTHERS: [(&str, &str, &str); 7] = [
+const OTHERS: [(&str, &str, &str); 8] = [
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("raft-commit-wait", "raft", "uncertainty = \"5ms\", reads = \"closed-timestamp\""),
     ("chain-apportioned", "chain", "apportioned = true"),
     ("leaderless-write-back", "leaderless", "write_back = true"),
+    ("leaderless-siblings", "leaderless", "conflicts = \"siblings\""),
     ("multi-leader-causal", "multi-leader", "causal = true"),
     ("paxos-region", "paxos", "scope = \"region\""),
     ("multi-leader-siblings", "multi-leader", "conflicts = \"siblings\""),

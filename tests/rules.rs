@@ -38,7 +38,7 @@ fn figures(plan: &Plan, history: &History, kind: OpKind) -> Slot {
 /// Runs a rule in bad weather and judges it; what became of reads and of writes in all.
 fn swarm(rule: &str) -> [Slot; 2] {
     let cells = cells(rule);
-    assert_eq!(cells.len(), 2, "two levels");
+    assert_eq!(cells.len(), 4, "two protocols, two levels each");
     let (mut slots, mut broken) = ([Slot::default(), Slot::default()], Vec::new());
     for cell in &cells {
         for seed in 1..=SEEDS {
@@ -91,8 +91,11 @@ fn a_cart_keeps_what_was_put_in_and_some_of_what_was_taken_out() {
     assert!(writes.lost > 0, "no removed item ever came back");
 }
 
+/// Protocols that know every rule, with a level at which either side of a cut answers.
+const STORES: [(&str, &str); 2] = [("multi-leader", "eventual-nearest"), ("leaderless", "one")];
+
 /// One update on each side of a cut, the second side's as well at the very start.
-fn two_sides(rule: &str, object: &str) -> History {
+fn two_sides((protocol, level): (&str, &str), rule: &str, object: &str) -> History {
     let text = format!(
         r#"
         question = "Apple or banana?"
@@ -127,9 +130,9 @@ fn two_sides(rule: &str, object: &str) -> History {
         end = "100s"
 
         [[modes]]
-        protocol = "multi-leader"
+        protocol = "{protocol}"
         config = {{ conflicts = "{rule}" }}
-        levels = ["eventual-nearest"]
+        levels = ["{level}"]
         "#
     );
     let history = simulate(&plan(&text), 3).history;
@@ -141,18 +144,42 @@ fn two_sides(rule: &str, object: &str) -> History {
 
 #[test]
 fn of_apple_and_banana_last_write_wins_keeps_one_and_the_others_both() {
-    let kept = |rule| {
-        let last = two_sides(rule, "register").finals.remove(0);
-        let mut kept = vec![last.values[0]];
-        kept.extend(last.siblings.iter().map(|(_, value)| *value));
-        kept.sort_unstable();
-        kept
-    };
-    assert_eq!(kept("last-write-wins").len(), 1);
-    for rule in ["siblings", "revision-tree"] {
-        assert_eq!(kept(rule), [Value(1), Value(2)], "{rule}");
+    for store in STORES {
+        let kept = |rule| {
+            let last = two_sides(store, rule, "register").finals.remove(0);
+            let mut kept = vec![last.values[0]];
+            kept.extend(last.siblings.iter().map(|(_, value)| *value));
+            kept.sort_unstable();
+            kept
+        };
+        assert_eq!(kept("last-write-wins").len(), 1);
+        for rule in ["siblings", "revision-tree"] {
+            assert_eq!(kept(rule), [Value(1), Value(2)], "{rule}");
+        }
+        let counted = two_sides(store, "pn-counter", "counter");
+        assert_eq!(counted.finals[0].words, [2], "one on each side");
     }
-    assert_eq!(two_sides("pn-counter", "counter").finals[0].words, [2], "one on each side");
+}
+
+/// Dynamo's cart, with stand-ins that keep what owners cannot be told, and every other rule like it.
+#[test]
+fn stand_ins_keep_states_for_owners_and_nothing_is_lost() {
+    for rule in &RULES[1..] {
+        for mut cell in cells(rule).into_iter().filter(|cell| cell.protocol == "leaderless") {
+            cell.config.extend([
+                ("n".to_owned(), toml::Value::Integer(2)),
+                ("sloppy".to_owned(), toml::Value::Boolean(true)),
+            ]);
+            for seed in 1..=20 {
+                let plan = perturbed(&cell, seed);
+                let history = simulate(&plan, seed).history;
+                assert_eq!(judge(&history, promise(&cell)), Verdict::Holds, "{} {seed}", cell.name);
+                let apart =
+                    history.finals.iter().any(|state| state.values.contains(&Value::NOT_HELD));
+                assert!(apart, "every replica has every key");
+            }
+        }
+    }
 }
 
 /// Four messages in a row may be lost, so many requests are sent twice and more, to several replicas.
@@ -177,18 +204,21 @@ fn an_update_that_several_logs_hold_counts_once() {
 
 #[test]
 fn a_cart_is_read_before_it_is_written_and_that_is_what_it_costs() {
-    let cost = |rule: &str, object: &str| {
+    let cost_in = |(protocol, level): (&str, &str), rule: &str, object: &str| {
         let config = format!("{{ conflicts = \"{rule}\" }}");
-        let text = triangle([69.6, 218.9, 182.2], "a", "multi-leader", &config, "eventual-nearest")
+        let text = triangle([69.6, 218.9, 182.2], "a", protocol, &config, level)
             .replace("[\"a\", \"b\", \"c\"]", "[\"b\", \"c\"]")
             .replace("read = 0.5\n        update = 0.5", "update = 1.0")
             .replace("records = 10", &format!("records = 10\nobject = \"{object}\""));
         only_latency(&simulate(&plan(&text), 7).history, OpKind::Write).as_ms()
     };
-    let registers =
-        ["last-write-wins", "siblings", "revision-tree"].map(|rule| cost(rule, "register"));
-    assert_eq!(registers, [69.6; 3]);
-    assert_eq!((cost("pn-counter", "counter"), cost("cart-union", "set")), (69.6, 2.0 * 69.6));
+    for store in STORES {
+        let cost = |rule, object| cost_in(store, rule, object);
+        let registers =
+            ["last-write-wins", "siblings", "revision-tree"].map(|rule| cost(rule, "register"));
+        assert_eq!(registers, [69.6; 3]);
+        assert_eq!((cost("pn-counter", "counter"), cost("cart-union", "set")), (69.6, 2.0 * 69.6));
+    }
 }
 
 /// The curated scenario says what its analysis says of it.

@@ -17,8 +17,8 @@
 
 use super::evidence::{counterexample, did};
 use super::{Checker, Verdict, index};
-use crate::history::{History, Operation, Status};
-use crate::op::{Object, OpKind, Update, Value};
+use crate::history::{FinalState, History, Operation, Status};
+use crate::op::{Key, Object, OpKind, Update, Value};
 use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
 
@@ -130,9 +130,45 @@ fn update(history: &History, id: u32) -> Update {
     history.effects.get(id as usize).map_or(Update::Put, |effect| effect.update)
 }
 
+/// What each key's replicas hold in the end: those of the first that has it; `None` if nothing was recorded.
+/// And a replica that holds something else of some key.
+fn rest(history: &History) -> Option<(FinalState, Option<usize>)> {
+    let mut rest = history.finals.first()?.clone();
+    let mut odd = None;
+    let siblings_of = |state: &FinalState, key: u32| {
+        let range = |(of, _): &(Key, Value)| of.0 < key;
+        let from = state.siblings.partition_point(range);
+        let upto = from + state.siblings[from..].partition_point(|(of, _)| of.0 == key);
+        state.siblings[from..upto].to_vec()
+    };
+    for (replica, state) in history.finals.iter().enumerate().skip(1) {
+        if state.values.len() != rest.values.len() {
+            odd = odd.or(Some(replica));
+            continue;
+        }
+        for (key, value) in state.values.iter().enumerate() {
+            if *value == Value::NOT_HELD {
+                continue;
+            }
+            let word = |state: &FinalState| state.words.get(key).copied();
+            if rest.values[key] == Value::NOT_HELD {
+                rest.values[key] = *value;
+                rest.words.get_mut(key).into_iter().for_each(|held| *held = state.words[key]);
+                let at = rest.siblings.partition_point(|(of, _)| of.0 < key as u32);
+                rest.siblings.splice(at..at, siblings_of(state, key as u32));
+            } else if rest.values[key] != *value
+                || word(&rest) != word(state)
+                || siblings_of(&rest, key as u32) != siblings_of(state, key as u32)
+            {
+                odd = odd.or(Some(replica));
+            }
+        }
+    }
+    Some((rest, odd))
+}
+
 /// By key, the values that stand in the end.
-fn last_values(history: &History) -> Vec<Vec<Value>> {
-    let Some(last) = history.finals.first() else { return Vec::new() };
+fn last_values(last: &FinalState) -> Vec<Vec<Value>> {
     let mut values: Vec<Vec<Value>> = last.values.iter().map(|value| vec![*value]).collect();
     for (key, value) in &last.siblings {
         values[key.0 as usize].push(*value);
@@ -143,8 +179,8 @@ fn last_values(history: &History) -> Vec<Vec<Value>> {
 /// Tells of every acknowledged update whose fate can be seen in the end, in order of invocation, whether it
 /// is lost.
 pub(super) fn lost_updates(history: &History, mut tell: impl FnMut(u32, bool)) {
-    let (fates, values) = (Fates::of(history), last_values(history));
-    let Some(last) = history.finals.first() else { return };
+    let Some((last, _)) = rest(history) else { return };
+    let (fates, values) = (Fates::of(history), last_values(&last));
     let sums = expected_sums(history);
     let inserted = last_inserts(history);
     for (id, op) in history.operations.iter().enumerate() {
@@ -198,10 +234,10 @@ fn check(history: &History) -> Verdict {
     if !history.merged {
         return Verdict::Holds;
     }
-    let Some(last) = history.finals.first() else {
+    let Some((last, odd)) = rest(history) else {
         return Verdict::Unknown("the replicas' final states were not recorded".into());
     };
-    if let Some(other) = history.finals.iter().position(|other| other != last) {
+    if let Some(other) = odd {
         let message = format!(
             "after everything had come to rest, replicas 0 and {other} do not hold the same beside \
              the highest version of some key"

@@ -13,8 +13,9 @@ use super::config::{Config, Coordinator};
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{Places, members};
 use super::round::{Round, Span, Step};
+use super::updates::Updates;
 use super::{Env, Leaderless, acks, stamped_by_session};
-use crate::op::{Acks, Level, NodeId, Op, Outcome, Rank, Request, Ret};
+use crate::op::{Acks, Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret};
 use crate::protocol::{Client, ClientCx};
 
 /// A client's session.
@@ -26,6 +27,8 @@ pub struct Session {
     library: Option<Library>,
     /// Gives a library's stamps, and those of the levels that speak of a session's writes.
     stamps: HybridClock,
+    /// Where updates are merged.
+    updates: Option<Updates>,
 }
 
 /// The operation in flight.
@@ -42,6 +45,8 @@ struct Current {
     half: u32,
     /// The stamp of a write that has got it before it is put: under `write_back`, or from its session.
     stamped: Option<Version>,
+    /// Whether the key is being read for an update of it.
+    reads_first: bool,
 }
 
 /// A client that coordinates.
@@ -58,6 +63,8 @@ impl Current {
     /// What is to be done now.
     fn job(&self, config: &Config) -> Job {
         match (self.request.op, self.stamped) {
+            (Op::Write(..), _) if self.reads_first => Job::Read(0),
+            (Op::Write(..), _) if config.conflicts.merges() => Job::Update,
             (Op::Read, _) => Job::Read(0),
             (Op::Scan(count), _) => Job::Read(count),
             (Op::Write(..), Some(version)) => Job::Put(version),
@@ -80,8 +87,19 @@ impl Session {
         let deadline = cx.clock() + self.env.attempt_timeout;
         let ask = Ask { op: request.id, attempt, key: request.key, job, read, write, deadline };
         let to = self.env.nearest[silent as usize % self.env.nearest.len()];
-        cx.send(to, Msg::Ask(ask));
+        cx.send(to, self.said(ask, request));
         cx.set_timer(Timer::Attempt, self.env.attempt_timeout);
+    }
+
+    /// What a coordinator is told; an update goes with it where updates are merged.
+    fn said(&mut self, ask: Ask, request: Request) -> Msg {
+        let stamped = self.current.and_then(|current| current.stamped);
+        match (ask.job, request.op, &mut self.updates, stamped) {
+            (Job::Update, Op::Write(_, update), Some(updates), Some(version)) => {
+                Msg::Update(ask, updates.choose(request.id, request.key, update, version))
+            }
+            _ => Msg::Ask(ask),
+        }
     }
 
     /// A half of the operation is done.
@@ -91,7 +109,21 @@ impl Session {
         if current.request.level == Level::WritesFollowReads {
             copies.versions().iter().for_each(|version| self.stamps.see(version.rank.time));
         }
-        let ret = match (current.request.op, current.job(&self.env.config)) {
+        let request = current.request;
+        if let (Copies::Cell(cell), Some(updates)) = (copies, &mut self.updates) {
+            let ret = match request.op {
+                Op::Write(value, _) if !current.reads_first => {
+                    updates.written(request.key, value, cell)
+                }
+                _ => updates.read(request.key, cell),
+            };
+            if std::mem::take(&mut current.reads_first) {
+                current.half = current.attempts;
+                return self.attempt(cx);
+            }
+            return self.finish(request.id, ret, cx);
+        }
+        let ret = match (request.op, current.job(&self.env.config)) {
             (Op::Write(value, _), Job::Rank) => {
                 let rank = Rank { time: newest.rank.time + 1, node: self.env.me.0 };
                 current.stamped = Some(Version { rank, value });
@@ -102,7 +134,10 @@ impl Session {
             (Op::Read, _) => Ret::Value(newest.value),
             (Op::Scan(_), _) => Ret::Values(copies.versions().iter().map(|v| v.value).collect()),
         };
-        let op = current.request.id;
+        self.finish(request.id, ret, cx);
+    }
+
+    fn finish(&mut self, op: OpId, ret: Ret, cx: Cx<'_, '_>) {
         self.current = None;
         cx.cancel_timer(Timer::Attempt);
         cx.cancel_timer(Timer::Patience);
@@ -140,6 +175,8 @@ impl Session {
                 let version = Version { rank: Rank { time, node: self.env.me.0 }, value };
                 Round::write(config, places, span, levels.1, Copies::One(version), cx.rng())
             }
+            // A library merges nothing.
+            Job::Update => return,
         };
         let half = u32::from(current.stamped.is_some());
         let ticket = Ticket { slot: half, serial: u64::from(current.request.id.0) };
@@ -199,20 +236,26 @@ impl Client<Leaderless> for Session {
         let coordinates = env.config.coordinator == Coordinator::Client;
         let library = || Library { places: Places::new(&env), round: None };
         let (library, stamps) = (coordinates.then(library), HybridClock::default());
-        Self { current: None, library, stamps, env }
+        let (rule, initial) = (env.config.conflicts, env.contents.initial);
+        let updates = rule.merges().then(|| Updates::new(rule, initial, env.me.0));
+        Self { current: None, library, stamps, updates, env }
     }
 
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Leaderless>) {
         let Some((read, write)) = acks(request.level) else { return };
         let stamped = match request.op {
-            Op::Write(value, _) if stamped_by_session(request.level) => {
+            Op::Write(value, _) if self.updates.is_some() || stamped_by_session(request.level) => {
                 let time = self.stamps.next(cx.clock());
                 Some(Version { rank: Rank { time, node: self.env.me.0 }, value })
             }
             _ => None,
         };
+        let update = if let Op::Write(_, update) = request.op { Some(update) } else { None };
+        let updates = self.updates.as_mut();
+        let reads_first = updates.is_some_and(|updates| updates.begin(request.key, update));
+        let (attempts, silent, half) = (0, 0, 0);
         self.current =
-            Some(Current { request, read, write, attempts: 0, silent: 0, half: 0, stamped });
+            Some(Current { request, read, write, attempts, silent, half, stamped, reads_first });
         self.attempt(cx);
     }
 

@@ -2,6 +2,7 @@
 
 use super::super::PartialQuorum;
 use super::super::parts::limits;
+use super::super::parts::merge::Rule;
 use super::super::parts::quorum::majority;
 use crate::op::Acks;
 use crate::time::Duration;
@@ -46,6 +47,9 @@ pub struct Config {
     /// Whether the network loses nothing and no node crashes. Only then does a store without
     /// anti-entropy promise that its replicas become equal.
     pub trusts_network: bool,
+    /// What becomes of updates of a key that did not know of each other. Where they are merged, replicas
+    /// join what they have and sessions send what they have read along with what they write.
+    pub conflicts: Rule,
     /// A snapshot is taken, and the log before it dropped, after this many records.
     pub snapshot_every: u64,
     /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
@@ -110,6 +114,7 @@ impl Default for Config {
             write_back: false,
             trusts_clocks: true,
             trusts_network: false,
+            conflicts: Rule::LastWriteWins,
             snapshot_every: 10_000,
             flaw: None,
         }
@@ -125,6 +130,20 @@ impl Config {
         if let Some(n) = self.n.filter(|n| !(1..=replicas).contains(n)) {
             return Err(format!(
                 "`n = {n}` replicas per key; there are {replicas}, write 1 to that"
+            ));
+        }
+        if self.conflicts.merges() && self.write_back {
+            return Err(format!(
+                "`write_back` makes one atomic register of a key; `conflicts = \"{}\"` keeps several \
+                 versions of it; write one of the two",
+                self.conflicts.name()
+            ));
+        }
+        if self.conflicts.merges() && self.coordinator == Coordinator::Client {
+            return Err(format!(
+                "`conflicts = \"{}\"` needs `coordinator = \"replica\"`: a client's library has no copy \
+                 to answer updates from",
+                self.conflicts.name()
             ));
         }
         if self.sloppy && self.n.is_none_or(|n| n == replicas) {
@@ -240,6 +259,8 @@ mod tests {
             ("anti_entropy = '1ns'", "at least 1ms"),
             ("patience = '0ms'", "how long to wait"),
             ("hints = 0", "write how many"),
+            ("conflicts = 'siblings'\nwrite_back = true", "one atomic register"),
+            ("conflicts = 'pn-counter'\ncoordinator = 'client'", "coordinator = \"replica\""),
         ] {
             let refused = config(text).validate(3);
             assert!(refused.clone().is_err_and(|e| e.contains(says)), "{text}: {refused:?}");

@@ -1,6 +1,7 @@
 //! The coordinating replica: its rounds, what they wait for, and what becomes of writes that some
 //! replica did not get.
 
+use super::super::parts::merge::Cell;
 use super::super::parts::version::Version;
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{members, only};
@@ -99,8 +100,14 @@ impl Rounds {
 }
 
 impl Server {
-    /// A client wants something done.
-    pub(super) fn on_ask(&mut self, client: NodeId, ask: Ask, cx: ServerCx<'_, '_>) {
+    /// A client wants something done; with it comes the update, where updates are merged.
+    pub(super) fn on_ask(
+        &mut self,
+        client: NodeId,
+        ask: Ask,
+        update: Option<Box<Cell>>,
+        cx: ServerCx<'_, '_>,
+    ) {
         let config = &*self.env.config;
         let Ask { key, read, write, .. } = ask;
         let span = Span { first: key, count: 0 };
@@ -115,6 +122,11 @@ impl Server {
             }
             Job::Rank => Round::rank(config, places, span, levels, cx.rng()),
             Job::Put(version) => put(version, cx.rng()),
+            Job::Update => {
+                let Some(update) = update else { return };
+                let copies = Copies::Cell(update);
+                Round::write(config, places, span, write, copies, cx.rng())
+            }
             Job::Write(value) => {
                 // Its client has turned to another coordinator; stamped now, it could come back to
                 // life after it was acknowledged there and overwritten.
@@ -152,9 +164,16 @@ impl Server {
             cx.send(to, Msg::Store { ticket: for_store, key, copies, stand_in_for: None });
         }
         if step.answer {
-            let (op, attempt, copies) = (slot.op, slot.attempt, round.best.clone());
-            cx.send(slot.client, Msg::Reply { op, attempt, copies });
+            let (op, attempt, client) = (slot.op, slot.attempt, slot.client);
+            let mut copies = round.best.clone();
+            if let (Copies::Cell(cell), true) = (&mut copies, round.is_write) {
+                // What the update has made of the key, as far as is known here.
+                cell.join(&self.cell(key));
+            }
+            cx.send(client, Msg::Reply { op, attempt, copies });
         }
+        let Some(slot) = self.rounds.get(ticket) else { return };
+        let round = &slot.round;
         if step.store & only(me) != 0 {
             let copies = round.best.clone();
             self.on_store(me, for_store, key, &copies, None, cx);
@@ -238,10 +257,9 @@ impl Server {
             let Some(slot) = self.rounds.get(ticket) else { continue };
             let missing = slot.round.missing() & !only(self.env.me);
             let key = slot.round.span.first;
-            if let Copies::One(version) = slot.round.best
-                && self.env.config.hinted_handoff
-            {
-                members(missing).for_each(|to| _ = self.keep_hint(to, key, version, cx));
+            let copies = slot.round.best.clone();
+            if self.env.config.hinted_handoff && !matches!(copies, Copies::Many(_)) {
+                members(missing).for_each(|to| _ = self.keep_hint(to, key, &copies, cx));
             }
             if let Some(slot) = self.rounds.get(ticket) {
                 let step = slot.round.expire(&self.places);

@@ -6,6 +6,7 @@
 //! the peer's is another, it answers with a number for each range of keys; the first sends what it has
 //! in those that differ, and is sent what it lacks.
 
+use super::super::parts::merge::Cell;
 use super::super::parts::version::Version;
 use super::message::{Msg, Timer};
 use super::places::{Set, only};
@@ -42,7 +43,11 @@ impl Server {
         for (range, (a, b)) in ours.zip(theirs).enumerate() {
             ranges[range / 64] |= u64::from(a != b) << (range % 64);
         }
-        if ranges != [0; RANGES / 64] {
+        if ranges != [0; RANGES / 64] && self.env.config.conflicts.merges() {
+            let ours = self.store.cells(ranges, self.shared_with(from), &self.places);
+            let cells = ours.map(|(key, cell)| (key, cell.clone())).collect();
+            cx.send(from, Msg::Cells { ranges, cells, answer: true });
+        } else if ranges != [0; RANGES / 64] {
             let items = self.store.items(ranges, self.shared_with(from), &self.places).collect();
             cx.send(from, Msg::Items { ranges, items, answer: true });
         }
@@ -70,6 +75,33 @@ impl Server {
         for (key, version) in theirs {
             self.note(*key, *version, cx);
             self.store.put(*key, *version, &self.places, cx);
+        }
+    }
+
+    /// The same of keys whose updates are merged.
+    pub(super) fn on_cells(
+        &mut self,
+        from: NodeId,
+        ranges: [u64; RANGES / 64],
+        theirs: &[(Key, Cell)],
+        answer: bool,
+        cx: ServerCx<'_, '_>,
+    ) {
+        if answer {
+            let lacking = |(key, cell): &(Key, &Cell)| {
+                let known = theirs.binary_search_by_key(key, |(key, _)| *key);
+                known.map_or(true, |at| !theirs[at].1.covers(cell))
+            };
+            let ours = self.store.cells(ranges, self.shared_with(from), &self.places);
+            let cells: Box<_> =
+                ours.filter(lacking).map(|(key, cell)| (key, cell.clone())).collect();
+            if !cells.is_empty() {
+                cx.send(from, Msg::Cells { ranges, cells, answer: false });
+            }
+        }
+        for (key, cell) in theirs {
+            self.note(*key, cell.newest, cx);
+            self.store.put_cell(*key, cell, &self.places, cx);
         }
     }
 

@@ -1,7 +1,6 @@
 //! Versions kept for replicas that could not be reached (Dynamo, section 4.6: hinted handoff). They are
 //! on this node's disk like everything else, so a stand-in may acknowledge one.
 
-use super::super::parts::version::Version;
 use super::ServerCx;
 use super::message::{Copies, Msg, Ticket, Timer};
 use crate::op::{Key, NodeId};
@@ -13,13 +12,13 @@ const RETRY: Duration = Duration::secs(1);
 /// How many are handed to one node at once.
 const BATCH: u32 = 64;
 
-/// One version for one replica.
-#[derive(Clone, Copy, Debug)]
+/// What one replica is to have of a key.
+#[derive(Clone, Debug)]
 struct Hint {
     serial: u64,
     to: NodeId,
     key: Key,
-    version: Version,
+    copies: Copies,
 }
 
 /// What a node keeps for each of the others.
@@ -46,23 +45,24 @@ impl Hints {
     }
 
     /// Keeps a version for `to`, unless there are too many already.
-    pub(super) fn keep(&mut self, serial: u64, to: NodeId, key: Key, version: Version) -> bool {
+    pub(super) fn keep(&mut self, serial: u64, to: NodeId, key: Key, copies: Copies) -> bool {
         let room = self.queue.len() < self.most;
         if room {
-            self.queue.push_back(Hint { serial, to, key, version });
+            self.queue.push_back(Hint { serial, to, key, copies });
         }
         room
     }
 
     /// All of them, oldest first.
-    pub(super) fn all(&self) -> impl Iterator<Item = (NodeId, Key, Version)> + '_ {
-        self.queue.iter().map(|hint| (hint.to, hint.key, hint.version))
+    pub(super) fn all(&self) -> impl Iterator<Item = (NodeId, Key, Copies)> + '_ {
+        self.queue.iter().map(|hint| (hint.to, hint.key, hint.copies.clone()))
     }
 
-    /// The newest version kept of a key.
-    pub(super) fn newest(&self, key: Key) -> Version {
-        let of_key = self.queue.iter().filter(|hint| hint.key == key);
-        of_key.map(|hint| hint.version).max().unwrap_or_default()
+    /// Adds what is kept of a key to what is known of it.
+    pub(super) fn add_to(&self, key: Key, known: &mut Copies) {
+        for hint in self.queue.iter().filter(|hint| hint.key == key) {
+            known.merge(&hint.copies);
+        }
     }
 
     /// A node has said something.
@@ -93,7 +93,7 @@ impl Hints {
         for hint in self.queue.iter().filter(|hint| hint.to == to).take(most as usize) {
             self.in_flight[to.index()] += 1;
             let ticket = Ticket { slot: Ticket::HINT, serial: hint.serial };
-            let (key, copies) = (hint.key, Copies::One(hint.version));
+            let (key, copies) = (hint.key, hint.copies.clone());
             cx.send(to, Msg::Store { ticket, key, copies, stand_in_for: None });
         }
     }

@@ -1,5 +1,6 @@
 //! What is said, what is kept on disk, and the names of timers.
 
+use super::super::parts::merge::Cell;
 use super::super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::super::parts::version::{Version, Versions};
 use crate::op::{Acks, Key, NodeId, OpId, Value};
@@ -13,23 +14,28 @@ pub enum Copies {
     One(Version),
     /// Of a scan's keys, in order.
     Many(Box<[Version]>),
+    /// The state of one key, where updates are merged.
+    Cell(Box<Cell>),
 }
 
 impl Copies {
-    /// The versions in key order.
+    /// The versions in key order; of a merged key the newest.
     #[must_use]
     pub fn versions(&self) -> &[Version] {
         match self {
             Self::One(version) => std::slice::from_ref(version),
             Self::Many(versions) => versions,
+            Self::Cell(cell) => std::slice::from_ref(&cell.newest),
         }
     }
 
     /// Takes over what is newer in `other`; says whether anything was.
     pub(super) fn merge(&mut self, other: &Self) -> bool {
-        let ours = match self {
-            Self::One(version) => std::slice::from_mut(version),
-            Self::Many(versions) => versions,
+        let ours = match (&mut *self, other) {
+            (Self::Cell(ours), Self::Cell(theirs)) => return ours.join(theirs),
+            (Self::One(version), _) => std::slice::from_mut(version),
+            (Self::Many(versions), _) => &mut versions[..],
+            (Self::Cell(_), _) => return false,
         };
         let mut changed = false;
         for (ours, theirs) in ours.iter_mut().zip(other.versions()) {
@@ -39,9 +45,20 @@ impl Copies {
         changed
     }
 
-    /// Whether every version is at least as new as in `other`.
+    /// Whether everything is at least as new as in `other`.
     pub(super) fn covers(&self, other: &Self) -> bool {
-        self.versions().iter().zip(other.versions()).all(|(ours, theirs)| ours >= theirs)
+        match (self, other) {
+            (Self::Cell(ours), Self::Cell(theirs)) => ours.covers(theirs),
+            _ => self.versions().iter().zip(other.versions()).all(|(ours, theirs)| ours >= theirs),
+        }
+    }
+
+    /// Bytes in a message.
+    fn wire_size(&self) -> u32 {
+        match self {
+            Self::Cell(cell) => cell.wire_size(),
+            _ => Version::WIRE_SIZE * self.versions().len() as u32,
+        }
     }
 }
 
@@ -73,6 +90,8 @@ pub enum Job {
     Write(Value),
     /// Store what the client has stamped: the second half.
     Put(Version),
+    /// Store the update that comes with it, where updates are merged.
+    Update,
 }
 
 /// A request to a coordinating replica.
@@ -99,6 +118,8 @@ pub struct Ask {
 pub enum Msg {
     /// Client to coordinator.
     Ask(Ask),
+    /// The same, with an update that is merged.
+    Update(Ask, Box<Cell>),
     /// Coordinator to client: done.
     Reply {
         /// The client's operation.
@@ -141,6 +162,15 @@ pub enum Msg {
     Root(u64),
     /// The answer if it is another: a number for each range of keys.
     Ranges(Box<[u64]>),
+    /// The same of merged keys.
+    Cells {
+        /// Which ranges: a bit for each.
+        ranges: [u64; 4],
+        /// Keys and states, in order of key.
+        cells: Box<[(Key, Cell)]>,
+        /// Whether what the other has beside them is wanted in return.
+        answer: bool,
+    },
     /// What one replica has in the ranges that differ.
     Items {
         /// Which ranges: a bit for each.
@@ -154,9 +184,13 @@ pub enum Msg {
 
 impl Msg {
     pub(super) fn wire_size(&self) -> u32 {
-        let many = |copies: &Copies| Version::WIRE_SIZE * copies.versions().len() as u32;
+        let many = Copies::wire_size;
         FRAME_BYTES
             + match self {
+                Self::Update(_, update) => 24 + update.wire_size(),
+                Self::Cells { cells, .. } => {
+                    33 + cells.iter().map(|(_, cell)| 4 + cell.wire_size()).sum::<u32>()
+                }
                 Self::Ask(Ask { job: Job::Write(_) | Job::Put(_), .. }) => 36 + VALUE_BYTES,
                 Self::Ask(_) => 24,
                 Self::Reply { copies, .. } => 8 + many(copies),
@@ -176,8 +210,10 @@ impl Msg {
 pub enum Record {
     /// A version that this replica has.
     Version(Key, Version),
-    /// One that it keeps for another.
-    Hint(NodeId, Key, Version),
+    /// An update of a key whose updates are merged, or what it was told of others.
+    Cell(Key, Box<Cell>),
+    /// What it keeps for another.
+    Hint(NodeId, Key, Copies),
     /// All that came before.
     Snapshot(Box<Image>),
 }
@@ -187,8 +223,10 @@ pub enum Record {
 pub struct Image {
     /// By key.
     pub versions: Versions,
+    /// By key, where updates are merged.
+    pub cells: Vec<Cell>,
     /// In the order they came.
-    pub hints: Vec<(NodeId, Key, Version)>,
+    pub hints: Vec<(NodeId, Key, Copies)>,
 }
 
 /// Timers.

@@ -36,9 +36,18 @@
 //!
 //! - `config`: the settings, and which levels intersect. `places`: where keys live.
 //! - `round`: one coordination. `coordinator`, `client`: its two hosts.
+//! - `updates`: what sessions do where updates are merged.
 //! - `replica`, `store`: what a node keeps. `hints`, `entropy`: how it reaches the others.
 //!
-//! Left out: siblings and vector clocks (the last write wins), deletions, membership changes.
+//! **Conflict rules.** With `conflicts` updates are merged and not ordered (`parts::merge::cell`): a write
+//! carries what its session has read of the key, replicas join what they are told, and read repair, hints and
+//! anti-entropy carry states. Siblings are those of Dynamo and of Riak's `allow_mult`, counters and sets
+//! Riak's data types, carts Dynamo's. Names are given by sessions, as Dynamo's and Riak's first vector clocks
+//! were kept by clients: exact where a request is repeated at another coordinator, and longer than those by
+//! node (Riak's are pruned). Then all levels promise eventual consistency, whatever R and W are; what that
+//! includes is that no acknowledged update is lost. An update is answered with what its coordinator makes of it.
+//!
+//! Left out: deletions, membership changes.
 
 mod client;
 mod config;
@@ -52,6 +61,7 @@ mod round;
 mod store;
 #[cfg(test)]
 mod tests;
+mod updates;
 
 pub use client::Session;
 pub use config::{Config, Coordinator, Flaw, ReadRepair, SendTo};
@@ -62,7 +72,7 @@ use super::parts::merge::Rule;
 use super::parts::quorum::majority;
 use super::{Env, Geometry, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
-use crate::op::{Acks, Leg, Level, NodeId, OpKind};
+use crate::op::{Acks, Leg, Level, NodeId, Object, OpKind};
 use crate::time::Duration;
 
 /// The protocol.
@@ -73,9 +83,10 @@ type ServerCx<'a, 'b> = &'a mut ReplicaCx<'b, Leaderless>;
 
 impl Protocol for Leaderless {
     const NAME: &'static str = "leaderless";
-    const ABOUT: &'static str = "Reads and writes ask as many replicas as they want, the last write \
-        wins; hints, read repair, anti-entropy (Dynamo 2007, Cassandra, Riak; Attiya et al. 1995)";
-    const RULES: &'static [Rule] = &[Rule::LastWriteWins];
+    const ABOUT: &'static str = "Reads and writes ask as many replicas as they want; the last write \
+        wins, or updates are merged; hints, read repair, anti-entropy (Dynamo 2007, Cassandra, Riak; Attiya \
+        et al. 1995)";
+    const RULES: &'static [Rule] = &Rule::ALL;
     type Config = Config;
     type Msg = Msg;
     type Record = Record;
@@ -97,6 +108,9 @@ impl Protocol for Leaderless {
         let promise = match (level, config.intersect(read, write)) {
             // Where a majority gives the stamps, a session's own would not fit among them.
             _ if config.write_back && stamped_by_session(level) => return None,
+            // They speak of one order of versions.
+            _ if config.conflicts.merges() && stamped_by_session(level) => return None,
+            _ if config.conflicts.merges() => Guarantee::Eventual,
             (Level::MonotonicWrites, _) => Guarantee::MonotonicWrites,
             (Level::WritesFollowReads, _) => Guarantee::WritesFollowReads,
             (_, true) if config.write_back => Guarantee::Linearizable,
@@ -134,6 +148,8 @@ impl Protocol for Leaderless {
         match op {
             OpKind::Read | OpKind::Scan if config.write_back => Some(c + r + w),
             OpKind::Read | OpKind::Scan => Some(c + r),
+            // Now and then they must be preceded by a read.
+            OpKind::Write if matches!(config.conflicts, Rule::AddWins | Rule::CartUnion) => None,
             OpKind::Write if config.write_back => Some(c * 2 + r + w + geometry.disk),
             OpKind::Write => Some(c + w + geometry.disk),
             OpKind::Rmw => None,
@@ -146,7 +162,15 @@ impl Protocol for Leaderless {
 
     fn partial_quorum(config: &Config, level: Level, replicas: u32) -> Option<PartialQuorum> {
         let Level::Replicas { read, write } = level else { return None };
-        config.partial_quorum(read, write, replicas)
+        config.partial_quorum(read, write, replicas).filter(|_| !config.conflicts.merges())
+    }
+
+    fn objects(config: &Config) -> &'static [Object] {
+        config.conflicts.objects()
+    }
+
+    fn merges(config: &Config) -> bool {
+        config.conflicts.merges()
     }
 
     #[inline]

@@ -1,5 +1,6 @@
 //! A node: keeps its copy, acknowledges what is on its disk, and hands the rest to the other files.
 
+use super::super::parts::merge::Cell;
 use super::super::parts::version::{HybridClock, Version};
 use super::coordinator::Rounds;
 use super::hints::Hints;
@@ -33,16 +34,37 @@ impl Server {
 
     /// What it has of some keys, or keeps of them for others.
     pub(super) fn copies(&self, span: Span) -> Copies {
-        let read = |key: Key| {
-            if self.owns(key) { self.store.read(key) } else { self.hints.newest(key) }
-        };
         match span.count {
-            0 => Copies::One(read(span.first)),
+            0 if self.merges() => Copies::Cell(Box::new(self.cell(span.first))),
+            0 => Copies::One(self.version(span.first)),
             count => {
                 let keys = (0..u32::from(count)).map(|i| Key(span.first.0.saturating_add(i)));
-                Copies::Many(keys.map(read).collect())
+                Copies::Many(keys.map(|key| self.version(key)).collect())
             }
         }
+    }
+
+    fn merges(&self) -> bool {
+        self.env.config.conflicts.merges()
+    }
+
+    fn version(&self, key: Key) -> Version {
+        if self.owns(key) {
+            return self.store.read(key);
+        }
+        let mut kept = Copies::One(Version::default());
+        self.hints.add_to(key, &mut kept);
+        kept.versions()[0]
+    }
+
+    /// What it knows of a key whose updates are merged.
+    pub(super) fn cell(&self, key: Key) -> Cell {
+        if self.owns(key) {
+            return self.store.cell(key).cloned().unwrap_or_default();
+        }
+        let mut kept = Copies::Cell(Box::default());
+        self.hints.add_to(key, &mut kept);
+        if let Copies::Cell(cell) = kept { *cell } else { Cell::default() }
     }
 
     /// The recorder learns of every version some node has, be it overwritten already.
@@ -62,13 +84,20 @@ impl Server {
         cx: ServerCx<'_, '_>,
     ) {
         let mut safe = WriteId(0);
-        for (key, version) in (first.0..).map(Key).zip(copies.versions()) {
-            if let Some(owner) = stand_in_for {
-                let Some(id) = self.keep_hint(owner, key, *version, cx) else { return };
-                safe = id;
-            } else if self.owns(key) {
-                self.note(key, *version, cx);
-                safe = safe.max(self.store.put(key, *version, &self.places, cx));
+        if let Some(owner) = stand_in_for {
+            let Some(id) = self.keep_hint(owner, first, copies, cx) else { return };
+            safe = id;
+        } else if let Copies::Cell(cell) = copies {
+            if self.owns(first) {
+                self.note(first, cell.newest, cx);
+                safe = self.store.put_cell(first, cell, &self.places, cx);
+            }
+        } else {
+            for (key, version) in (first.0..).map(Key).zip(copies.versions()) {
+                if self.owns(key) {
+                    self.note(key, *version, cx);
+                    safe = safe.max(self.store.put(key, *version, &self.places, cx));
+                }
             }
         }
         if ticket == Ticket::NOBODY {
@@ -81,21 +110,21 @@ impl Server {
         self.acks.insert(place, (safe, from, ticket));
     }
 
-    /// Keeps a version for another replica, if there is room: the record after which it is safe.
+    /// Keeps something for another replica, if there is room: the record after which it is safe.
     pub(super) fn keep_hint(
         &mut self,
         to: NodeId,
         key: Key,
-        version: Version,
+        copies: &Copies,
         cx: ServerCx<'_, '_>,
     ) -> Option<WriteId> {
         let serial = self.rounds.next_serial();
-        if !self.hints.keep(serial, to, key, version) {
+        if !self.hints.keep(serial, to, key, copies.clone()) {
             return None;
         }
-        self.note(key, version, cx);
+        copies.versions().iter().take(1).for_each(|version| self.note(key, *version, cx));
         self.hints.arm(cx);
-        Some(self.store.persist(Record::Hint(to, key, version), cx))
+        Some(self.store.persist(Record::Hint(to, key, copies.clone()), cx))
     }
 
     fn acknowledge(&mut self, to: NodeId, ticket: Ticket, cx: ServerCx<'_, '_>) {
@@ -112,8 +141,8 @@ impl Replica<Leaderless> for Server {
         let places = Places::new(&env);
         let mut rounds = Rounds::starting_at(cx.clock());
         let mut hints = Hints::new(env.replicas, env.config.hints);
-        let store = Store::recover(&env, &places, log, |to, key, version| {
-            hints.keep(rounds.next_serial(), to, key, version);
+        let store = Store::recover(&env, &places, log, |to, key, copies| {
+            hints.keep(rounds.next_serial(), to, key, copies);
         });
         hints.arm(cx);
         let (stamps, acks) = (HybridClock::default(), VecDeque::new());
@@ -127,7 +156,8 @@ impl Replica<Leaderless> for Server {
             self.hints.heard(from);
         }
         match msg {
-            Msg::Ask(ask) => self.on_ask(from, ask, cx),
+            Msg::Ask(ask) => self.on_ask(from, ask, None, cx),
+            Msg::Update(ask, update) => self.on_ask(from, ask, Some(update), cx),
             Msg::Fetch { ticket, key, count } => {
                 let copies = self.copies(Span { first: key, count });
                 cx.send(from, Msg::Fetched { ticket, copies });
@@ -141,6 +171,9 @@ impl Replica<Leaderless> for Server {
             Msg::Ranges(ranges) => self.on_ranges(from, &ranges, cx),
             Msg::Items { ranges, items, answer } => {
                 self.on_items(from, ranges, &items, answer, cx);
+            }
+            Msg::Cells { ranges, cells, answer } => {
+                self.on_cells(from, ranges, &cells, answer, cx);
             }
             // Only clients are told.
             Msg::Reply { .. } => {}
@@ -170,6 +203,25 @@ impl Replica<Leaderless> for Server {
     }
 
     fn inspect(&self, key: Key) -> Value {
-        if self.owns(key) { self.store.read(key).value } else { Value::NOT_HELD }
+        if !self.owns(key) {
+            return Value::NOT_HELD;
+        }
+        match self.store.cell(key) {
+            Some(cell) if self.merges() => cell.value(self.env.config.conflicts),
+            _ => self.store.read(key).value,
+        }
+    }
+
+    fn inspect_word(&self, key: Key) -> u64 {
+        let rule = self.env.config.conflicts;
+        let none = Cell::default();
+        self.store.cell(key).unwrap_or(&none).word(rule, self.env.contents.initial)
+    }
+
+    fn inspect_siblings(&self, key: Key) -> Vec<Value> {
+        let registers = self.env.contents.is_register();
+        let cell = self.store.cell(key).filter(|_| registers && self.merges());
+        let rows = cell.map(|cell| cell.live().iter().skip(1).map(|item| item.version.value));
+        rows.into_iter().flatten().collect()
     }
 }

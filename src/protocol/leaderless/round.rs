@@ -73,6 +73,9 @@ impl Round {
         };
         // Replicas that have different keys of a scan are not comparable.
         let uniform = span.count <= 1 || places.everywhere();
+        let merges = config.conflicts.merges();
+        // A scan shows one value of each key, and that is not all that replicas should have.
+        let uniform = uniform && !(merges && span.count > 0);
         let round = Self {
             phase: Phase::Reading,
             span,
@@ -86,6 +89,7 @@ impl Round {
             holders: 0,
             stored: 0,
             best: match span.count {
+                0 if merges => Copies::Cell(Box::default()),
                 0 => Copies::One(Default::default()),
                 count => Copies::Many(vec![Default::default(); usize::from(count)].into()),
             },

@@ -5,9 +5,10 @@
 //! copies costs one number as long as these agree. Where a key is not everywhere, each pair of replicas
 //! has digests of what both of them should have.
 
+use super::super::parts::merge::Cell;
 use super::super::parts::table::slot;
 use super::super::parts::version::{Version, Versions};
-use super::message::{Image, Record};
+use super::message::{Copies, Image, Record};
 use super::places::{Places, Set, only, spread};
 use super::{Env, Leaderless, ServerCx};
 use crate::op::{Key, NodeId};
@@ -21,6 +22,8 @@ pub(super) const RANGES: usize = 256;
 pub(super) struct Store {
     me: NodeId,
     versions: Versions,
+    /// By key, where updates are merged; the versions above are then the newest of each.
+    cells: Vec<Cell>,
     /// By key: the record after which its version is safe.
     written: Vec<WriteId>,
     durable: WriteId,
@@ -37,12 +40,13 @@ impl Store {
         env: &Env<Leaderless>,
         places: &Places,
         log: &[Record],
-        mut hint: impl FnMut(NodeId, Key, Version),
+        mut hint: impl FnMut(NodeId, Key, Copies),
     ) -> Self {
         let lists = if places.everywhere() { 1 } else { env.replicas as usize };
         let mut store = Self {
             me: env.me,
             versions: Versions::new(env.keys),
+            cells: Vec::new(),
             written: vec![WriteId(0); env.keys as usize],
             durable: WriteId(0),
             digests: vec![[0; RANGES]; lists],
@@ -55,12 +59,19 @@ impl Store {
         for record in &log[from.unwrap_or(0)..] {
             match record {
                 Record::Version(key, version) => _ = store.take(*key, *version, places),
-                Record::Hint(to, key, version) => hint(*to, *key, *version),
+                Record::Cell(key, cell) => _ = store.join(*key, cell, places),
+                Record::Hint(to, key, copies) => hint(*to, *key, copies.clone()),
                 Record::Snapshot(image) => {
+                    for (key, cell) in (0..).map(Key).zip(&image.cells) {
+                        store.join(key, cell, places);
+                    }
                     for (key, version) in image.versions.iter() {
                         store.take(key, version, places);
                     }
-                    image.hints.iter().for_each(|(to, key, version)| hint(*to, *key, *version));
+                    image
+                        .hints
+                        .iter()
+                        .for_each(|(to, key, copies)| hint(*to, *key, copies.clone()));
                 }
             }
         }
@@ -72,17 +83,39 @@ impl Store {
         self.versions.get(key)
     }
 
+    /// What it has of a key whose updates are merged.
+    pub(super) fn cell(&self, key: Key) -> Option<&Cell> {
+        self.cells.get(key.0 as usize)
+    }
+
     /// Takes a version if it is newer, in memory alone.
     fn take(&mut self, key: Key, version: Version, places: &Places) -> bool {
         let Some(old) = self.versions.take(key, version) else { return false };
-        let change = fingerprint(key, old) ^ fingerprint(key, version);
+        self.change(key, fingerprint(key, old) ^ fingerprint(key, version), places);
+        true
+    }
+
+    /// Joins a state, in memory alone; says whether anything was new.
+    fn join(&mut self, key: Key, other: &Cell, places: &Places) -> bool {
+        let cell = slot(&mut self.cells, key.0 as usize);
+        let old = fingerprint_of(key, cell);
+        if !cell.join(other) {
+            return false;
+        }
+        let change = old ^ fingerprint_of(key, cell);
+        self.versions.take(key, cell.newest);
+        self.change(key, change, places);
+        true
+    }
+
+    /// Notes in the digests that a key has changed.
+    fn change(&mut self, key: Key, change: u64, places: &Places) {
         let owners = if places.everywhere() { 1 } else { places.owners(key) & !only(self.me) };
         for (peer, digests) in self.digests.iter_mut().enumerate() {
             if owners >> peer & 1 == 1 {
                 digests[key.0 as usize % RANGES] ^= change;
             }
         }
-        true
     }
 
     /// Takes a version if it is newer; the record after which it, or the newer one, is safe.
@@ -96,6 +129,22 @@ impl Store {
         if self.take(key, version, places) {
             let written = slot(&mut self.written, key.0 as usize);
             *written = cx.persist(Record::Version(key, version));
+            self.records += 1;
+        }
+        self.written.get(key.0 as usize).copied().unwrap_or_default()
+    }
+
+    /// Joins a state of a key; the record after which what it adds is safe.
+    pub(super) fn put_cell(
+        &mut self,
+        key: Key,
+        cell: &Cell,
+        places: &Places,
+        cx: ServerCx<'_, '_>,
+    ) -> WriteId {
+        if self.join(key, cell, places) {
+            let written = slot(&mut self.written, key.0 as usize);
+            *written = cx.persist(Record::Cell(key, Box::new(cell.clone())));
             self.records += 1;
         }
         self.written.get(key.0 as usize).copied().unwrap_or_default()
@@ -125,11 +174,12 @@ impl Store {
     pub(super) fn compact(
         &mut self,
         every: u64,
-        hints: impl FnOnce() -> Vec<(NodeId, Key, Version)>,
+        hints: impl FnOnce() -> Vec<(NodeId, Key, Copies)>,
         cx: ServerCx<'_, '_>,
     ) {
         if self.snapshot.is_none() && self.records >= every {
-            let image = Image { versions: self.versions.clone(), hints: hints() };
+            let (versions, cells) = (self.versions.clone(), self.cells.clone());
+            let image = Image { versions, cells, hints: hints() };
             self.snapshot = Some(cx.persist(Record::Snapshot(Box::new(image))));
             self.records = 0;
         }
@@ -152,14 +202,37 @@ impl Store {
         owners: Set,
         places: &'a Places,
     ) -> impl Iterator<Item = (Key, Version)> + 'a {
-        let wanted = move |key: Key| {
-            let range = key.0 as usize % RANGES;
-            ranges[range / 64] >> (range % 64) & 1 == 1 && places.owners(key) & owners == owners
-        };
-        self.versions
-            .iter()
-            .filter(move |(key, version)| *version > Version::default() && wanted(*key))
+        self.versions.iter().filter(move |(key, version)| {
+            *version > Version::default() && is_wanted(*key, ranges, owners, places)
+        })
     }
+
+    /// The same of keys whose updates are merged.
+    pub(super) fn cells<'a>(
+        &'a self,
+        ranges: [u64; 4],
+        owners: Set,
+        places: &'a Places,
+    ) -> impl Iterator<Item = (Key, &'a Cell)> + 'a {
+        let cells = (0..).map(Key).zip(&self.cells);
+        cells.filter(move |(key, cell)| {
+            cell.newest > Version::default() && is_wanted(*key, ranges, owners, places)
+        })
+    }
+}
+
+/// Whether a key is in one of these ranges, and all of `owners` should have it.
+fn is_wanted(key: Key, ranges: [u64; 4], owners: Set, places: &Places) -> bool {
+    let range = key.0 as usize % RANGES;
+    ranges[range / 64] >> (range % 64) & 1 == 1 && places.owners(key) & owners == owners
+}
+
+/// What the state of a key adds to its range's digest.
+fn fingerprint_of(key: Key, cell: &Cell) -> u64 {
+    if cell.newest == Version::default() {
+        return 0;
+    }
+    spread(spread(u64::from(key.0) << 32) ^ cell.fingerprint(spread))
 }
 
 /// What a version adds to its range's digest; nothing while the key was never written.

@@ -12,20 +12,24 @@ use serde::{Deserialize, Serialize};
 pub struct GCounter(Vec<(Name, u64)>);
 
 impl GCounter {
-    /// Takes a session's total, if it is greater than the one known.
-    pub fn take(&mut self, session: Name, total: u64) {
+    /// Takes a session's total, if it is greater than the one known; says whether it is.
+    pub fn take(&mut self, session: Name, total: u64) -> bool {
         match self.0.binary_search_by_key(&session, |part| part.0) {
-            Ok(at) => self.0[at].1 = total.max(self.0[at].1),
+            Ok(at) if total > self.0[at].1 => self.0[at].1 = total,
             Err(at) if total > 0 => self.0.insert(at, (session, total)),
-            Err(_) => {}
+            _ => return false,
         }
+        true
     }
 
-    /// Takes all totals of another.
-    pub fn join(&mut self, other: &Self) {
-        for (session, total) in &other.0 {
-            self.take(*session, *total);
-        }
+    /// Takes all totals of another; says whether any is greater.
+    pub fn join(&mut self, other: &Self) -> bool {
+        other.0.iter().fold(false, |new, (session, total)| self.take(*session, *total) | new)
+    }
+
+    /// Sessions and their totals, in order of names.
+    pub fn parts(&self) -> impl Iterator<Item = (Name, u64)> + '_ {
+        self.0.iter().copied()
     }
 
     /// The sum, modulo 2^64.
@@ -51,10 +55,9 @@ pub struct PnCounter {
 }
 
 impl PnCounter {
-    /// Takes all totals of another.
-    pub fn join(&mut self, other: &Self) {
-        self.up.join(&other.up);
-        self.down.join(&other.down);
+    /// Takes all totals of another; says whether any is greater.
+    pub fn join(&mut self, other: &Self) -> bool {
+        self.up.join(&other.up) | self.down.join(&other.down)
     }
 
     /// What was added less what was taken, in two's complement.

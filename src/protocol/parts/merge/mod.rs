@@ -13,17 +13,19 @@
 //! sessions' own totals, so there is nothing to recognise.
 //!
 //! - `names`: sets of names. `slot`: versions that stand beside each other. `counter`: totals.
-//! - `merged`: the keys of a store under one rule.
+//! - `merged`: the keys of a store under one rule, told by logs. `cell`: one key, told by states.
 //!
 //! The `crdts` crate (7.3, with `serde` pinned and hash maps in its sets) names its actors freely and keeps
 //! a tree per state; here replicas are few and known, so vectors are arrays, copied and never allocated,
 //! and one update may have several dots, which it cannot say.
 
+mod cell;
 mod counter;
 mod merged;
 mod names;
 mod slot;
 
+pub use cell::{Cell, Item};
 pub use counter::{GCounter, PnCounter};
 pub use merged::{Dot, Merged};
 pub use names::{Name, Names};

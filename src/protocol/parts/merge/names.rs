@@ -63,13 +63,20 @@ impl Names {
         true
     }
 
-    /// Adds all of the others.
-    pub fn join(&mut self, other: &Self) {
+    /// Adds all of the others; says whether any was new.
+    pub fn join(&mut self, other: &Self) -> bool {
+        let mut new = false;
         for run in &other.0 {
             for n in run.first.n..=run.last {
-                self.insert(Name { n, ..run.first });
+                new |= self.insert(Name { n, ..run.first });
             }
         }
+        new
+    }
+
+    /// Tells of each run: its first name and its last number.
+    pub fn each_run(&self, mut tell: impl FnMut(Name, u32)) {
+        self.0.iter().for_each(|run| tell(run.first, run.last));
     }
 
     /// Bytes on the wire.
