@@ -10,7 +10,7 @@ use common::{plan, simulate, triangle};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::guarantee::Guarantee;
 use pacelc::op::Level;
-use pacelc::scenario::plan::{Fault, FaultKind, Length, Plan};
+use pacelc::scenario::plan::{Between, Fault, FaultKind, Length, Plan};
 use pacelc::time::Duration;
 
 /// In how many seeds a break must be found.
@@ -146,7 +146,7 @@ fn a_sync_with_a_leader_that_was_deposed_and_has_not_noticed_is_sequential_and_n
         // It is cut off with its clients, and its election timeout lasts two and a half of the others'.
         plan.replicas[0].clock.drift_ppm = -600_000.0;
         let (start, end) = (Duration::secs(2), Duration::secs(7));
-        plan.faults = vec![Fault { start, end, kind: FaultKind::Cut(vec![0, 3]) }];
+        plan.faults = vec![Fault { start, end, kind: FaultKind::Cut(Between::others(vec![0, 3])) }];
         let history = simulate(&plan, seed).history;
         assert_eq!(judge(&history, Guarantee::Sequential), Verdict::Holds, "seed {seed}");
         matches!(judge(&history, Guarantee::Regular), Verdict::Violated(_))

@@ -5,7 +5,7 @@
 //! line. Serde's untagged enums and flattening would lose spans and turn every mistake into "no
 //! variant matched"; the few keys that take two forms have visitors instead.
 
-use super::plan::{ClockError, KeyChoice, Order};
+use super::plan::{ClockError, Direction, KeyChoice, Order};
 use super::regions::MatrixTable;
 use crate::distribution::Distribution;
 use crate::time::Duration;
@@ -232,10 +232,30 @@ pub(super) struct ProbeEntry {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultEntry {
+    // One of these says what breaks:
     pub(super) cut: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) delay: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) loss: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) crash: Option<Spanned<String>>,
+    pub(super) pause: Option<Spanned<String>>,
+    pub(super) disk_full: Option<Spanned<String>>,
+    pub(super) slow_disk: Option<Spanned<String>>,
+    pub(super) slow: Option<Spanned<String>>,
+    pub(super) clock: Option<Spanned<String>>,
+    // Which links, how much:
+    pub(super) from: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) direction: Option<Spanned<Direction>>,
+    pub(super) add_ms: Option<Spanned<f64>>,
+    pub(super) share: Option<Spanned<f64>>,
+    pub(super) factor: Option<Spanned<f64>>,
+    pub(super) jump_ms: Option<Spanned<f64>>,
+    pub(super) drift_ppm: Option<Spanned<f64>>,
+    pub(super) stays: Option<Spanned<bool>>,
+    // When:
     pub(super) start: Spanned<Duration>,
     pub(super) end: Spanned<Duration>,
+    pub(super) every: Option<Spanned<Duration>>,
+    pub(super) lasts: Option<Spanned<Duration>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

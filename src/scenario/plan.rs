@@ -1,6 +1,10 @@
 //! One cell, resolved: everything a world needs except the seed. Pure data, already validated, no
 //! names left to look up.
 
+mod fault;
+
+pub use fault::{Between, ClockFault, Direction, Fault, FaultKind, Group, Target};
+
 use crate::distribution::Distribution;
 use crate::op::{Contents, Level};
 use crate::time::Duration;
@@ -347,24 +351,4 @@ pub enum Length {
     Time(Duration),
     /// After this many operations, warm-up included; probe rounds under [`Load::Probe`].
     Operations(u64),
-}
-
-/// Something that breaks and is healed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
-    /// From when.
-    pub start: Duration,
-    /// Until when.
-    pub end: Duration,
-    /// What.
-    pub kind: FaultKind,
-}
-
-/// What breaks.
-#[derive(Clone, Debug, PartialEq)]
-pub enum FaultKind {
-    /// These sites and all others cannot talk to each other; messages are lost.
-    Cut(Vec<usize>),
-    /// This replica stops, loses what was not on disk, and restarts at the end.
-    Crash(usize),
 }

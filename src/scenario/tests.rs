@@ -1,6 +1,6 @@
 //! The scenario layer as its users see it: text in, plans or one sentence out.
 
-use super::plan::{Arrivals, FaultKind, Length, Link, Load, Order};
+use super::plan::{Arrivals, Between, FaultKind, Length, Link, Load, Order, Target};
 use super::*;
 use crate::distribution::Distribution;
 use crate::op::unknown;
@@ -168,8 +168,8 @@ fn a_cut_region_takes_its_replicas_and_clients_along() {
          [[faults]]\ncut = ['us-east-1']\nstart = '1s'\nend = '2s'\n"
     );
     let plan = read(&text).unwrap().plans.remove(0);
-    assert_eq!(plan.faults[0].kind, FaultKind::Cut(vec![0, 3]), "sorted by start");
-    assert_eq!(plan.faults[1].kind, FaultKind::Crash(2));
+    assert_eq!(plan.faults[0].kind, FaultKind::Cut(Between::others(vec![0, 3])), "sorted by start");
+    assert_eq!(plan.faults[1].kind, FaultKind::Crash(Target::Replica(2)));
 }
 
 #[test]
@@ -278,8 +278,8 @@ fn faults_and_links_move_with_their_regions() {
     );
     let scenario = read_at(&text, "azure:eastus,uksouth,japaneast").unwrap();
     assert_eq!(scenario.plans[1].name.variant, "at=uksouth");
-    assert_eq!(scenario.plans[0].faults[0].kind, FaultKind::Cut(vec![1]));
-    assert_eq!(scenario.plans[1].faults[0].kind, FaultKind::Cut(vec![1, 3]));
+    assert_eq!(scenario.plans[0].faults[0].kind, FaultKind::Cut(Between::others(vec![1])));
+    assert_eq!(scenario.plans[1].faults[0].kind, FaultKind::Cut(Between::others(vec![1, 3])));
     assert_eq!(scenario.client_places, ["eastus/a", "uksouth/a"]);
 }
 

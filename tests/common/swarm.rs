@@ -11,7 +11,7 @@ use pacelc::catalog::Catalog;
 use pacelc::distribution::Distribution;
 use pacelc::guarantee::Guarantee;
 use pacelc::rng::Rng;
-use pacelc::scenario::plan::{ClockError, Fault, FaultKind, Length, Order, Plan};
+use pacelc::scenario::plan::{Between, ClockError, Fault, FaultKind, Length, Order, Plan, Target};
 use pacelc::time::Duration;
 
 /// How long operations keep coming.
@@ -104,7 +104,7 @@ fn faults(plan: &Plan, rng: &mut Rng) -> Vec<Fault> {
         }
         let crash = may_crash && (!may_cut || rng.below(2) == 0);
         let kind = if crash {
-            FaultKind::Crash(rng.below(plan.replicas.len() as u64) as usize)
+            FaultKind::Crash(Target::Replica(rng.below(plan.replicas.len() as u64) as usize))
         } else {
             cut(plan, rng)
         };
@@ -123,5 +123,6 @@ fn faults(plan: &Plan, rng: &mut Rng) -> Vec<Fault> {
 fn cut(plan: &Plan, rng: &mut Rng) -> FaultKind {
     let all = plan.sites() as u64;
     let chosen = 1 + rng.below((1 << all) - 2);
-    FaultKind::Cut((0..plan.sites()).filter(|site| chosen >> site & 1 == 1).collect())
+    let sites = (0..plan.sites()).filter(|site| chosen >> site & 1 == 1).collect();
+    FaultKind::Cut(Between::others(sites))
 }

@@ -37,6 +37,19 @@ impl Clock {
         LocalTime(local.clamp(0, i128::from(u64::MAX)) as u64)
     }
 
+    /// It steps by so many milliseconds. Timers that are armed run on a monotonic clock and stay.
+    pub(super) fn jump(&mut self, ms: f64) {
+        self.offset_ns += (ms * 1e6) as i128;
+    }
+
+    /// From now on it runs faster by so many parts per million; what it reads now stays.
+    pub(super) fn speed_up(&mut self, now: Instant, ppm: f64) {
+        let gained = |drift: i128| i128::from(now.0) * drift / BILLION;
+        let before = gained(self.drift_ppb);
+        self.drift_ppb += (ppm * 1e3) as i128;
+        self.offset_ns += before - gained(self.drift_ppb);
+    }
+
     /// How much true time passes until this clock has advanced by at least `local`.
     #[inline]
     pub(super) fn true_length(&self, local: Duration) -> Duration {

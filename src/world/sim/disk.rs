@@ -21,13 +21,23 @@ pub(super) struct Disk<R> {
     /// The record up to which the running sync reaches, if one is running.
     syncing: Option<u64>,
     sync_ms: Sampler,
+    /// Syncs take this many times as long as they should.
+    pub slowness: f64,
     rng: Rng,
 }
 
 impl<R> Disk<R> {
     /// An empty log whose syncs take this long.
     pub(super) fn new(sync_ms: Sampler, rng: Rng) -> Self {
-        Self { records: VecDeque::new(), base: 0, durable: 0, syncing: None, sync_ms, rng }
+        Self {
+            records: VecDeque::new(),
+            base: 0,
+            durable: 0,
+            syncing: None,
+            sync_ms,
+            slowness: 1.0,
+            rng,
+        }
     }
 
     fn last(&self) -> u64 {
@@ -53,7 +63,7 @@ impl<R> Disk<R> {
             return None;
         }
         self.syncing = Some(self.last());
-        Some(Duration::from_ms(self.sync_ms.sample(&mut self.rng)))
+        Some(Duration::from_ms(self.sync_ms.sample(&mut self.rng) * self.slowness))
     }
 
     /// The running sync is done: everything up to here is safe.

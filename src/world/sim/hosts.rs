@@ -28,6 +28,14 @@ pub(super) struct ReplicaHost<P: Protocol> {
     pub service_rng: Rng,
     /// When its processor has worked through what arrived.
     pub busy_until: Instant,
+    /// What a message costs it, as a multiple of what it should.
+    pub slowness: f64,
+    /// Until when its process stands still; past unless it does.
+    pub paused_until: Instant,
+    /// Until when its disk takes nothing; past unless it is full.
+    pub disk_full_until: Instant,
+    /// How many crashes hold it down.
+    pub crashes: u32,
     /// How often it has been started and has crashed.
     pub life: u32,
 }
@@ -39,6 +47,13 @@ impl<P: Protocol> ReplicaHost<P> {
         self.life += 1;
         self.disk.crash();
         self.busy_until = Instant::ZERO;
+        self.paused_until = Instant::ZERO;
+    }
+
+    /// The process stands still until then: what its processor had to do waits as well.
+    pub(super) fn pause(&mut self, until: Instant) {
+        self.paused_until = self.paused_until.max(until);
+        self.busy_until = self.busy_until.max(until);
     }
 }
 
@@ -90,6 +105,10 @@ pub(super) fn build<P: Protocol>(
         service_ms: Sampler::new(&host.service_ms),
         service_rng: Rng::stream(seed, "service", index as u64),
         busy_until: Instant::ZERO,
+        slowness: 1.0,
+        paused_until: Instant::ZERO,
+        disk_full_until: Instant::ZERO,
+        crashes: 0,
         life: 0,
     };
     let replicas: Vec<_> = plan.replicas.iter().enumerate().map(replica).collect();

@@ -10,6 +10,7 @@
 
 mod clock;
 mod disk;
+mod faults;
 mod hosts;
 mod network;
 mod perform;
@@ -22,7 +23,7 @@ pub use queue::Queue;
 use crate::history::{Begin, FinalState, History, Recorder, Window};
 use crate::op::{Key, NodeId, Op, OpId, OpKind, Outcome, Request};
 use crate::protocol::{Client as _, Effects, Protocol, Replica as _};
-use crate::scenario::plan::{FaultKind, Length, Plan};
+use crate::scenario::plan::{Length, Plan};
 use crate::time::{Duration, Instant};
 use crate::world::load::Load;
 use crate::world::{Run, Trace};
@@ -101,6 +102,10 @@ struct Sim<'a, P: Protocol> {
     now: Instant,
     /// The operation on whose behalf the current event happens.
     cause: u32,
+    /// The replica that told of the last commit.
+    decided: usize,
+    /// The faults in force, each with the replica that led when it began.
+    struck: Vec<(usize, usize)>,
     /// Clients that are not done yet.
     active: usize,
     /// When the run ends; known once all clients are done.
@@ -158,6 +163,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
             trace,
             now: Instant::ZERO,
             cause: NOBODY,
+            decided: 0,
+            struck: Vec::new(),
             stop: Instant::NEVER,
             patience: PATIENCE,
             events: 0,
@@ -168,11 +175,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
         for replica in 0..self.replicas.len() {
             self.boot(replica);
         }
-        for (index, fault) in self.plan.faults.iter().enumerate() {
-            let index = index as u32;
-            self.queue.push(Instant::ZERO + fault.start, Event::Fault { index, begins: true });
-            self.queue.push(Instant::ZERO + fault.end, Event::Fault { index, begins: false });
-        }
+        self.plan_faults();
         self.wake();
     }
 
@@ -223,8 +226,11 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let host = self.replicas.get_mut(to.index())?;
         let service = match host.service_ms.constant() {
             Some(0.0) => return None,
-            Some(ms) => Duration::from_ms(ms),
-            None => Duration::from_ms(host.service_ms.sample(&mut host.service_rng)),
+            Some(ms) => Duration::from_ms(ms * host.slowness),
+            None => {
+                let ms = host.service_ms.sample(&mut host.service_rng);
+                Duration::from_ms(ms * host.slowness)
+            }
         };
         host.busy_until = host.busy_until.max(self.now) + service;
         Some(host.busy_until)
@@ -232,6 +238,9 @@ impl<'a, P: Protocol> Sim<'a, P> {
 
     fn handle(&mut self, parcel: Parcel) {
         let Parcel { from, to, life, cause, message } = parcel;
+        if let Some(until) = self.pause(to.index()) {
+            return self.queue.push(until, Event::Handle(parcel));
+        }
         self.cause = cause;
         let msg = self.messages.take(message);
         let replica = to.index();
@@ -242,12 +251,25 @@ impl<'a, P: Protocol> Sim<'a, P> {
         }
     }
 
+    /// Until when a process stands still, if it does.
+    #[inline]
+    fn pause(&self, process: usize) -> Option<Instant> {
+        let until = self.replicas.get(process)?.paused_until;
+        (until > self.now).then_some(until)
+    }
+
     fn timer(&mut self, who: NodeId, slot: u32) {
         let (timer, due) = self.timers[who.index()].check(slot, self.now);
         match due {
             Due::Stale => {}
             Due::Later(at) => self.queue.push(at, Event::Timer { who, slot }),
             Due::Now if who.index() < self.replicas.len() => {
+                if let Some(until) = self.pause(who.index()) {
+                    if let (slot, Some(at)) = self.timers[who.index()].set(timer, until) {
+                        self.queue.push(at, Event::Timer { who, slot });
+                    }
+                    return;
+                }
                 self.step_replica(who.index(), |machine, cx| machine.on_timer(timer, cx));
             }
             Due::Now => {
@@ -262,6 +284,11 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let host = &mut self.replicas[replica];
         if host.life != life {
             return;
+        }
+        let held = host.paused_until.max(host.disk_full_until);
+        if held > self.now {
+            let replica = replica as u32;
+            return self.queue.push(held, Event::Synced { replica, life, cause });
         }
         self.cause = cause;
         let upto = host.disk.end_sync();
@@ -362,18 +389,6 @@ impl<'a, P: Protocol> Sim<'a, P> {
     fn wake(&mut self) {
         for wake in self.load.wakes.drain(..) {
             self.queue.push(wake.at, Event::Begin { client: wake.client });
-        }
-    }
-
-    fn fault(&mut self, index: usize, begins: bool) {
-        match &self.plan.faults[index].kind {
-            FaultKind::Cut(sites) if begins => self.network.cut(index, sites),
-            FaultKind::Cut(_) => self.network.heal(index),
-            FaultKind::Crash(replica) if begins => {
-                self.timers[*replica].cancel_all();
-                self.replicas[*replica].crash();
-            }
-            FaultKind::Crash(replica) => self.boot(*replica),
         }
     }
 

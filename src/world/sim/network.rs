@@ -8,7 +8,7 @@
 use crate::distribution::{Distribution, Sampler};
 use crate::op::{Leg, NodeId};
 use crate::rng::Rng;
-use crate::scenario::plan::{Link, Order, Plan};
+use crate::scenario::plan::{FaultKind, Link, Order, Plan};
 use crate::time::{Duration, Instant};
 
 /// A lost transmission is repeated at most this often; then that message is given up, and those behind
@@ -32,6 +32,28 @@ struct Wire {
     fifo: bool,
 }
 
+/// What faults do to one direction of a link.
+#[derive(Clone, Copy, Default)]
+struct Trouble {
+    cut: bool,
+    delay: Duration,
+    loss: f64,
+}
+
+impl Trouble {
+    const NONE: Self = Self { cut: false, delay: Duration::ZERO, loss: 0.0 };
+
+    /// One fault more: delays add up, and what one loses the other cannot.
+    fn add(&mut self, kind: &FaultKind) {
+        match kind {
+            FaultKind::Cut(_) => self.cut = true,
+            FaultKind::Delay(_, added) => self.delay = self.delay + *added,
+            FaultKind::Loss(_, share) => self.loss += share * (1.0 - self.loss),
+            _ => {}
+        }
+    }
+}
+
 /// All links of a cluster, with their state.
 pub(super) struct Network {
     sites: usize,
@@ -45,10 +67,8 @@ pub(super) struct Network {
     /// Per process and replica: the latest arrival at the replica, and from it.
     inbound: Vec<Instant>,
     outbound: Vec<Instant>,
-    /// The cuts in force, by fault: per site, whether it is on the far side.
-    cuts: Vec<(usize, Vec<bool>)>,
-    /// Per site, the side it is on of each of them, while there are any.
-    sides: Option<Vec<u64>>,
+    /// Per site pair, what faults do to the link, while there are any.
+    trouble: Option<Vec<Trouble>>,
     /// When the last message sent so far arrives.
     latest: Instant,
     /// Without jitter and loss, so that what is under way comes to rest.
@@ -94,31 +114,31 @@ impl Network {
             inbound: vec![Instant::ZERO; connections],
             outbound: vec![Instant::ZERO; connections],
             site_of,
-            cuts: Vec::new(),
-            sides: None,
+            trouble: None,
             latest: Instant::ZERO,
             calm: false,
             rng: Rng::stream(seed, "network", 0),
         }
     }
 
-    /// Cuts the given sites off from all others until this fault is healed; others may be in force.
-    pub(super) fn cut(&mut self, fault: usize, far: &[usize]) {
-        self.cuts.push((fault, (0..self.sites).map(|site| far.contains(&site)).collect()));
-        self.divide();
-    }
-
-    /// Heals a cut.
-    pub(super) fn heal(&mut self, fault: usize) {
-        self.cuts.retain(|(other, _)| *other != fault);
-        self.divide();
-    }
-
-    fn divide(&mut self) {
-        let side = |site: usize| {
-            self.cuts.iter().fold(0_u64, |side, (_, far)| side << 1 | u64::from(far[site]))
-        };
-        self.sides = (!self.cuts.is_empty()).then(|| (0..self.sites).map(side).collect());
+    /// From now on these faults are in force, each with the replica it takes for the leader.
+    pub(super) fn disturb<'a>(&mut self, faults: impl Iterator<Item = (&'a FaultKind, usize)>) {
+        let mut trouble = vec![Trouble::default(); self.wires.len()];
+        let mut any = false;
+        for (kind, leader) in faults {
+            let (FaultKind::Cut(links) | FaultKind::Delay(links, _) | FaultKind::Loss(links, _)) =
+                kind
+            else {
+                continue;
+            };
+            any = true;
+            for (pair, its) in trouble.iter_mut().enumerate() {
+                if links.strikes(pair / self.sites, pair % self.sites, leader) {
+                    its.add(kind);
+                }
+            }
+        }
+        self.trouble = any.then_some(trouble);
     }
 
     /// Ends jitter and loss; when the last message that is under way arrives.
@@ -130,9 +150,12 @@ impl Network {
     /// Whether a cut separates two processes now.
     #[inline]
     pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
-        self.sides.as_ref().is_some_and(|sides| {
-            sides[self.site_of[from.index()] as usize] != sides[self.site_of[to.index()] as usize]
-        })
+        self.trouble.as_ref().is_some_and(|trouble| trouble[self.pair(from, to)].cut)
+    }
+
+    #[inline]
+    fn pair(&self, from: NodeId, to: NodeId) -> usize {
+        self.site_of[from.index()] as usize * self.sites + self.site_of[to.index()] as usize
     }
 
     /// When a message of `size` bytes sent now arrives; `None` if it is lost.
@@ -148,8 +171,8 @@ impl Network {
         if self.is_cut(from, to) {
             return None;
         }
-        let pair =
-            self.site_of[from.index()] as usize * self.sites + self.site_of[to.index()] as usize;
+        let pair = self.pair(from, to);
+        let trouble = self.trouble.as_ref().map_or(Trouble::NONE, |trouble| trouble[pair]);
         let wire = &self.wires[pair];
         let mut departs = now;
         if wire.byte_ns > 0.0 {
@@ -172,9 +195,11 @@ impl Network {
                 delay
             }
         };
-        if wire.loss > 0.0 && !self.calm {
-            delay = delay + self.retransmissions(pair)?;
+        let loss = wire.loss + trouble.loss * (1.0 - wire.loss);
+        if loss > 0.0 && !self.calm {
+            delay = delay + self.retransmissions(pair, loss)?;
         }
+        delay = delay + trouble.delay;
         let mut arrives = departs + delay;
         let wire = &self.wires[pair];
         if wire.fifo {
@@ -192,12 +217,12 @@ impl Network {
     }
 
     /// What losses add to one message's delay; `None` if it is never repeated.
-    fn retransmissions(&mut self, pair: usize) -> Option<Duration> {
+    fn retransmissions(&mut self, pair: usize, loss: f64) -> Option<Duration> {
         let wire = &self.wires[pair];
         let mut added = Duration::ZERO;
         let mut wait = wire.retransmit;
         for _ in 0..MAX_RETRANSMISSIONS {
-            if self.rng.unit() >= wire.loss {
+            if self.rng.unit() >= loss {
                 return Some(added);
             }
             let timeout = wait?;

@@ -85,6 +85,9 @@ impl<P: Protocol> Sim<'_, P> {
                 }
                 Effect::Commit(key, value, rank) => {
                     self.recorder.commit(self.now, key, value, rank);
+                    if who.index() < self.replicas.len() {
+                        self.decided = who.index();
+                    }
                 }
             }
         }
@@ -99,7 +102,8 @@ impl<P: Protocol> Sim<'_, P> {
             let host = &mut self.replicas[replica];
             let Some(takes) = host.disk.begin_sync() else { return };
             self.cause = host.disk_cause;
-            if takes > Duration::ZERO {
+            let full = host.disk_full_until > self.now;
+            if takes > Duration::ZERO || full {
                 let (life, cause) = (host.life, host.disk_cause);
                 let replica = replica as u32;
                 return self.queue.push(self.now + takes, Event::Synced { replica, life, cause });

@@ -1,0 +1,134 @@
+//! What breaks in a run, and when: faults as data, every one with a beginning and an end.
+//!
+//! The kinds are those that outages are made of: partitions whole, partial (Alfatafta et al., OSDI 2020) and
+//! one-way, machines that stop or stand still, disks that fill up, and "gray" failures (Huang et al., HotOS
+//! 2017) in which everything still answers, but late.
+
+use crate::time::Duration;
+
+/// Something that breaks and is healed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fault {
+    /// From when.
+    pub start: Duration,
+    /// Until when.
+    pub end: Duration,
+    /// What.
+    pub kind: FaultKind,
+}
+
+/// What breaks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FaultKind {
+    /// Messages over these links are lost.
+    Cut(Between),
+    /// Messages over these links take this much longer.
+    Delay(Between, Duration),
+    /// This share of the transmissions over these links is lost, beside what the links lose themselves.
+    Loss(Between, f64),
+    /// This replica stops, loses what was not on disk, and restarts at the end.
+    Crash(Target),
+    /// This replica's process stands still: what arrives waits, and timers go off when it goes on.
+    Pause(Target),
+    /// No sync of this replica's disk completes before the end.
+    DiskFull(Target),
+    /// Syncs that this replica's disk begins take this many times as long.
+    SlowDisk(Target, f64),
+    /// Messages cost this replica's processor this many times as much.
+    Slow(Target, f64),
+    /// This replica's clock goes wrong.
+    Clock(Target, ClockFault),
+}
+
+/// A replica.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// This one.
+    Replica(usize),
+    /// The one that decided a write last when the fault begins: that told the world of the last commit.
+    /// Replica 0 before the first.
+    Leader,
+}
+
+/// The links between two groups of sites.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Between {
+    /// One group.
+    pub these: Group,
+    /// The other; `None` is everyone else.
+    pub from: Option<Group>,
+    /// Which way, seen from the first.
+    pub direction: Direction,
+}
+
+/// Some sites.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// Those known in advance, in order.
+    pub sites: Vec<usize>,
+    /// Whether [`Target::Leader`] is among them.
+    pub leader: bool,
+}
+
+/// Which messages between two groups a fault strikes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Direction {
+    /// Those sent to the first group.
+    In,
+    /// Those it sends.
+    Out,
+    /// Both.
+    #[default]
+    Both,
+}
+
+/// How a clock goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ClockFault {
+    /// It jumps by so many milliseconds, and back at the end unless the jump stays.
+    Jump {
+        /// Forward, or backward below 0.
+        ms: f64,
+        /// Whether it stays.
+        stays: bool,
+    },
+    /// It runs too fast by this many parts per million beside its own drift; what it gathers stays.
+    Drift {
+        /// Too slow below 0.
+        ppm: f64,
+    },
+}
+
+impl Between {
+    /// Sites against all others, both ways.
+    #[must_use]
+    pub fn others(sites: Vec<usize>) -> Self {
+        let these = Group { sites, leader: false };
+        Self { these, from: None, direction: Direction::Both }
+    }
+
+    /// Whether a message between two sites goes over one of these links, the leader being at `leader`.
+    #[must_use]
+    pub fn strikes(&self, from: usize, to: usize, leader: usize) -> bool {
+        let across = |one: usize, other: usize| {
+            self.these.holds(one, leader)
+                && match &self.from {
+                    // A site on both sides is with the first group.
+                    Some(group) => group.holds(other, leader) && !self.these.holds(other, leader),
+                    None => !self.these.holds(other, leader),
+                }
+        };
+        match self.direction {
+            Direction::In => across(to, from),
+            Direction::Out => across(from, to),
+            Direction::Both => across(from, to) || across(to, from),
+        }
+    }
+}
+
+impl Group {
+    fn holds(&self, site: usize, leader: usize) -> bool {
+        self.sites.contains(&site) || self.leader && site == leader
+    }
+}
