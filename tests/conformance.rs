@@ -6,13 +6,15 @@
 mod common;
 
 use common::simulate;
-use common::swarm::{cells, perturbed, promise};
+use common::swarm::{cells, perturbed, perturbed_in_gray, promise};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::history::Status;
 use pacelc::scenario::plan::{Fault, FaultKind, Plan};
 
 /// Seeds for each cell.
 const SEEDS: u64 = 100;
+/// Seeds for each cell under every kind of fault.
+const GRAY_SEEDS: u64 = 40;
 
 /// Runs all cells of a mode and judges them.
 fn swarm(mode: &str, expected_cells: usize) {
@@ -180,4 +182,23 @@ fn paxos_keeps_its_promises() {
 #[test]
 fn paxos_of_each_region_keeps_its_promise() {
     swarm("paxos-region", 1);
+}
+
+/// Every kind of fault, on every protocol at every level.
+#[test]
+fn every_promise_is_kept_in_gray_weather() {
+    let (mut broken, mut ok) = (Vec::new(), 0);
+    for cell in cells() {
+        let promise = promise(&cell);
+        for seed in 1..=GRAY_SEEDS {
+            let history = simulate(&perturbed_in_gray(&cell, seed), seed).history;
+            ok += history.operations.iter().filter(|op| op.status == Status::Ok).count();
+            let verdict = judge(&history, promise);
+            if verdict != Verdict::Holds {
+                broken.push(format!("{}, seed {seed}: {verdict:?}", cell.name));
+            }
+        }
+    }
+    assert!(ok > 100_000, "only {ok} operations took effect");
+    assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
 }

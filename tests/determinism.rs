@@ -33,6 +33,13 @@ smoke-cut/multi-clock     7ec686b5bd151cef 6bcbb90a36afcf6b
 smoke-cut/multi-causal    bcbce72928e74f9d 394d50d1ec564654
 smoke-cut/certification   44cd3afc58e84ba7 9ac64c76dd38e5ff
 smoke-cut/paxos           291c415a3dc927c4 9d3a9faa09097390
+smoke-faults/primary-backup 2297aefec7ea298d 032503af93ba1aab
+smoke-faults/raft         450d8043d5fbb04a c05d1f3bd806595a
+smoke-faults/chain        d058bdb2ce704b69 b19436fb37a983a1
+smoke-faults/leaderless   e1ca432760501c69 7ee8e202b70af5e8
+smoke-faults/multi-leader 611729354c062953 d777079de07ad5f2
+smoke-faults/certification 247868edc0df1023 a81a089076964454
+smoke-faults/paxos        6a29e9034035d0bd 4c270d720259fb08
 smoke-levels/async        c09ae4ede18247b7 ee860b1b16e6bb32
 smoke-levels/semi-sync    622caf58c2c1f965 fc796d42d767ce2b
 smoke-levels/sync         d6feac8576aceeeb 478198de22471e86

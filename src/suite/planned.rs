@@ -76,7 +76,8 @@ pub(super) fn offered(plan: &Plan) -> Vec<Offered> {
 }
 
 /// When something is broken, and which client regions are then on which side. A region whose groups differ,
-/// or whose side changes from one cut to the next, is on neither.
+/// or whose side changes from one cut to the next, is on neither. Who leads when a cut begins is not
+/// known here, so a cut of the leader is one of a replica: it leaves others their majority.
 pub(super) fn faults(plan: &Plan) -> FaultPlan {
     let windows = plan.faults.iter().map(|fault| (fault.start, fault.end)).collect();
     let mut sides = Vec::new();
@@ -97,12 +98,14 @@ pub(super) fn faults(plan: &Plan) -> FaultPlan {
 fn sides_of(plan: &Plan, group: usize) -> impl Iterator<Item = Side> {
     let (replicas, client) = (plan.replicas.len(), plan.replicas.len() + group);
     let cuts = plan.faults.iter().filter_map(|fault| match &fault.kind {
-        FaultKind::Cut(far) => Some(far),
-        FaultKind::Crash(_) => None,
+        FaultKind::Cut(between) => Some(between),
+        _ => None,
     });
-    cuts.map(move |far| {
-        let away = far.contains(&client);
-        let reached = (0..replicas).filter(|replica| far.contains(replica) == away).count();
+    cuts.map(move |between| {
+        let parted = |replica: &usize| {
+            between.strikes(client, *replica, 0) || between.strikes(*replica, client, 0)
+        };
+        let reached = (0..replicas).filter(|replica| !parted(replica)).count();
         if reached * 2 > replicas { Side::Majority } else { Side::Minority }
     })
 }

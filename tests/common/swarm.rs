@@ -11,7 +11,9 @@ use pacelc::catalog::Catalog;
 use pacelc::distribution::Distribution;
 use pacelc::guarantee::Guarantee;
 use pacelc::rng::Rng;
-use pacelc::scenario::plan::{Between, ClockError, Fault, FaultKind, Length, Order, Plan, Target};
+use pacelc::scenario::plan::{
+    Between, ClockError, Direction, Fault, FaultKind, Group, Length, Order, Plan, Target,
+};
 use pacelc::time::Duration;
 
 /// How long operations keep coming.
@@ -117,6 +119,55 @@ fn faults(plan: &Plan, rng: &mut Rng) -> Vec<Fault> {
     }
     faults.sort_by_key(|fault| (fault.start, fault.end));
     faults
+}
+
+/// The plan in this seed's weather with gray failures on top of it: machines that stand still, disks that fill
+/// up or drag, links that are slow, lossy, one-way or cut between some and not others, and leaders struck.
+pub(crate) fn perturbed_in_gray(plan: &Plan, seed: u64) -> Plan {
+    let mut plan = perturbed(plan, seed);
+    let rng = &mut Rng::stream(seed, "gray weather", 0);
+    for _ in 0..=rng.below(4) {
+        let start = Duration::millis(200 + rng.below(LENGTH.0 / 1_000_000 - 200));
+        let end = start + Duration::millis(20 + rng.below(2_500));
+        let kind = gray(&plan, rng);
+        plan.faults.push(Fault { start, end, kind });
+    }
+    plan.faults.sort_by_key(|fault| (fault.start, fault.end));
+    plan
+}
+
+fn gray(plan: &Plan, rng: &mut Rng) -> FaultKind {
+    let target = match rng.below(3) {
+        0 => Target::Leader,
+        _ => Target::Replica(rng.below(plan.replicas.len() as u64) as usize),
+    };
+    let factor = [3.0, 30.0, 300.0][rng.below(3) as usize];
+    match rng.below(8) {
+        0 => FaultKind::Pause(target),
+        1 => FaultKind::DiskFull(target),
+        2 => FaultKind::SlowDisk(target, factor),
+        3 => FaultKind::Slow(target, factor),
+        4 => FaultKind::Crash(Target::Leader),
+        5 => FaultKind::Delay(links_between(plan, rng), Duration::millis(1 + rng.below(800))),
+        6 => FaultKind::Loss(links_between(plan, rng), [0.1, 0.5, 1.0][rng.below(3) as usize]),
+        _ => FaultKind::Cut(links_between(plan, rng)),
+    }
+}
+
+/// Links between two groups, one way or both.
+fn links_between(plan: &Plan, rng: &mut Rng) -> Between {
+    let all = plan.sites() as u64;
+    let mut group = || {
+        let chosen = 1 + rng.below((1 << all) - 2);
+        (0..plan.sites()).filter(|site| chosen >> site & 1 == 1).collect()
+    };
+    let (these, from) = (group(), group());
+    let (leader, partial) = (rng.below(4) == 0, rng.below(2) == 0);
+    Between {
+        these: Group { sites: these, leader },
+        from: partial.then_some(Group { sites: from, leader: false }),
+        direction: [Direction::In, Direction::Out, Direction::Both][rng.below(3) as usize],
+    }
 }
 
 /// Some sites against the others, neither side empty.

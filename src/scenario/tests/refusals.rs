@@ -163,6 +163,61 @@ fn impossible_prose_places_and_faults_get_their_line() {
         ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\ndelay_ms = -3\n", "17: delay_ms is -3"),
         ("", "[[faults]]\nstart = '1s'\nend = '2s'\n", "14: a fault needs either cut"),
         ("", "[[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '2s'\n", "17: the fault ends at 2s"),
+        (
+            "",
+            "[[faults]]\ncut = ['n0']\npause = 'n1'\nstart = '1s'\nend = '2s'\n",
+            "14: a fault needs either cut",
+        ),
+        (
+            "",
+            "[[faults]]\npause = 'n0'\nfactor = 2\nstart = '1s'\nend = '2s'\n",
+            "16: factor does not fit pause; it goes with slow_disk slow",
+        ),
+        (
+            "",
+            "[[faults]]\nloss = ['n0']\nshare = 1.5\nstart = '1s'\nend = '2s'\n",
+            "16: share is 1.5; write a number from 0 to 1",
+        ),
+        (
+            "",
+            "[[faults]]\ndelay = ['n0']\nstart = '1s'\nend = '2s'\n",
+            "14: this fault needs add_ms",
+        ),
+        (
+            "",
+            "[[faults]]\nslow = 'n0'\nfactor = 2\nstart = '1s'\nend = '2s'\n",
+            "15: a processor that takes no time cannot be slow",
+        ),
+        (
+            "",
+            "[[faults]]\nclock = 'n0'\nstart = '1s'\nend = '2s'\n",
+            "14: a clock fault needs either jump_ms",
+        ),
+        (
+            "",
+            "[[faults]]\nclock = 'n0'\ndrift_ppm = 1\nstays = true\nstart = '1s'\nend = '2s'\n",
+            "14: a clock fault needs either jump_ms",
+        ),
+        (
+            "",
+            "[[faults]]\ncut = ['n0']\nevery = '1s'\nstart = '1s'\nend = '9s'\n",
+            "16: a fault that flaps needs both every and lasts",
+        ),
+        (
+            "",
+            "[[faults]]\ncut = ['n0']\nevery = '1s'\nlasts = '1s'\nstart = '1s'\nend = '9s'\n",
+            "17: lasts is 1s; write more than 0 and less than every, 1s",
+        ),
+        (
+            "",
+            "[[faults]]\ncut = ['n0']\nfrom = ['n0']\nstart = '1s'\nend = '9s'\n",
+            "15: a cut must leave something on both sides",
+        ),
+        (
+            "",
+            "[[faults]]\ncut = ['n0']\ndirection = 'up'\nstart = '1s'\nend = '9s'\n",
+            "16: unknown choice `up`",
+        ),
         ("", "[[faults]]\ncut = ['*']\nstart = '1s'\nend = '2s'\n", "15: a cut must leave"),
         (
             "",
