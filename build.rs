@@ -6,8 +6,11 @@ use std::path::{Path, PathBuf};
 use std::{env, fs, io};
 
 /// Folder, extension, and the name of the list. Embedding another folder is one line here.
-const FOLDERS: &[(&str, &str, &str)] =
-    &[("regions", "csv", "REGIONS"), ("scenarios", "toml", "SCENARIOS")];
+const FOLDERS: &[(&str, &str, &str)] = &[
+    ("regions", "csv", "REGIONS"),
+    ("scenarios", "toml", "SCENARIOS"),
+    ("systems", "toml", "SYSTEMS"),
+];
 
 fn main() -> io::Result<()> {
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR")?);

@@ -92,6 +92,9 @@ pub(super) struct ListArgs {
     /// The conflict rules, and the protocols that have them
     #[arg(long, group = "what", conflicts_with = "cells")]
     pub(super) rules: bool,
+    /// The named systems: their configurations, what they call levels, and the class claimed
+    #[arg(long, group = "what", conflicts_with = "cells")]
+    pub(super) systems: bool,
     /// The built-in round-trip matrices, with their regions and sources
     #[arg(long, group = "what", conflicts_with = "cells")]
     pub(super) matrices: bool,

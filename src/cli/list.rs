@@ -9,6 +9,7 @@ use crate::protocol::Offer;
 use crate::protocol::parts::merge::Rule;
 use crate::scenario::Scenario;
 use crate::scenario::regions::Matrix;
+use crate::scenario::systems;
 use clap::ArgMatches;
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
         guarantees()
     } else if args.rules {
         rules(&catalog)
+    } else if args.systems {
+        systems()?
     } else if args.matrices {
         matrices()?
     } else {
@@ -29,6 +32,41 @@ pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
     };
     print(text.as_bytes())?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Every named system: what it runs as, and what it calls which level.
+fn systems() -> anyhow::Result<String> {
+    let mut text = String::new();
+    for system in systems::all().map_err(anyhow::Error::msg)? {
+        let _ = writeln!(text, "{}  {}. {}", system.name, system.title, system.about);
+        for one in &system.configurations {
+            let config: Vec<String> =
+                one.config.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+            let config = if config.is_empty() {
+                String::new()
+            } else {
+                format!(" {{ {} }}", config.join(", "))
+            };
+            let (name, protocol, status) = (&one.name, &one.protocol, one.status.name());
+            let _ = writeln!(text, "  {name}: {protocol}{config}, {status}. {}", one.about);
+            for level in &one.levels {
+                let claimed = match (&level.class, &level.by) {
+                    (Some(class), Some(by)) => format!("  claimed {class} ({by})"),
+                    _ => String::new(),
+                };
+                let level_name = level.level.to_string();
+                let _ = writeln!(text, "    {level_name:17}  {}{claimed}", level.called);
+            }
+        }
+        for source in &system.sources {
+            let _ = writeln!(text, "  source: {source}");
+        }
+        text.push('\n');
+    }
+    text.push_str(
+        "A mode of a scenario names one: system = \"etcd\", configuration = \"default\"\n",
+    );
+    Ok(text)
 }
 
 fn overview(scenarios: &[Scenario]) -> String {

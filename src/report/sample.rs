@@ -321,6 +321,7 @@ fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
             cells: cells.len() as u32,
             news: news(),
             published: if name == "visibility" { published() } else { Vec::new() },
+            claims: Vec::new(),
             evidence: rows
                 .iter()
                 .filter(|r| r.scenario == name)

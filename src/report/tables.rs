@@ -20,10 +20,12 @@ pub(super) fn through(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'
     );
     out.push_str(if varies(scenario) { "<th>variant" } else { "" });
     out.push_str("<th>level<th>verdict");
+    let claims = scenario.note.map_or(&[][..], |note| &note.claims);
     for (i, head) in through::HEADS.iter().enumerate() {
         let class = if (1..through::HEADS.len() - 1).contains(&i) { " class=n" } else { "" };
         let _ = write!(out, "<th{class}>{head}");
     }
+    out.push_str(if claims.is_empty() { "" } else { "<th>claimed<th>called" });
     out.push_str("<tbody>");
     for line in &lines {
         named(out, scenario, line.cell.head);
@@ -33,6 +35,12 @@ pub(super) fn through(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'
             } else {
                 let _ = write!(out, "<td title=\"{}\">{}", escape(line.reason), escape(text));
             }
+        }
+        if let Some(claim) = claims.iter().find(|claim| claim.cell == line.cell.head.cell) {
+            let by = claim.by.as_ref().map(|by| format!("<small>{}</small>", escape(by)));
+            let class = claim.class.as_deref().unwrap_or("-");
+            let (called, by) = (escape(&claim.called), by.unwrap_or_default());
+            let _ = write!(out, "<td>{}{by}<td>{called}", escape(class));
         }
     }
     out.push_str("</table></div>\n");

@@ -30,6 +30,23 @@ pub struct ScenarioNote {
     /// The operations that broke promises.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub evidence: Vec<Evidence>,
+    /// What named systems call levels, and what is claimed for them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub claims: Vec<Claim>,
+}
+
+/// A cell of a named system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Full name of the cell.
+    pub cell: String,
+    /// The system's own name of the level.
+    pub called: String,
+    /// The class claimed, if any.
+    pub class: Option<String>,
+    /// By whom.
+    pub by: Option<String>,
 }
 
 /// The operations that break a cell's promise: those of the first seed in which any do.

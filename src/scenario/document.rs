@@ -262,7 +262,9 @@ pub(super) struct FaultEntry {
 #[serde(deny_unknown_fields)]
 pub(super) struct ModeEntry {
     pub(super) name: Option<Spanned<String>>,
-    pub(super) protocol: Spanned<String>,
+    pub(super) protocol: Option<Spanned<String>>,
+    pub(super) system: Option<Spanned<String>>,
+    pub(super) configuration: Option<Spanned<String>>,
     pub(super) config: Option<Spanned<toml::Table>>,
     pub(super) levels: Option<Spanned<LevelsEntry>>,
     pub(super) canary: Option<CanaryEntry>,

@@ -133,6 +133,7 @@ pub mod published;
 pub mod regions;
 mod resolve;
 mod source;
+pub mod systems;
 mod topology;
 mod vary;
 mod workload;

@@ -5,6 +5,7 @@ mod fault;
 
 pub use fault::{Between, ClockFault, Direction, Fault, FaultKind, Group, Target};
 
+use super::systems::SystemLevel;
 use crate::distribution::Distribution;
 use crate::op::{Contents, Level};
 use crate::time::Duration;
@@ -82,6 +83,8 @@ pub struct Plan {
     pub faults: Vec<Fault>,
     /// Of a mode that is broken on purpose.
     pub canary: Option<Canary>,
+    /// Of a named system: what it calls the level, and what is claimed for it.
+    pub claim: Option<SystemLevel>,
 }
 
 /// What must object to a mode that is broken on purpose.

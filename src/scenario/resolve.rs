@@ -6,11 +6,13 @@ use super::overrides::Map;
 use super::plan::{Canary, CellName, Length, Load, Plan};
 use super::regions::{Matrix, OpenError};
 use super::source::{Refusal, ScenarioError, Source, plain};
+use super::systems::{self, SystemLevel};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
 use super::{Protocols, faults, workload};
 use crate::op::{Contents, Level, unknown};
 use crate::time::Duration;
+use std::ops::Range;
 use std::path::Path;
 use toml::Spanned;
 
@@ -119,6 +121,7 @@ pub(super) fn resolve(
         attempt_timeout,
         faults,
         canary: None,
+        claim: None,
     };
     if let Some(workload) = &document.workload {
         bounds::check(&template).map_err(|message| Refusal::at(workload.span(), message))?;
@@ -152,42 +155,96 @@ fn mode(
     replicas: u32,
 ) -> Result<(String, Vec<Plan>), Refusal> {
     let written = entry.get_ref();
-    let protocol = written.protocol.get_ref();
+    let Store { protocol, span, name, config, offers } = store(entry)?;
     if !protocols.names().contains(&protocol.as_str()) {
-        let message = unknown("protocol", protocol, protocols.names());
-        return Err(Refusal::at(written.protocol.span(), message));
+        let message = unknown("protocol", &protocol, protocols.names());
+        return Err(Refusal::at(span, message));
     }
-    let name = written.name.as_ref().unwrap_or(&written.protocol);
-    label_is_fit("a mode", name.get_ref()).map_err(|m| Refusal::at(name.span(), m))?;
-    let config = written.config.as_ref().map(|c| c.get_ref().clone()).unwrap_or_default();
-    let config_span = written.config.as_ref().map_or(written.protocol.span(), Spanned::span);
+    let name_span = written.name.as_ref().map_or(span.clone(), Spanned::span);
+    label_is_fit("a mode", &name).map_err(|m| Refusal::at(name_span, m))?;
+    let config_span = written.config.as_ref().map_or(span.clone(), Spanned::span);
     protocols
-        .check(protocol, &config, replicas)
+        .check(&protocol, &config, replicas)
         .map_err(|message| Refusal::at(config_span, plain(&message)))?;
-    let (object, kept) = (template.contents.object, protocols.objects(protocol, &config));
+    let (object, kept) = (template.contents.object, protocols.objects(&protocol, &config));
     if !kept.contains(&object) {
         let names = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let message =
             format!("{protocol}, so configured, keeps no {object}; keys may hold: {names}");
-        return Err(Refusal::at(written.protocol.span(), message));
+        return Err(Refusal::at(span, message));
     }
-    let Some(levels) = written.levels.as_ref().or(document.levels.as_ref()) else {
-        let message =
-            "the mode names no levels; write levels = \"all\" or a list, here or at the top";
-        return Err(Refusal::at(entry.span(), message));
+    let levels = match written.levels.as_ref().or(document.levels.as_ref()) {
+        Some(levels) => offered(levels, &protocol, &config, protocols)?,
+        None if !offers.is_empty() => offers.iter().map(|offer| offer.level).collect(),
+        None => {
+            let message =
+                "the mode names no levels; write levels = \"all\" or a list, here or at the top";
+            return Err(Refusal::at(entry.span(), message));
+        }
     };
-    let levels = offered(levels, protocol, &config, protocols)?;
     let canary = written.canary.as_ref().map(|entry| canary(entry, protocols)).transpose()?;
     let plans = levels.into_iter().map(|level| {
         let mut plan = template.clone();
-        plan.name.mode.clone_from(name.get_ref());
+        plan.name.mode.clone_from(&name);
         plan.name.level = level;
-        plan.protocol.clone_from(protocol);
+        plan.protocol.clone_from(&protocol);
         plan.config.clone_from(&config);
         plan.canary.clone_from(&canary);
+        plan.claim = offers.iter().find(|offer| offer.level == level).cloned();
         plan
     });
-    Ok((name.get_ref().clone(), plans.collect()))
+    let plans = plans.collect();
+    Ok((name, plans))
+}
+
+/// What a mode runs.
+struct Store {
+    protocol: String,
+    /// Where it is named.
+    span: Range<usize>,
+    /// The mode's own name, or the system's or the protocol's.
+    name: String,
+    config: toml::Table,
+    /// A named system's levels, under its names.
+    offers: Vec<SystemLevel>,
+}
+
+/// A protocol with its settings, or a named system with settings of its own over those it has.
+fn store(entry: &Spanned<ModeEntry>) -> Result<Store, Refusal> {
+    let written = entry.get_ref();
+    let own = written.config.as_ref().map(|c| c.get_ref().clone()).unwrap_or_default();
+    let named = |default: String| written.name.as_ref().map_or(default, |n| n.get_ref().clone());
+    match (&written.protocol, &written.system, &written.configuration) {
+        (Some(protocol), None, None) => Ok(Store {
+            protocol: protocol.get_ref().clone(),
+            span: protocol.span(),
+            name: named(protocol.get_ref().clone()),
+            config: own,
+            offers: Vec::new(),
+        }),
+        (None, Some(name), chosen) => {
+            let system = systems::find(name.get_ref()).map_err(|m| Refusal::at(name.span(), m))?;
+            let which = chosen.as_ref().map(|chosen| chosen.get_ref().as_str());
+            let span = chosen.as_ref().unwrap_or(name).span();
+            let found = system.configuration(which).map_err(|m| Refusal::at(span.clone(), m))?;
+            let default = which
+                .map_or_else(|| system.name.clone(), |which| format!("{}-{which}", system.name));
+            let mut config = found.config.clone();
+            config.extend(own);
+            Ok(Store {
+                protocol: found.protocol.clone(),
+                span,
+                name: named(default),
+                config,
+                offers: found.levels.clone(),
+            })
+        }
+        _ => {
+            let message = "a mode names either a protocol or a system, and a system's configuration \
+                           only with it";
+            Err(Refusal::at(entry.span(), message))
+        }
+    }
 }
 
 /// A checker that there is, and a number of seeds.

@@ -3,10 +3,13 @@
 
 use crate::catalog::ProtocolEntry;
 use crate::op::{Object, OpKind};
-use crate::results::{CurvePoint, FaultPlan, News, Offered, Published, ScenarioNote, Side, Theory};
+use crate::results::{
+    Claim, CurvePoint, FaultPlan, News, Offered, Published, ScenarioNote, Side, Theory,
+};
 use crate::scenario::Scenario;
 use crate::scenario::plan::{Arrivals, FaultKind, Load, Plan};
 use crate::scenario::published::{self as scenario, What};
+use crate::scenario::systems::SystemLevel;
 
 /// The clients' regions, each once, in the order of the groups.
 pub(super) fn regions(plan: &Plan) -> Vec<String> {
@@ -143,7 +146,14 @@ pub(super) fn note_of(scenario: &Scenario) -> ScenarioNote {
         news: news(scenario),
         published: scenario.published.iter().map(quoted).collect(),
         evidence: Vec::new(),
+        claims: scenario.plans.iter().filter_map(claim).collect(),
     }
+}
+
+/// What a named system calls a cell's level.
+fn claim(plan: &Plan) -> Option<Claim> {
+    let SystemLevel { called, class, by, .. } = plan.claim.clone()?;
+    Some(Claim { cell: plan.name.to_string(), called, class, by })
 }
 
 /// A published figure under the names that results use.
