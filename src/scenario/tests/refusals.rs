@@ -143,7 +143,7 @@ fn impossible_published_figures_get_their_line() {
 }
 
 #[test]
-fn impossible_prose_places_and_faults_get_their_line() {
+fn impossible_prose_and_places_get_their_line() {
     for (old, new, expected) in [
         ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
         ("question = \"What does it cost?\"\n", "", "1: missing key `question`"),
@@ -161,6 +161,16 @@ fn impossible_prose_places_and_faults_get_their_line() {
         ("", "[link]\nretransmit = '0ms'\n", "15: retransmit must be above 0"),
         ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\nrtt_ms = 3\n", "17: rtt_ms is there and back"),
         ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\ndelay_ms = -3\n", "17: delay_ms is -3"),
+        ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
+        ("", "this is not toml\n", "14: "),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn impossible_faults_get_their_line() {
+    for (old, new, expected) in [
         ("", "[[faults]]\nstart = '1s'\nend = '2s'\n", "14: a fault needs either cut"),
         ("", "[[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '2s'\n", "17: the fault ends at 2s"),
         (
@@ -225,8 +235,6 @@ fn impossible_prose_places_and_faults_get_their_line() {
              [[faults]]\ncrash = 'n0'\nstart = '2s'\nend = '4s'\n",
             "18: this crash starts at 2s, while the replica is down until 3s",
         ),
-        ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
-        ("", "this is not toml\n", "14: "),
     ] {
         refused(old, new, expected);
     }
