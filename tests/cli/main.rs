@@ -52,7 +52,10 @@ fn list_shows_what_exists_and_runs_nothing() {
     let leases = protocols.lines().filter(|line| line.starts_with("  lease ")).count();
     assert_eq!(leases, 1, "what is not offered is not listed");
     let rules = desk.ok(&["list", "--rules"]);
-    assert!(rules.contains("Thomas 1979") && rules.contains("keys hold: set; in leaderless, multi-leader"));
+    assert!(
+        rules.contains("Thomas 1979")
+            && rules.contains("keys hold: set; in leaderless, multi-leader")
+    );
     let guarantees = desk.ok(&["list", "--guarantees"]);
     for word in ["Herlihy and Wing 1990", "for session, read-your-writes", "conservation"] {
         assert!(guarantees.contains(word), "{word} is missing in {guarantees}");
