@@ -78,10 +78,16 @@ impl ProtocolEntry {
         levels.filter_map(|level| Some((level, self.offer(&settings, level)?))).collect()
     }
 
-    /// What keys may hold under its smallest settings.
+    /// What keys may hold under its smallest settings, and under each of its conflict rules.
     #[must_use]
-    pub fn objects(&self) -> &'static [Object] {
-        (self.objects)(&self.plain.parse().unwrap_or_default())
+    pub fn objects(&self) -> Vec<Object> {
+        let mut found = (self.objects)(&self.plain.parse().unwrap_or_default()).to_vec();
+        for object in self.rules.iter().flat_map(|rule| rule.objects()) {
+            if !found.contains(object) {
+                found.push(*object);
+            }
+        }
+        found
     }
 
     /// What the protocol's closed form gives for a client group's operations.

@@ -24,7 +24,7 @@ const SEEDS: u64 = 300;
 fn is_kept_all_the_same(mode: &str, promise: Guarantee, guarantee: Guarantee) -> bool {
     let goes_forward = promise.implies(Guarantee::MonotonicReads);
     let everywhere = ["sync", "remote-apply", "chain", "craq"].contains(&mode);
-    let one_order = !mode.starts_with("multi-");
+    let one_order = !mode.starts_with("multi-") && !["plain", "sloppy"].contains(&mode);
     match guarantee {
         Guarantee::Regular
         | Guarantee::BoundedStaleness(_)

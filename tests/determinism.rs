@@ -54,7 +54,7 @@ smoke-levels/commit-wait  23fdd1978280930a a082301c073ba1cb
 smoke-levels/follower-reads a04e53733afab537 78f4df11ce3d7ede
 smoke-levels/chain        a4ffcba9e2ebf8e3 4501f07fa56e061b
 smoke-levels/craq         097f1b2ca90809a1 6ab53c943b36b6f1
-smoke-levels/leaderless   4e500d89d8092927 91470407059a4247
+smoke-levels/leaderless   32a135925b387d77 2db3740e7e7ae767
 smoke-levels/plain        bed37c0f89a0f4c9 b40a1745cd06835e
 smoke-levels/library      67b9bd54026a8173 dc9dc5379ca54a5a
 smoke-levels/sloppy       8b590d926c65880b 3d16673aa9c6299e

@@ -76,6 +76,19 @@ pub(super) struct ScenarioArgs {
     pub(super) regions: Option<String>,
 }
 
+/// What selects scenarios and cells, and so says nothing about a list of anything else.
+const SELECTION: [&str; 9] = [
+    "cells",
+    "scenarios",
+    "regions",
+    "keep_scenario",
+    "drop_scenario",
+    "keep_protocol",
+    "drop_protocol",
+    "keep_level",
+    "drop_level",
+];
+
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
     #[command(flatten)]
@@ -84,19 +97,19 @@ pub(super) struct ListArgs {
     #[arg(short, long)]
     pub(super) cells: bool,
     /// The protocols, with the levels they offer
-    #[arg(long, group = "what", conflicts_with = "cells")]
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) protocols: bool,
     /// The guarantees that levels promise, and the checkers that judge them
-    #[arg(long, group = "what", conflicts_with = "cells")]
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) guarantees: bool,
     /// The conflict rules, and the protocols that have them
-    #[arg(long, group = "what", conflicts_with = "cells")]
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) rules: bool,
     /// The named systems: their configurations, what they call levels, and the class claimed
-    #[arg(long, group = "what", conflicts_with = "cells")]
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) systems: bool,
     /// The built-in round-trip matrices, with their regions and sources
-    #[arg(long, group = "what", conflicts_with = "cells")]
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) matrices: bool,
 }
 

@@ -62,6 +62,8 @@ pub enum Acks {
     Two,
     /// Three.
     Three,
+    /// So many, from four on.
+    Count(u8),
     /// A majority of all.
     Quorum,
     /// Every replica.
@@ -75,7 +77,10 @@ pub enum Acks {
 }
 
 impl Acks {
-    /// Every one, as a user writes it.
+    /// More than this cannot be asked for by number.
+    pub const COUNT_MAX: u8 = 64;
+
+    /// Every word, as a user writes it; beside them there are numbers, of which 1 to 3 are words too.
     pub const NAMES: [(&'static str, Self); 9] = [
         ("any", Self::Any),
         ("one", Self::One),
@@ -88,21 +93,34 @@ impl Acks {
         ("each-quorum", Self::EachQuorum),
     ];
 
-    /// The word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        Self::NAMES.iter().find(|(_, acks)| *acks == self).map_or("", |(name, _)| name)
-    }
-
     fn parse(text: &str) -> Option<Self> {
-        Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, acks)| *acks)
+        let named = Self::NAMES.iter().find(|(name, _)| *name == text).map(|(_, acks)| *acks);
+        named.or_else(|| match text.parse::<u8>().ok()? {
+            1 => Some(Self::One),
+            2 => Some(Self::Two),
+            3 => Some(Self::Three),
+            n @ 4..=Self::COUNT_MAX => Some(Self::Count(n)),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Display for Acks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(n) => write!(f, "{n}"),
+            _ => {
+                let name = Self::NAMES.iter().find(|(_, acks)| acks == self);
+                f.write_str(name.map_or("", |(name, _)| name))
+            }
+        }
     }
 }
 
 impl Level {
     /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
-    /// versions. Reads and writes may differ in how many replicas they ask for: `one` is short for
-    /// `R=one,W=one`.
+    /// versions. Reads and writes may differ in how many replicas they ask for, in words or numbers:
+    /// `one` is short for `R=one,W=one`, and `R=4,W=2` is possible too.
     pub const NAMES: [&'static str; 24] = [
         "linearizable",
         "lease",
@@ -149,10 +167,11 @@ impl fmt::Display for Level {
             Self::WritesFollowReads => f.write_str("writes-follow-reads"),
             Self::EventualNearest => f.write_str("eventual-nearest"),
             Self::EventualAny => f.write_str("eventual-any"),
-            Self::Replicas { read, write } if read == write => f.write_str(read.name()),
-            Self::Replicas { read, write } => {
-                write!(f, "R={},W={}", read.name(), write.name())
-            }
+            Self::Replicas { read, write } => match (read, write) {
+                (Acks::Count(_), _) | (_, Acks::Count(_)) => write!(f, "R={read},W={write}"),
+                _ if read == write => write!(f, "{read}"),
+                _ => write!(f, "R={read},W={write}"),
+            },
         }
     }
 }
@@ -166,7 +185,9 @@ impl FromStr for Level {
         }
         let pair = text.strip_prefix("R=").and_then(|rest| rest.split_once(",W="));
         let (read, write) = pair.unwrap_or((text, text));
-        if let (Some(read), Some(write)) = (Acks::parse(read), Acks::parse(write)) {
+        let is_number = pair.is_none() && text.parse::<f64>().is_ok();
+        if let (Some(read), Some(write), false) = (Acks::parse(read), Acks::parse(write), is_number)
+        {
             return Ok(Self::Replicas { read, write });
         }
         Ok(match text {
@@ -235,6 +256,15 @@ mod tests {
         ] {
             let refused = wrong.parse::<Level>().expect_err(wrong);
             assert!(refused.contains(says), "{wrong}: {refused}");
+        }
+        for (written, printed) in
+            [("R=2,W=1", "R=two,W=one"), ("R=4,W=4", "R=4,W=4"), ("R=one,W=5", "R=one,W=5")]
+        {
+            let level = written.parse::<Level>().map(|level| level.to_string());
+            assert_eq!(level.as_deref(), Ok(printed), "{written}");
+        }
+        for wrong in ["R=0,W=1", "R=65,W=1", "R=-1,W=1", "4"] {
+            assert!(wrong.parse::<Level>().is_err(), "{wrong}");
         }
         let one = "bounded(1 version)".parse::<Level>();
         assert_eq!(one.as_ref().map(Level::to_string), Ok("bounded(1 version)".to_owned()));

@@ -110,9 +110,7 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
     let _ = writeln!(
         out,
         "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
-         history checked. <span class=\"v holds\">✓ {}</span> \
-         <span class=\"v broken\">✗ {} broken</span> \
-         <span class=\"v unknown\">? {} undecided</span></p>\
+         history checked. <span class=\"v holds\">✓ {}</span>{}{}</p>\
          <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is \
          claimed for it<li><b>Verdict</b> what the recorded histories show</ol>",
         number::plural(cells.len(), "cell"),
@@ -123,9 +121,17 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
             1 => "1 promise holds".to_owned(),
             n => format!("{n} promises hold"),
         },
-        count(VerdictWord::Violated),
-        count(VerdictWord::Unknown)
+        told(count(VerdictWord::Violated), "broken", "✗", "broken"),
+        told(count(VerdictWord::Unknown), "unknown", "?", "undecided")
     );
+}
+
+/// A count of what should not be; in its colour of alarm only if there is any.
+fn told(count: usize, class: &str, mark: &str, word: &str) -> String {
+    match count {
+        0 => format!(" · none {word}"),
+        n => format!(" <span class=\"v {class}\">{mark} {n} {word}</span>"),
+    }
 }
 
 /// The first picture.

@@ -12,7 +12,7 @@ use plotters::style::{RGBAColor, ShapeStyle};
 use std::fmt::Write;
 
 /// Every ink: class name, value on a light page, value on a dark page.
-const INKS: [(&str, &str, &str); 28] = [
+const INKS: [(&str, &str, &str); 34] = [
     ("paper", "#ffffff", "#14171c"),
     ("ink", "#1b1f27", "#e8eaee"),
     ("soft", "#566070", "#a5aebc"),
@@ -41,10 +41,20 @@ const INKS: [(&str, &str, &str); 28] = [
     ("hb", "#ffffff", "#0b1a2b"),
     ("lane", "#e9edf3", "#232a33"),
     ("bound", "#566070", "#a5aebc"),
+    ("m8", "#c4117e", "#ff8ac8"),
+    ("m9", "#5f7a00", "#b7d433"),
+    ("m10", "#6b3df0", "#bca5ff"),
+    ("m11", "#00708f", "#37c6dd"),
+    ("m12", "#8c6d1f", "#cdb15c"),
+    ("m13", "#b23b4e", "#ff9fa8"),
 ];
 
-/// First of the eight mode colours in [`INKS`].
+/// First of the eight mode colours in [`INKS`] that are furthest from each other.
 const MODES: u8 = 9;
+/// First of the six further ones, for scenarios with many modes.
+const MORE_MODES: u8 = 28;
+/// How many there are.
+const MODE_INKS: usize = 14;
 /// First of the seven heat steps in [`INKS`].
 const HEAT: u8 = 17;
 
@@ -105,10 +115,14 @@ impl Ink {
         Self { number, style: Style::Plain }
     }
 
-    /// The colour of the `i`-th mode; from the ninth on they repeat, with dashed lines.
+    /// The colour of the `i`-th mode; from the fifteenth on they repeat, with dashed lines.
     pub(super) fn mode(i: usize) -> Self {
-        let style = if i < 8 { Style::Plain } else { Style::Dashed };
-        Self { number: MODES + (i % 8) as u8, style }
+        let style = if i < MODE_INKS { Style::Plain } else { Style::Dashed };
+        let number = match (i % MODE_INKS) as u8 {
+            first @ 0..8 => MODES + first,
+            further => MORE_MODES + further - 8,
+        };
+        Self { number, style }
     }
 
     /// A step of the heat scale, 0 (least) to 6, and the colour of text on it.
@@ -305,7 +319,8 @@ mod tests {
     fn the_roles_name_the_inks_they_mean() {
         assert_eq!((Ink::BROKEN.name(), Ink::LANE.name()), ("broken", "lane"));
         assert_eq!((Ink::BOUND.name(), Ink::mode(0).name()), ("bound", "m0"));
-        assert_eq!((Ink::mode(8).name(), Ink::mode(8).style), ("m0", Style::Dashed));
+        assert_eq!((Ink::mode(13).name(), Ink::mode(13).style), ("m13", Style::Plain));
+        assert_eq!((Ink::mode(14).name(), Ink::mode(14).style), ("m0", Style::Dashed));
         assert_eq!(Ink::heat(6).0.name(), "h6");
         assert_eq!((Ink::heat(0).1.name(), Ink::heat(9).1.name()), ("ha", "hb"));
     }

@@ -9,8 +9,8 @@ use super::aggregate::CellResult;
 use super::row::SCHEMA;
 use super::store::{StoreError, cannot, parse, prepare};
 use serde::{Deserialize, Serialize};
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The journal's file name.
@@ -39,7 +39,13 @@ impl Journal {
     pub fn create(folder: &Path, fingerprint: &str) -> Result<Self, StoreError> {
         prepare(folder)?;
         let path = folder.join(JOURNAL);
-        let file = File::create(&path).map_err(cannot("write", &path))?;
+        let mut open = OpenOptions::new();
+        let open = open.write(true).create(true).truncate(false).open(&path);
+        let file = open.map_err(cannot("write", &path))?;
+        claim(&file, folder)?;
+        if file.metadata().is_ok_and(|about| about.is_file()) {
+            file.set_len(0).map_err(cannot("write", &path))?;
+        }
         let mut journal = Self { path, file };
         journal.put(&Head { schema: SCHEMA, fingerprint: fingerprint.to_owned() })?;
         Ok(journal)
@@ -54,11 +60,15 @@ impl Journal {
         if !path.exists() {
             return Err(StoreError::NoJournal { path });
         }
+        let mut file =
+            OpenOptions::new().write(true).open(&path).map_err(cannot("write", &path))?;
+        claim(&file, folder)?;
         let text = std::fs::read(&path).map_err(cannot("read", &path))?;
         let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
         let whole = |line: &[u8]| line.ends_with(b"\n");
         let Some((head, cells)) = lines.split_first().filter(|(head, _)| whole(head)) else {
             // Interrupted before anything was finished.
+            drop(file);
             return Ok((Self::create(folder, fingerprint)?, Vec::new()));
         };
         let stamp: Head = parse(head, &path, Some(1))?;
@@ -79,8 +89,6 @@ impl Journal {
             }
             good += line.len();
         }
-        let mut file =
-            OpenOptions::new().write(true).open(&path).map_err(cannot("write", &path))?;
         file.set_len(good as u64).map_err(cannot("write", &path))?;
         file.seek(SeekFrom::End(0)).map_err(cannot("write", &path))?;
         Ok((Self { path, file }, finished))
@@ -109,8 +117,20 @@ impl Journal {
     /// # Errors
     /// If the file cannot be removed.
     pub fn remove(self) -> Result<(), StoreError> {
-        drop(self.file);
+        // The folder is this run's until the journal is gone.
         std::fs::remove_file(&self.path).map_err(cannot("remove", &self.path))
+    }
+}
+
+/// Makes a folder this run's own for as long as its journal is open, so that two runs do not replace
+/// each other's results.
+fn claim(journal: &File, folder: &Path) -> Result<(), StoreError> {
+    match journal.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Busy { path: folder.to_owned() }),
+        // A file system without locks: then nobody can be told apart from an interrupted run.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(()),
+        Err(TryLockError::Error(error)) => Err(cannot("lock", &folder.join(JOURNAL))(error)),
     }
 }
 
@@ -156,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_belongs_to_one_run_at_a_time() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut first = Journal::create(folder.path(), "f").expect("created");
+        first.append(&cell("a")).expect("appended");
+        for error in [
+            Journal::create(folder.path(), "g").expect_err("busy"),
+            Journal::resume(folder.path(), "f").map(drop).expect_err("busy"),
+        ] {
+            assert!(error.to_string().contains("another run is writing to"), "{error}");
+        }
+        drop(first);
+        let (_, finished) = Journal::resume(folder.path(), "f").expect("nobody writes any more");
+        assert_eq!(finished, [cell("a")], "and nothing was lost");
+    }
+
+    #[test]
     fn another_run_s_journal_is_refused_and_kept() {
         let folder = tempfile::tempdir().expect("a folder");
         Journal::create(folder.path(), "f").expect("created").append(&cell("a")).expect("appended");
@@ -170,6 +206,7 @@ mod tests {
         let mut journal = Journal::create(folder.path(), "f").expect("created");
         journal.append(&cell("a")).expect("appended");
         journal.append(&cell("b")).expect("appended");
+        drop(journal);
         let path = folder.path().join(JOURNAL);
         let text = std::fs::read_to_string(&path).expect("read");
         std::fs::write(&path, text.replacen("\"rows\"", "\"rose\"", 1)).expect("written");

@@ -78,6 +78,21 @@ pub enum StoreError {
         /// The journal.
         path: PathBuf,
     },
+    /// Another run writes into the same folder.
+    #[error(
+        "another run is writing to {}; wait until it has ended, or choose another folder with -o",
+        path.display()
+    )]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There are no rows to show.
+    #[error("{} holds no rows; run the suite again", path.display())]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
     /// There is no journal to resume.
     #[error(
         "{} does not exist: that run was finished or never begun; leave out --resume",
@@ -121,7 +136,11 @@ impl Results {
         } else {
             (path.parent().unwrap_or(Path::new("")).to_owned(), path.to_owned())
         };
-        let rows = read_rows(&rows)?;
+        let path = rows;
+        let rows = read_rows(&path)?;
+        if rows.is_empty() {
+            return Err(StoreError::Empty { path });
+        }
         let curves = read_if_there(&folder.join(CURVES))?;
         let faults = read_if_there(&folder.join(FAULTS))?;
         let timelines = read_if_there(&folder.join(TIMELINES))?;

@@ -13,9 +13,10 @@ use super::config::{Config, Coordinator};
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{Places, members};
 use super::round::{Round, Span, Step};
+use super::token::Token;
 use super::updates::Updates;
 use super::{Env, Leaderless, acks, stamped_by_session};
-use crate::op::{Acks, Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret};
+use crate::op::{Acks, Key, Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret, Value};
 use crate::protocol::{Client, ClientCx};
 
 /// A client's session.
@@ -29,6 +30,8 @@ pub struct Session {
     stamps: HybridClock,
     /// Where updates are merged.
     updates: Option<Updates>,
+    /// What it must not go back behind.
+    token: Token,
 }
 
 /// The operation in flight.
@@ -47,6 +50,8 @@ struct Current {
     stamped: Option<Version>,
     /// Whether the key is being read for an update of it.
     reads_first: bool,
+    /// What a read must not be older than.
+    floor: Version,
 }
 
 /// A client that coordinates.
@@ -65,6 +70,7 @@ impl Current {
         match (self.request.op, self.stamped) {
             (Op::Write(..), _) if self.reads_first => Job::Read(0),
             (Op::Write(..), _) if config.conflicts.merges() => Job::Update,
+            (Op::Read, _) if self.floor != Version::default() => Job::ReadFrom(self.floor),
             (Op::Read, _) => Job::Read(0),
             (Op::Scan(count), _) => Job::Read(count),
             (Op::Write(..), Some(version)) => Job::Put(version),
@@ -106,7 +112,7 @@ impl Session {
     fn on_done(&mut self, copies: &Copies, cx: Cx<'_, '_>) {
         let Some(current) = &mut self.current else { return };
         let newest = copies.versions().first().copied().unwrap_or_default();
-        if current.request.level == Level::WritesFollowReads {
+        if matches!(current.request.level, Level::WritesFollowReads | Level::Session) {
             copies.versions().iter().for_each(|version| self.stamps.see(version.rank.time));
         }
         let request = current.request;
@@ -130,11 +136,29 @@ impl Session {
                 current.half = current.attempts;
                 return self.attempt(cx);
             }
-            (Op::Write(..), _) => Ret::Written,
-            (Op::Read, _) => Ret::Value(newest.value),
-            (Op::Scan(_), _) => Ret::Values(copies.versions().iter().map(|v| v.value).collect()),
+            (Op::Write(..), _) => {
+                let written = current.stamped.unwrap_or_default();
+                self.token.wrote(request.level, request.key, written);
+                Ret::Written
+            }
+            (Op::Read, _) => {
+                self.token.read(request.level, request.key, newest);
+                Ret::Value(newest.value)
+            }
+            (Op::Scan(_), _) => Ret::Values(self.scanned(request, copies)),
         };
         self.finish(request.id, ret, cx);
+    }
+
+    /// What a scan found, or the session knows to be newer.
+    fn scanned(&mut self, request: Request, copies: &Copies) -> Box<[Value]> {
+        let keys = (request.key.0..).map(Key);
+        let newer = |(key, version): (Key, &Version)| {
+            let version = (*version).max(self.token.of(key));
+            self.token.read(request.level, key, version);
+            version.value
+        };
+        keys.zip(copies.versions()).map(newer).collect()
     }
 
     fn finish(&mut self, op: OpId, ret: Ret, cx: Cx<'_, '_>) {
@@ -165,6 +189,11 @@ impl Session {
             Job::Read(count) => {
                 let span = Span { count, ..span };
                 Round::read(config, places, span, levels, config.write_back, cx.rng())
+            }
+            Job::ReadFrom(floor) => {
+                let (round, step) =
+                    Round::read(config, places, span, levels, config.write_back, cx.rng());
+                (round.no_older_than(floor), step)
             }
             Job::Rank => Round::rank(config, places, span, levels, cx.rng()),
             Job::Put(version) => {
@@ -238,7 +267,7 @@ impl Client<Leaderless> for Session {
         let (library, stamps) = (coordinates.then(library), HybridClock::default());
         let (rule, initial) = (env.config.conflicts, env.contents.initial);
         let updates = rule.merges().then(|| Updates::new(rule, initial, env.me.0));
-        Self { current: None, library, stamps, updates, env }
+        Self { current: None, library, stamps, updates, token: Token::default(), env }
     }
 
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Leaderless>) {
@@ -254,8 +283,18 @@ impl Client<Leaderless> for Session {
         let updates = self.updates.as_mut();
         let reads_first = updates.is_some_and(|updates| updates.begin(request.key, update));
         let (attempts, silent, half) = (0, 0, 0);
-        self.current =
-            Some(Current { request, read, write, attempts, silent, half, stamped, reads_first });
+        let floor = self.token.of(request.key);
+        self.current = Some(Current {
+            request,
+            read,
+            write,
+            attempts,
+            silent,
+            half,
+            stamped,
+            reads_first,
+            floor,
+        });
         self.attempt(cx);
     }
 

@@ -129,7 +129,7 @@ impl Config {
         }
         if let Some(n) = self.n.filter(|n| !(1..=replicas).contains(n)) {
             return Err(format!(
-                "`n = {n}` replicas per key; there are {replicas}, write 1 to that"
+                "`n = {n}` replicas per key; there are {replicas}, so write a number from 1 to {replicas}"
             ));
         }
         if self.conflicts.merges() && self.write_back {
@@ -231,6 +231,7 @@ fn counted(acks: Acks, n: u32) -> Option<u32> {
         Acks::One => Some(1),
         Acks::Two => Some(n.min(2)),
         Acks::Three => Some(n.min(3)),
+        Acks::Count(k) => Some(n.min(u32::from(k))),
         Acks::Quorum => Some(majority(n) as u32),
         Acks::All => Some(n),
         Acks::Any | Acks::LocalOne | Acks::LocalQuorum | Acks::EachQuorum => None,

@@ -120,6 +120,11 @@ impl Server {
                 let span = Span { first: key, count };
                 Round::read(config, places, span, levels, config.write_back, cx.rng())
             }
+            Job::ReadFrom(floor) => {
+                let (round, step) =
+                    Round::read(config, places, span, levels, config.write_back, cx.rng());
+                (round.no_older_than(floor), step)
+            }
             Job::Rank => Round::rank(config, places, span, levels, cx.rng()),
             Job::Put(version) => put(version, cx.rng()),
             Job::Update => {

@@ -84,6 +84,8 @@ impl Ticket {
 pub enum Job {
     /// Read the key, or as many from it on; under `write_back`, and write back.
     Read(u16),
+    /// Read the key, no older than this: what the session knows of it.
+    ReadFrom(Version),
     /// Find the newest stamp: the first half of a write under `write_back`.
     Rank,
     /// Stamp this value and store it.
@@ -192,6 +194,8 @@ impl Msg {
                     33 + cells.iter().map(|(_, cell)| 4 + cell.wire_size()).sum::<u32>()
                 }
                 Self::Ask(Ask { job: Job::Write(_) | Job::Put(_), .. }) => 36 + VALUE_BYTES,
+                // A stamp goes with it, no value.
+                Self::Ask(Ask { job: Job::ReadFrom(_), .. }) => 36,
                 Self::Ask(_) => 24,
                 Self::Reply { copies, .. } => 8 + many(copies),
                 Self::Fetch { .. } => 18,

@@ -26,8 +26,12 @@
 //! write where no replica answers, which differs from `one` only where the coordinator is not among the
 //! key's replicas. Scans ask like reads, once for all their keys.
 //!
-//! `monotonic-writes` and `writes-follow-reads` ask one replica, and it is their sessions that stamp
-//! writes, once and above what they have written or read, as Cassandra's drivers do by their clocks.
+//! **Sessions.** At the session guarantees' levels one replica is asked, and it is the session that stamps
+//! writes, once and above what it has written or read, as Cassandra's drivers do by their clocks. Where it
+//! shall read its own writes, or never go back, it keeps a token, the newest version of each key that it
+//! has written or read; a coordinator then asks further replicas until one has that (Terry et al., "Session
+//! guarantees for weakly consistent replicated data", PDIS 1994). Who alone has it may be down: then the
+//! read waits, and fails. A scan takes from the token what its replica does not have yet.
 //!
 //! **Latency**, at constant delay and with `c` the client's round trip to its coordinator (none for a
 //! library), `r` and `w` the coordinator's to the last replica that a read or a write must wait for
@@ -36,7 +40,7 @@
 //!
 //! - `config`: the settings, and which levels intersect. `places`: where keys live.
 //! - `round`: one coordination. `coordinator`, `client`: its two hosts.
-//! - `updates`: what sessions do where updates are merged.
+//! - `updates`: what sessions do where updates are merged. `token`: what they have seen.
 //! - `replica`, `store`: what a node keeps. `hints`, `entropy`: how it reaches the others.
 //!
 //! **Conflict rules.** With `conflicts` updates are merged and not ordered (`parts::merge::cell`): a write
@@ -61,6 +65,7 @@ mod round;
 mod store;
 #[cfg(test)]
 mod tests;
+mod token;
 mod updates;
 
 pub use client::Session;
@@ -74,6 +79,7 @@ use super::{Env, Geometry, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Acks, Leg, Level, NodeId, Object, OpKind};
 use crate::time::Duration;
+use token::Token;
 
 /// The protocol.
 #[derive(Debug)]
@@ -111,6 +117,9 @@ impl Protocol for Leaderless {
             // They speak of one order of versions.
             _ if config.conflicts.merges() && stamped_by_session(level) => return None,
             _ if config.conflicts.merges() => Guarantee::Eventual,
+            (Level::Session, _) => Guarantee::Session,
+            (Level::ReadYourWrites, _) => Guarantee::ReadYourWrites,
+            (Level::MonotonicReads, _) => Guarantee::MonotonicReads,
             (Level::MonotonicWrites, _) => Guarantee::MonotonicWrites,
             (Level::WritesFollowReads, _) => Guarantee::WritesFollowReads,
             (_, true) if config.write_back => Guarantee::Linearizable,
@@ -121,7 +130,8 @@ impl Protocol for Leaderless {
         let (read_path, write_path) = if config.write_back {
             (path(read)[1], path(write)[2])
         } else {
-            (path(read)[0], if stamped_by_session(level) { STAMPED } else { path(write)[0] })
+            let read = if Token::kept_at(level) { UP_TO_DATE } else { path(read)[0] };
+            (read, if stamped_by_session(level) { STAMPED } else { path(write)[0] })
         };
         Some(Offer { read_path, write_path, promise })
     }
@@ -195,9 +205,11 @@ fn acks(level: Level) -> Option<(Acks, Acks)> {
 
 /// Whether the session's own stamps keep the level's promise, however few replicas are asked.
 fn stamped_by_session(level: Level) -> bool {
-    matches!(level, Level::MonotonicWrites | Level::WritesFollowReads)
+    Token::kept_at(level) || matches!(level, Level::MonotonicWrites | Level::WritesFollowReads)
 }
 
+/// The path of a read that its session's token goes with.
+const UP_TO_DATE: &str = "one replica that has what the session knows";
 /// The path of a write that its session has stamped.
 const STAMPED: &str = "one replica, stamped by the session";
 
@@ -210,6 +222,11 @@ fn path(acks: Acks) -> [&'static str; 3] {
         Acks::Three => {
             ["three replicas", "three replicas, written back", "a stamp, then three replicas"]
         }
+        Acks::Count(_) => [
+            "as many replicas as it says",
+            "as many replicas as it says, written back",
+            "a stamp, then as many replicas as it says",
+        ],
         Acks::Quorum => ["a majority", "a majority, written back", "a stamp, then a majority"],
         Acks::All => ["all replicas", "all replicas, written back", "a stamp, then all replicas"],
         Acks::LocalOne => [
@@ -246,6 +263,7 @@ fn wait(acks: Acks, geometry: &Geometry, coordinator: NodeId) -> Option<Duration
         Acks::Any | Acks::One => count(1),
         Acks::Two => count(2),
         Acks::Three => count(3),
+        Acks::Count(k) => count(usize::from(k)),
         Acks::Quorum => count(majority(n)),
         Acks::All => count(n as usize),
         Acks::LocalOne => within(home, |_| 1),

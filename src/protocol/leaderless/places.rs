@@ -123,6 +123,7 @@ impl Places {
             Acks::One => count(1),
             Acks::Two => count(2.min(self.n)),
             Acks::Three => count(3.min(self.n)),
+            Acks::Count(k) => count(u32::from(k).min(self.n)),
             Acks::Quorum => count(majority(self.n) as u32),
             Acks::All => count(self.n),
             Acks::LocalOne => answered & self.local != 0,

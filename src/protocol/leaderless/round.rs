@@ -1,6 +1,7 @@
 //! One coordination: whom it asked, who answered, and what follows from that. It knows neither
 //! messages nor timers, so that a replica and a client's library can both be its host.
 
+use super::super::parts::version::Version;
 use super::config::{Config, ReadRepair, SendTo};
 use super::message::Copies;
 use super::places::{Places, Set, only};
@@ -54,6 +55,8 @@ pub(super) struct Round {
     stored: Set,
     /// The newest that was heard of, or what is written.
     pub(super) best: Copies,
+    /// What a read must not be older than.
+    floor: Version,
 }
 
 impl Round {
@@ -93,6 +96,7 @@ impl Round {
                 0 => Copies::One(Default::default()),
                 count => Copies::Many(vec![Default::default(); usize::from(count)].into()),
             },
+            floor: Version::default(),
         };
         (round, Step { fetch: asked, ..Step::default() })
     }
@@ -135,8 +139,14 @@ impl Round {
             holders: 0,
             stored: 0,
             best: copies,
+            floor: Version::default(),
         };
         (round, Step { store: asked, ..Step::default() })
+    }
+
+    /// The same read, which is not answered with anything older than this.
+    pub(super) fn no_older_than(self, floor: Version) -> Self {
+        Self { floor, ..self }
     }
 
     /// A replica has said what it has.
@@ -154,12 +164,23 @@ impl Round {
             self.holders |= only(from);
         }
         match self.phase {
-            Phase::Reading if places.enough(self.read, self.answered, self.span) => {
-                self.decide(places)
+            Phase::Reading if !places.enough(self.read, self.answered, self.span) => {
+                Step::default()
             }
+            Phase::Reading if self.best.versions().iter().any(|best| *best < self.floor) => {
+                self.ask_all(places)
+            }
+            Phase::Reading => self.decide(places),
             Phase::Answered => self.repair_rest(places),
             _ => Step::default(),
         }
+    }
+
+    /// Those who have answered are behind the session: the others are asked too.
+    fn ask_all(&mut self, places: &Places) -> Step {
+        let others = places.owners_of(self.span) & !self.asked;
+        self.asked |= others;
+        Step { fetch: others, ..Step::default() }
     }
 
     /// Replicas whose answer was old; what a stand-in lacks is not its to have.
