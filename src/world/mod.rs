@@ -1,11 +1,17 @@
 //! Makes a plan happen and records what happened.
 //!
-//! The simulated world ([`sim`]) is one heap of events in virtual nanoseconds. Two laws hold for every
+//! The simulated world ([`sim`]) is one heap of events in virtual nanoseconds; the live one ([`live`]) is
+//! tasks, threads and disks in real time. Two laws hold for every
 //! world: a state machine is never called while its effects are being performed, and every queue has a
 //! bound that is asserted.
 
+mod clock;
+mod disk;
+mod env;
 mod geometry;
+pub mod live;
 pub mod load;
+mod network;
 pub mod sim;
 mod trace;
 pub mod wars;
@@ -25,4 +31,6 @@ pub struct Run {
     pub events: u64,
     /// When everything had come to rest.
     pub ended: Instant,
+    /// How well each link kept its delays; only of worlds in which that is a question.
+    pub links: Vec<live::LinkReport>,
 }

@@ -1,18 +1,17 @@
 //! The machines of a simulated cluster: a replica with its disk, clock and processor; a client.
 
-use super::clock::Clock;
-use super::disk::Disk;
 use super::timers::Alarm;
 use crate::distribution::Sampler;
 use crate::history::Recorder;
-use crate::op::{NodeId, OpId};
+use crate::op::OpId;
 use crate::protocol::{Client as _, Env, Protocol};
 use crate::rng::Rng;
 use crate::scenario::plan::Plan;
 use crate::time::Instant;
-use crate::world::geometry;
+use crate::world::clock::Clock;
+use crate::world::disk::Disk;
+use crate::world::env::Envs;
 use crate::world::load::Load;
-use std::sync::Arc;
 
 /// One replica's machine.
 pub(super) struct ReplicaHost<P: Protocol> {
@@ -78,23 +77,8 @@ pub(super) fn build<P: Protocol>(
     load: &Load,
     recorder: &mut Recorder,
 ) -> (Vec<ReplicaHost<P>>, Vec<ClientHost<P>>) {
-    let config = Arc::new(config);
-    let shape = geometry(plan);
-    let nearest: Vec<Arc<[NodeId]>> =
-        (0..plan.sites() as u32).map(|site| shape.nearest(NodeId(site)).into()).collect();
-    let regions: Arc<[u16]> = shape.regions[..plan.replicas.len()].into();
-    let env = |me: u32, site: usize| Env::<P> {
-        me: NodeId(me),
-        replicas: plan.replicas.len() as u32,
-        config: Arc::clone(&config),
-        nearest: Arc::clone(&nearest[site]),
-        regions: Arc::clone(&regions),
-        region: shape.regions[site],
-        keys: load.keys(),
-        contents: plan.contents,
-        first_boot: true,
-        attempt_timeout: plan.attempt_timeout,
-    };
+    let envs = Envs::new(plan, config, load.keys());
+    let env = |me, site| envs.of(me, site);
     let replica = |(index, host): (usize, &crate::scenario::plan::Host)| ReplicaHost {
         env: env(index as u32, index),
         machine: None,

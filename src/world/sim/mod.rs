@@ -8,11 +8,8 @@
 //! The loop takes the earliest event, calls one state machine, and performs the effects it asked for.
 //! What would call another machine at the same instant is scheduled at the same instant.
 
-mod clock;
-mod disk;
 mod faults;
 mod hosts;
-mod network;
 mod perform;
 mod queue;
 mod slab;
@@ -20,15 +17,16 @@ mod timers;
 
 pub use queue::Queue;
 
-use crate::history::{Begin, FinalState, History, Recorder, Window};
+use crate::history::{Begin, FinalState, History, Recorder};
 use crate::op::{Key, NodeId, Op, OpId, OpKind, Outcome, Request};
 use crate::protocol::{Client as _, Effects, Protocol, Replica as _};
 use crate::scenario::plan::{Length, Plan};
 use crate::time::{Duration, Instant};
+use crate::world::env::windows;
 use crate::world::load::Load;
+use crate::world::network::Network;
 use crate::world::{Run, Trace};
 use hosts::{ClientHost, ReplicaHost};
-use network::Network;
 use slab::Slab;
 use timers::{Due, Timers};
 
@@ -113,19 +111,6 @@ struct Sim<'a, P: Protocol> {
     /// How often it may still be put off.
     patience: u32,
     events: u64,
-}
-
-/// When any fault is in force; faults that overlap or touch are one window.
-fn windows(plan: &Plan) -> Vec<Window> {
-    let mut windows: Vec<Window> = Vec::new();
-    for fault in &plan.faults {
-        let (start, end) = (Instant::ZERO + fault.start, Instant::ZERO + fault.end);
-        match windows.last_mut().filter(|last| start <= last.end) {
-            Some(last) => last.end = last.end.max(end),
-            None => windows.push(Window { start, end }),
-        }
-    }
-    windows
 }
 
 impl<'a, P: Protocol> Sim<'a, P> {
@@ -440,6 +425,6 @@ impl<'a, P: Protocol> Sim<'a, P> {
             _ => self.replicas.iter().map(audit).collect(),
         };
         let history: History = self.recorder.finish(keys, self.load.horizon(), finals);
-        Run { history, events: self.events, ended: self.now }
+        Run { history, events: self.events, ended: self.now, links: Vec::new() }
     }
 }

@@ -2,12 +2,12 @@
 //!
 //! One call, then all its effects in order; nothing here calls a machine again.
 
-use super::clock::Clock;
 use super::{Event, Parcel, Sim};
 use crate::op::NodeId;
 use crate::protocol::{ClientCx, Cx, Effect, Protocol, Replica as _, ReplicaCx};
 use crate::time::{Duration, Instant};
 use crate::world::Step;
+use crate::world::clock::Clock;
 
 impl<P: Protocol> Sim<'_, P> {
     /// Starts a replica from its durable log.

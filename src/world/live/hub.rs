@@ -1,0 +1,234 @@
+//! What the tasks of a run share: the clock, the deadlines, the links, the load and the recorder.
+//!
+//! Times that go into the history are taken while the recorder is locked, so that what is written down later
+//! happened later.
+
+use super::node::Input;
+use super::timer::Timer;
+use super::wall::WallClock;
+use crate::history::{Begin, Recorder};
+use crate::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Rank, Request, Value};
+use crate::protocol::Protocol;
+use crate::scenario::plan::{FaultKind, Plan, Target};
+use crate::time::Instant;
+use crate::world::load::Load;
+use crate::world::network::Network;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::{Notify, mpsc};
+
+/// What happens at a deadline.
+pub(super) enum Due<P: Protocol> {
+    /// A process gets this.
+    Input(usize, Input<P>),
+    /// A fault begins or ends.
+    Fault { index: usize, begins: bool },
+}
+
+/// What only one task at a time may touch.
+pub(super) struct Core {
+    pub load: Load,
+    pub recorder: Recorder,
+    pub network: Network,
+    /// Clients that are not done yet.
+    pub active: usize,
+    /// The faults in force, each with the replica that led when it began.
+    pub struck: Vec<(usize, usize)>,
+    /// By replica, how many crashes hold it down.
+    pub crashes: Vec<u32>,
+    /// What went wrong first.
+    pub failure: Option<String>,
+}
+
+/// Shared by all tasks and threads of a run.
+pub(super) struct Hub<P: Protocol> {
+    pub plan: Plan,
+    pub clock: WallClock,
+    pub timer: Timer<Due<P>>,
+    pub core: Mutex<Core>,
+    /// By process.
+    pub inboxes: Vec<mpsc::Sender<Input<P>>>,
+    /// By replica, how often it has been started and has crashed.
+    pub lives: Vec<AtomicU32>,
+    /// Told when all clients are done, or something has gone wrong.
+    pub over: Notify,
+    /// Syncs of real disks.
+    pub syncs: AtomicU64,
+    /// Inputs that were handled.
+    pub events: AtomicU64,
+    /// The replica that told of the last commit.
+    pub decided: AtomicUsize,
+}
+
+/// What a client that wanted to begin has to do.
+pub(super) enum Begun {
+    /// This.
+    Request { request: Request, deadline: Instant },
+    /// Nothing: the operation was given up unsent, and the next is planned.
+    Late,
+    /// Nothing any more.
+    Nothing,
+}
+
+impl<P: Protocol> Hub<P> {
+    pub(super) fn now(&self) -> Instant {
+        self.clock.now()
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
+        self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn life(&self, replica: usize) -> u32 {
+        self.lives.get(replica).map_or(0, |life| life.load(Ordering::Acquire))
+    }
+
+    /// Ends the run with this message, unless one has ended it already.
+    pub(super) fn fail(&self, message: String) {
+        self.lock().failure.get_or_insert(message);
+        self.over.notify_one();
+    }
+
+    /// Gives a process something to do. Its queue is bounded; one that is full ends the run.
+    pub(super) fn tell(&self, process: usize, input: Input<P>) {
+        // A process that has ended has told why.
+        if let Err(mpsc::error::TrySendError::Full(_)) = self.inboxes[process].try_send(input) {
+            self.fail(format!("process {process} cannot keep up: its queue is full"));
+        }
+    }
+
+    /// Puts a message on its link.
+    pub(super) fn send(&self, from: NodeId, to: NodeId, msg: P::Msg) {
+        let size = P::wire_size(&msg);
+        let life = self.life(to.index());
+        let mut core = self.lock();
+        let now = self.now();
+        if core.active > 0 {
+            core.recorder.sent(now, size);
+        }
+        let arrives = core.network.send(now, from, to, size, P::leg(&msg));
+        drop(core);
+        if let Some(due) = arrives {
+            let input = Input::Message { from, msg, life, due };
+            self.timer.push(due, Due::Input(to.index(), input));
+        }
+    }
+
+    pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {
+        self.lock().network.is_cut(from, to)
+    }
+
+    /// Takes down that a replica decided a write.
+    pub(super) fn commit(&self, replica: usize, key: Key, value: Value, rank: Rank) {
+        let mut core = self.lock();
+        core.recorder.commit(self.now(), key, value, rank);
+        self.decided.store(replica, Ordering::Relaxed);
+    }
+
+    /// A client takes up its next operation.
+    pub(super) fn begin(&self, client: u32, session: u32) -> Begun {
+        let mut core = self.lock();
+        let now = self.now();
+        let Some(task) = core.load.begin(client, now) else {
+            self.wake(&mut core);
+            core.active -= 1;
+            if core.active == 0 {
+                self.over.notify_one();
+            }
+            return Begun::Nothing;
+        };
+        let group = core.load.group(client);
+        let (id, value) = core.recorder.begin(Begin {
+            session,
+            group,
+            kind: task.kind,
+            rmw: task.rmw,
+            key: task.key,
+            count: task.count,
+            update: task.update,
+            intended: task.intended,
+            invoked: now,
+        });
+        let deadline = task.intended + self.plan.timeout;
+        if deadline <= now {
+            core.recorder.end(id, &Outcome::Failed, now);
+            core.load.ended(client, &Outcome::Failed, now);
+            self.wake(&mut core);
+            return Begun::Late;
+        }
+        let op = match task.kind {
+            OpKind::Write => Op::Write(value, task.update),
+            OpKind::Scan => Op::Scan(task.count),
+            OpKind::Read | OpKind::Rmw => Op::Read,
+        };
+        let level: Level = self.plan.name.level;
+        Begun::Request { request: Request { id, key: task.key, op, level }, deadline }
+    }
+
+    /// An operation has ended, as its client knows; its session from now on.
+    pub(super) fn end(&self, client: u32, session: u32, op: OpId, outcome: &Outcome) -> u32 {
+        let mut core = self.lock();
+        let now = self.now();
+        core.recorder.end(op, outcome, now);
+        let session =
+            if *outcome == Outcome::Unknown { core.recorder.new_session() } else { session };
+        core.load.ended(client, outcome, now);
+        self.wake(&mut core);
+        session
+    }
+
+    /// Plans the arrivals that the load wants.
+    pub(super) fn wake(&self, core: &mut Core) {
+        let replicas = self.plan.replicas.len();
+        for wake in core.load.wakes.drain(..) {
+            self.timer.push(wake.at, Due::Input(replicas + wake.client as usize, Input::Begin));
+        }
+    }
+
+    /// A fault begins or ends.
+    pub(super) fn fault(&self, index: usize, begins: bool) {
+        let mut core = self.lock();
+        if begins {
+            core.struck.push((index, self.decided.load(Ordering::Relaxed)));
+        }
+        let Some(at) = core.struck.iter().position(|(other, _)| *other == index) else { return };
+        // Who leads when it begins is struck to the end.
+        let leader = core.struck[at].1;
+        if !begins {
+            core.struck.swap_remove(at);
+        }
+        let host = |target: &Target| match target {
+            Target::Replica(replica) => *replica,
+            Target::Leader => leader,
+        };
+        let fault = &self.plan.faults[index];
+        match &fault.kind {
+            FaultKind::Crash(target) => {
+                let replica = host(target);
+                let before = core.crashes[replica];
+                core.crashes[replica] = if begins { before + 1 } else { before - 1 };
+                match (begins, core.crashes[replica]) {
+                    (true, 1) => self.crash(replica),
+                    (false, 0) => self.tell(replica, Input::Boot),
+                    _ => {}
+                }
+            }
+            FaultKind::Pause(target) if begins => {
+                let until = Instant::ZERO + fault.end;
+                self.tell(host(target), Input::Pause(until));
+                self.timer.push(until, Due::Input(host(target), Input::Resume));
+            }
+            _ => {
+                let Core { struck, network, .. } = &mut *core;
+                let in_force = struck.iter().map(|(i, at)| (&self.plan.faults[*i].kind, *at));
+                network.disturb(in_force);
+            }
+        }
+    }
+
+    /// From this moment on nothing of its old life counts, whatever is still in its queues.
+    fn crash(&self, replica: usize) {
+        self.lives[replica].fetch_add(1, Ordering::AcqRel);
+        self.tell(replica, Input::Crash);
+    }
+}

@@ -1,0 +1,299 @@
+//! The live world: the same machines, loads and faults in real time, in this process.
+//!
+//! Every replica and every session is a tokio task. Between them are the plan's links: each message is given
+//! its deadline when it is sent and handed over when that has come, by a thread that keeps deadlines to
+//! some microseconds (`timer`). Logs are files with real syncs (`log`). What comes out is a history like
+//! that of any other world, and how late each link was; what the processor costs is not simulated but paid.
+//!
+//! Nothing here repeats: the scheduler, the disk and the clock on the wall are the machine's own.
+
+mod calibrate;
+mod hub;
+mod log;
+mod node;
+mod timer;
+mod wall;
+
+pub use calibrate::{Floor, calibrate};
+
+use super::Run;
+use super::clock::Clock;
+use super::disk::Disk;
+use super::env::{Envs, windows};
+use super::load::Load;
+use super::network::Network;
+use crate::distribution::Sampler;
+use crate::history::{FinalState, Recorder};
+use crate::op::NodeId;
+use crate::protocol::Protocol;
+use crate::rng::Rng;
+use crate::scenario::plan::{FaultKind, Length, Plan};
+use crate::time::{Duration, Instant};
+use hdrhistogram::Histogram;
+use hub::{Core, Due, Hub};
+use log::Log;
+use node::{Audit, ClientNode, Input, ReplicaNode, live};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use timer::Timer;
+use tokio::sync::{Notify, mpsc, oneshot};
+use wall::WallClock;
+
+/// How many inputs may wait for one process.
+const INBOX: usize = 1 << 15;
+/// Between the last operation and the comparison of the replicas at least.
+const REST: Duration = Duration::millis(500);
+/// How long replicas are given to become equal: anti-entropy runs every five seconds.
+const PATIENCE: Duration = Duration::secs(15);
+
+/// How the live world is set up.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether logs take as long as the plan says instead of being files.
+    pub simulated_disk: bool,
+    /// Where log files go; a temporary folder if unset.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// How late a link's messages were.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkReport {
+    /// The region its messages left.
+    pub from: String,
+    /// The region they reached.
+    pub to: String,
+    /// How many.
+    pub n: u64,
+    /// The delay without jitter, in milliseconds.
+    pub asked_ms: f64,
+    /// By how much the median message was later than asked, in milliseconds.
+    pub late_p50_ms: f64,
+    /// The 99th percentile of that.
+    pub late_p99_ms: f64,
+}
+
+/// What the live world cannot do to a plan, in one sentence.
+///
+/// # Errors
+/// If a fault needs a machine that is only simulated.
+pub fn refuse(plan: &Plan) -> Result<(), String> {
+    for fault in &plan.faults {
+        let what = match fault.kind {
+            FaultKind::DiskFull(_) => "fill a disk",
+            FaultKind::SlowDisk(..) => "slow a disk down",
+            FaultKind::Slow(..) => "slow a processor down",
+            FaultKind::Clock(..) => "upset a clock",
+            FaultKind::Cut(_)
+            | FaultKind::Delay(..)
+            | FaultKind::Loss(..)
+            | FaultKind::Crash(_)
+            | FaultKind::Pause(_) => continue,
+        };
+        return Err(format!(
+            "{}: the live world cannot {what}; run it with --world sim, or without that fault",
+            plan.name
+        ));
+    }
+    Ok(())
+}
+
+/// Runs a plan in real time.
+///
+/// # Errors
+/// What it is refused for, or what went wrong: a log that cannot be written, a queue that outgrew its
+/// bound, a broken law of the protocol.
+pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run, String> {
+    refuse(plan)?;
+    let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
+    let temporary = tempfile::tempdir().map_err(|error| format!("no folder for logs: {error}"))?;
+    let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
+    std::fs::create_dir_all(&folder)
+        .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime =
+        builder.worker_threads(2).build().map_err(|error| format!("no tasks: {error}"))?;
+
+    let load = Load::new(plan, seed);
+    let envs = Envs::<P>::new(plan, config.clone(), load.keys());
+    let (hub, mut inboxes, sessions) = set_up::<P>(plan, &config, seed, load);
+    let replicas = plan.replicas.len();
+    let clients = inboxes.split_off(replicas);
+    for (index, (host, inbox)) in plan.replicas.iter().zip(inboxes).enumerate() {
+        let env = envs.of(index as u32, index);
+        let log = if options.simulated_disk {
+            let syncs = Rng::stream(seed, "disk", index as u64);
+            Log::Simulated(Disk::new(Sampler::new(&host.disk_ms), syncs))
+        } else {
+            Log::real(&hub, index, &folder)?
+        };
+        let rng = Rng::stream(seed, "node", index as u64);
+        let mut node = ReplicaNode::new(Arc::clone(&hub), env, rng, Clock::new(host.clock), log);
+        hub.tell(index, Input::Boot);
+        runtime.spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+    }
+    for (client, (inbox, session)) in clients.into_iter().zip(sessions).enumerate() {
+        let site = replicas + usize::from(hub.lock().load.group(client as u32));
+        let env = envs.of((replicas + client) as u32, site);
+        let rng = Rng::stream(seed, "client", client as u64);
+        let mut node = ClientNode::new(Arc::clone(&hub), env, rng, client as u32, session);
+        runtime.spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+    }
+    let keeper = Arc::clone(&hub);
+    let deadlines = std::thread::spawn(move || {
+        keeper.timer.keep(|_, due| match due {
+            Due::Input(process, input) => keeper.tell(process, input),
+            Due::Fault { index, begins } => keeper.fault(index, begins),
+        });
+    });
+    start(&hub);
+    let left = runtime.block_on(async {
+        hub.over.notified().await;
+        settle(&hub).await
+    });
+    hub.timer.stop();
+    drop(deadlines.join());
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    finish(&hub, left)
+}
+
+type Inboxes<P> = Vec<mpsc::Receiver<Input<P>>>;
+
+/// The hub, every process's inbox, and every client's first session.
+fn set_up<P: Protocol>(
+    plan: &Plan,
+    config: &P::Config,
+    seed: u64,
+    load: Load,
+) -> (Arc<Hub<P>>, Inboxes<P>, Vec<u32>) {
+    let replicas = plan.replicas.len();
+    let sites = (0..replicas as u32).chain(
+        (0..load.clients() as u32).map(|client| replicas as u32 + u32::from(load.group(client))),
+    );
+    let regions = plan.clients.iter().map(|g| plan.regions[g.region].clone()).collect();
+    let expected = match plan.length {
+        Length::Operations(n) => n as usize,
+        Length::Time(_) => 1 << 12,
+    };
+    let warm_up = Instant::ZERO + plan.warm_up;
+    let mut recorder = Recorder::new(regions, warm_up, Instant::NEVER, windows(plan), 2 * expected)
+        .with_contents(plan.contents)
+        .merging(P::merges(config));
+    let sessions = (0..load.clients()).map(|_| recorder.new_session()).collect();
+    let network = Network::new(plan, sites.collect(), seed);
+    let (senders, inboxes) = (0..replicas + load.clients())
+        .map(|_| mpsc::channel(INBOX))
+        .unzip::<_, _, Vec<_>, Vec<_>>();
+    let active = load.clients();
+    let (struck, crashes, failure) = (Vec::new(), vec![0; replicas], None);
+    let clock = WallClock::start();
+    let hub = Hub {
+        plan: plan.clone(),
+        clock,
+        timer: Timer::new(clock),
+        core: Mutex::new(Core { load, recorder, network, active, struck, crashes, failure }),
+        inboxes: senders,
+        lives: (0..replicas).map(|_| AtomicU32::new(0)).collect(),
+        over: Notify::new(),
+        syncs: AtomicU64::new(0),
+        events: AtomicU64::new(0),
+        decided: AtomicUsize::new(0),
+    };
+    (Arc::new(hub), inboxes, sessions)
+}
+
+/// Plans the faults and the first arrivals.
+fn start<P: Protocol>(hub: &Hub<P>) {
+    for (index, fault) in hub.plan.faults.iter().enumerate() {
+        for (at, begins) in [(fault.start, true), (fault.end, false)] {
+            hub.timer.push(Instant::ZERO + at, Due::Fault { index, begins });
+        }
+    }
+    hub.wake(&mut hub.lock());
+}
+
+/// Waits until faults are over and replicas are equal, or long enough; what all processes leave.
+async fn settle<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
+    let healed = hub.plan.faults.iter().map(|fault| Instant::ZERO + fault.end).max();
+    let arrived = hub.lock().network.calm_down();
+    let mut look = arrived.max(hub.now()).max(healed.unwrap_or(Instant::ZERO)) + REST;
+    let patience = look + PATIENCE;
+    loop {
+        while hub.now() < look && hub.lock().failure.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let left = audit(hub).await;
+        let replicas = &left[..hub.plan.replicas.len().min(left.len())];
+        let mut up = replicas.iter().filter(|left| !left.state.values.is_empty());
+        let first = up.next();
+        let equal = up.all(|other| first.is_none_or(|first| first.state == other.state));
+        if equal || hub.now() > patience || hub.lock().failure.is_some() {
+            return left;
+        }
+        look = hub.now() + REST;
+    }
+}
+
+async fn audit<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
+    let mut left = Vec::new();
+    for process in 0..hub.inboxes.len() {
+        let (home, answer) = oneshot::channel();
+        hub.tell(process, Input::Audit(home));
+        // A process that has ended has failed the run.
+        let Ok(audit) = answer.await else { return left };
+        left.push(audit);
+    }
+    left
+}
+
+/// Takes the history, and the links' report.
+fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>) -> Result<Run, String> {
+    let mut core = hub.lock();
+    if let Some(failure) = core.failure.take() {
+        return Err(failure);
+    }
+    let plan = &hub.plan;
+    let links = report(plan, &core.load, &left);
+    let keys = core.load.keys().max(plan.records);
+    let horizon = core.load.horizon();
+    let replicas = plan.replicas.len();
+    let finals: Vec<FinalState> = left.into_iter().take(replicas).map(|left| left.state).collect();
+    let blank = Recorder::new(Vec::new(), Instant::ZERO, Instant::NEVER, Vec::new(), 0);
+    let recorder = std::mem::replace(&mut core.recorder, blank);
+    let history = recorder.finish(keys, horizon, finals);
+    Ok(Run { history, events: hub.events.load(Ordering::Relaxed), ended: hub.now(), links })
+}
+
+/// How late each link was, by region.
+fn report(plan: &Plan, load: &Load, left: &[Audit]) -> Vec<LinkReport> {
+    let regions: Vec<usize> = plan.site_regions().collect();
+    let replicas = plan.replicas.len();
+    let site = |process: usize| match NodeId(process as u32).index().checked_sub(replicas) {
+        None => process,
+        Some(client) => replicas + usize::from(load.group(client as u32)),
+    };
+    let mut merged = std::collections::BTreeMap::new();
+    for (process, audit) in left.iter().enumerate() {
+        for (from, histogram) in &audit.lateness {
+            let to = site(process);
+            let entry = merged.entry((regions[*from], regions[to]));
+            let (base, all) = entry
+                .or_insert_with(|| (plan.link(*from, to).base, Histogram::new_from(histogram)));
+            *base = (*base).max(plan.link(*from, to).base);
+            // Both have the same bounds.
+            drop(all.add(histogram));
+        }
+    }
+    let ms = |ns: u64| Duration(ns).as_ms();
+    let line = |((from, to), (base, all)): ((usize, usize), (Duration, node::Late))| LinkReport {
+        from: plan.regions[from].clone(),
+        to: plan.regions[to].clone(),
+        n: all.len(),
+        asked_ms: base.as_ms(),
+        late_p50_ms: ms(all.value_at_quantile(0.5)),
+        late_p99_ms: ms(all.value_at_quantile(0.99)),
+    };
+    merged.into_iter().map(line).collect()
+}

@@ -1,0 +1,355 @@
+//! A process as a task: its machine, its inbox, and the effects it asks for.
+//!
+//! One input, one call of the machine, then all its effects in order; nothing here calls a machine again
+//! while they are performed.
+
+use super::hub::{Begun, Due, Hub};
+use super::log::Log;
+use crate::history::FinalState;
+use crate::op::{Key, NodeId, Op, OpId, OpKind, Outcome};
+use crate::protocol::{
+    Client as _, ClientCx, Cx, Effect, Effects, Env, Protocol, Replica as _, ReplicaCx, WriteId,
+};
+use crate::rng::Rng;
+use crate::time::{Duration, Instant};
+use crate::world::clock::Clock;
+use hdrhistogram::Histogram;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::sync::{mpsc, oneshot};
+
+/// What a task is given to do.
+pub(super) enum Input<P: Protocol> {
+    /// A message, sent to this life of its receiver and due at this instant.
+    Message { from: NodeId, msg: P::Msg, life: u32, due: Instant },
+    /// A timer has run out; an older setting of it has another number.
+    Timer { timer: P::Timer, serial: u64 },
+    /// Everything up to here is on disk.
+    Durable { upto: WriteId, life: u32 },
+    /// A client's next operation is due.
+    Begin,
+    /// A client's operation may have run out of time.
+    Deadline(OpId),
+    /// The machine stops.
+    Crash,
+    /// It starts.
+    Boot,
+    /// It stands still until then.
+    Pause(Instant),
+    /// It may go on.
+    Resume,
+    /// What do you hold, and how late was what reached you?
+    Audit(oneshot::Sender<Audit>),
+}
+
+/// How late messages were, in nanoseconds, by the site they came from.
+pub(super) type Lateness = BTreeMap<usize, Late>;
+
+/// Of one link.
+pub(super) type Late = Histogram<u64>;
+
+/// What a process leaves.
+pub(super) struct Audit {
+    pub state: FinalState,
+    pub lateness: Lateness,
+}
+
+/// What every process has.
+struct Process<P: Protocol> {
+    hub: Arc<Hub<P>>,
+    env: Env<P>,
+    effects: Effects<P>,
+    rng: Rng,
+    clock: Clock,
+    /// The timers that are armed, each with the number of its last setting.
+    timers: BTreeMap<P::Timer, u64>,
+    serial: u64,
+    lateness: Lateness,
+}
+
+impl<P: Protocol> Process<P> {
+    fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, clock: Clock) -> Self {
+        let (timers, lateness) = (BTreeMap::new(), BTreeMap::new());
+        Self { hub, env, effects: Effects::default(), rng, clock, timers, serial: 0, lateness }
+    }
+
+    fn set_timer(&mut self, timer: P::Timer, after: Duration) {
+        self.serial += 1;
+        self.timers.insert(timer, self.serial);
+        let at = self.hub.now() + self.clock.true_length(after);
+        let input = Input::Timer { timer, serial: self.serial };
+        self.hub.timer.push(at, Due::Input(self.env.me.index(), input));
+    }
+
+    /// Whether this setting of a timer is still wanted; it is not any more.
+    fn goes_off(&mut self, timer: P::Timer, serial: u64) -> bool {
+        self.timers.get(&timer) == Some(&serial) && self.timers.remove(&timer).is_some()
+    }
+
+    /// Notes how late a message is.
+    fn note(&mut self, from: NodeId, due: Instant) {
+        let late = self.hub.now().0.saturating_sub(due.0).max(1);
+        let replicas = self.hub.plan.replicas.len();
+        let site = match from.index().checked_sub(replicas) {
+            None => from.index(),
+            Some(client) => replicas + usize::from(self.hub.lock().load.group(client as u32)),
+        };
+        // An hour is more than any run waits for; the bounds are constants that a histogram can have.
+        let empty = || Histogram::new_with_bounds(1, 3_600_000_000_000, 2);
+        if !self.lateness.contains_key(&site)
+            && let Ok(histogram) = empty()
+        {
+            self.lateness.insert(site, histogram);
+        }
+        if let Some(histogram) = self.lateness.get_mut(&site) {
+            histogram.saturating_record(late);
+        }
+    }
+}
+
+/// A replica's task.
+pub(super) struct ReplicaNode<P: Protocol> {
+    process: Process<P>,
+    log: Log<P>,
+    machine: Option<P::Replica>,
+    /// What came while it stood still.
+    held: VecDeque<Input<P>>,
+    paused_until: Instant,
+}
+
+impl<P: Protocol> ReplicaNode<P> {
+    pub(super) fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, clock: Clock, log: Log<P>) -> Self {
+        let process = Process::new(hub, env, rng, clock);
+        Self { process, log, machine: None, held: VecDeque::new(), paused_until: Instant::ZERO }
+    }
+
+    fn index(&self) -> usize {
+        self.process.env.me.index()
+    }
+
+    /// Handles one input.
+    pub(super) fn take(&mut self, input: Input<P>) {
+        match input {
+            Input::Crash => {
+                self.machine = None;
+                self.process.timers.clear();
+                self.held.clear();
+                self.paused_until = Instant::ZERO;
+                self.log.crash();
+            }
+            Input::Boot => self.boot(),
+            Input::Pause(until) => self.paused_until = self.paused_until.max(until),
+            Input::Resume => {
+                while self.process.hub.now() >= self.paused_until
+                    && let Some(input) = self.held.pop_front()
+                {
+                    self.handle(input);
+                }
+            }
+            Input::Audit(home) => {
+                let lateness = std::mem::take(&mut self.process.lateness);
+                let state = self.state();
+                drop(home.send(Audit { state, lateness: lateness.clone() }));
+                self.process.lateness = lateness;
+            }
+            other if self.process.hub.now() < self.paused_until => self.held.push_back(other),
+            other => self.handle(other),
+        }
+    }
+
+    fn handle(&mut self, input: Input<P>) {
+        let hub = Arc::clone(&self.process.hub);
+        let life = hub.life(self.index());
+        match input {
+            Input::Message { from, msg, life: to, due } => {
+                self.process.note(from, due);
+                if to == life && !hub.is_cut(from, self.process.env.me) {
+                    self.step(|machine, cx| machine.on_message(from, msg, cx));
+                }
+            }
+            Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
+                self.step(|machine, cx| machine.on_timer(timer, cx));
+            }
+            Input::Durable { upto, life: of } if of == life => {
+                let upto = match &mut self.log {
+                    Log::Simulated(disk) => disk.end_sync(),
+                    Log::Real { .. } => upto,
+                };
+                self.step(|machine, cx| machine.on_durable(upto, cx));
+            }
+            _ => {}
+        }
+    }
+
+    /// Starts from what is on disk.
+    fn boot(&mut self) {
+        let env = self.process.env.clone();
+        if !env.first_boot {
+            self.process.hub.lives[self.index()].fetch_add(1, Ordering::AcqRel);
+        }
+        self.process.env.first_boot = false;
+        let records = self.log.survivors();
+        self.process.effects.next_write = self.log.next();
+        let clock = self.process.clock.read(self.process.hub.now());
+        let Process { effects, rng, .. } = &mut self.process;
+        let mut cx = ReplicaCx(Cx::new(effects, rng, clock));
+        self.machine = Some(P::Replica::recover(env, &records, &mut cx));
+        self.perform();
+    }
+
+    fn step(&mut self, call: impl FnOnce(&mut P::Replica, &mut ReplicaCx<'_, P>)) {
+        let Some(machine) = self.machine.as_mut() else { return };
+        self.process.effects.next_write = self.log.next();
+        let clock = self.process.clock.read(self.process.hub.now());
+        let Process { effects, rng, .. } = &mut self.process;
+        call(machine, &mut ReplicaCx(Cx::new(effects, rng, clock)));
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        let (me, hub) = (self.process.env.me, Arc::clone(&self.process.hub));
+        let life = hub.life(me.index());
+        let mut queue = std::mem::take(&mut self.process.effects.queue);
+        for effect in queue.drain(..) {
+            match effect {
+                Effect::Send { to, msg } => hub.send(me, to, msg),
+                Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
+                Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
+                Effect::Persist(record) => self.log.append(record, life),
+                Effect::Truncate(from) => self.log.truncate(from),
+                Effect::Commit(key, value, rank) => hub.commit(me.index(), key, value, rank),
+                Effect::Complete(..) => {}
+            }
+        }
+        self.process.effects.queue = queue;
+        if let Log::Simulated(disk) = &mut self.log
+            && let Some(takes) = disk.begin_sync()
+        {
+            let input = Input::Durable { upto: WriteId(0), life };
+            hub.timer.push(hub.now() + takes, Due::Input(me.index(), input));
+        }
+    }
+
+    /// What a reader of this replica alone would find.
+    fn state(&self) -> FinalState {
+        let mut state = FinalState { values: vec![], words: vec![], siblings: vec![] };
+        let Some(machine) = &self.machine else { return state };
+        let plan = &self.process.hub.plan;
+        let keys = self.process.hub.lock().load.keys().max(plan.records);
+        for key in (0..keys).map(Key) {
+            state.values.push(machine.inspect(key));
+            if !plan.contents.is_register() {
+                state.words.push(machine.inspect_word(key));
+            }
+            let siblings = machine.inspect_siblings(key).into_iter();
+            state.siblings.extend(siblings.map(|value| (key, value)));
+        }
+        state
+    }
+}
+
+/// A session's task.
+pub(super) struct ClientNode<P: Protocol> {
+    process: Process<P>,
+    client: u32,
+    machine: P::Client,
+    session: u32,
+    current: Option<(OpId, OpKind)>,
+}
+
+impl<P: Protocol> ClientNode<P> {
+    pub(super) fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, client: u32, session: u32) -> Self {
+        let machine = P::Client::start(env.clone());
+        let process = Process::new(hub, env, rng, Clock::EXACT);
+        Self { process, client, machine, session, current: None }
+    }
+
+    /// Handles one input.
+    pub(super) fn take(&mut self, input: Input<P>) {
+        let hub = Arc::clone(&self.process.hub);
+        match input {
+            Input::Begin => match hub.begin(self.client, self.session) {
+                Begun::Request { request, deadline } => {
+                    let is_write = matches!(request.op, Op::Write(..));
+                    let kind = if is_write { OpKind::Write } else { OpKind::Read };
+                    self.current = Some((request.id, kind));
+                    let input = Input::Deadline(request.id);
+                    hub.timer.push(deadline, Due::Input(self.process.env.me.index(), input));
+                    self.step(|machine, cx| machine.on_request(request, cx));
+                }
+                Begun::Late | Begun::Nothing => {}
+            },
+            Input::Message { from, msg, due, .. } => {
+                self.process.note(from, due);
+                if !hub.is_cut(from, self.process.env.me) {
+                    self.step(|machine, cx| machine.on_message(from, msg, cx));
+                }
+            }
+            Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
+                self.step(|machine, cx| machine.on_timer(timer, cx));
+            }
+            Input::Deadline(op) => match self.current {
+                Some((current, OpKind::Write)) if current == op => {
+                    self.complete(op, &Outcome::Unknown);
+                }
+                Some((current, _)) if current == op => self.complete(op, &Outcome::Failed),
+                _ => {}
+            },
+            Input::Audit(home) => {
+                let lateness = self.process.lateness.clone();
+                let state = FinalState { values: vec![], words: vec![], siblings: vec![] };
+                drop(home.send(Audit { state, lateness }));
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, call: impl FnOnce(&mut P::Client, &mut ClientCx<'_, P>)) {
+        let clock = self.process.clock.read(self.process.hub.now());
+        let Process { effects, rng, .. } = &mut self.process;
+        call(&mut self.machine, &mut ClientCx(Cx::new(effects, rng, clock)));
+        let mut queue = std::mem::take(&mut self.process.effects.queue);
+        for effect in queue.drain(..) {
+            match effect {
+                Effect::Send { to, msg } => self.process.hub.send(self.process.env.me, to, msg),
+                Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
+                Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
+                Effect::Complete(op, outcome) => self.complete(op, &outcome),
+                Effect::Persist(_) | Effect::Truncate(_) | Effect::Commit(..) => {}
+            }
+        }
+        self.process.effects.queue = queue;
+    }
+
+    /// The operation in flight ends, if it is this one.
+    fn complete(&mut self, op: OpId, outcome: &Outcome) {
+        if self.current.is_none_or(|(current, _)| current != op) {
+            return;
+        }
+        self.current = None;
+        let hub = Arc::clone(&self.process.hub);
+        self.session = hub.end(self.client, self.session, op, outcome);
+        if *outcome == Outcome::Unknown {
+            self.machine = P::Client::start(self.process.env.clone());
+            self.process.timers.clear();
+        }
+    }
+}
+
+/// Feeds a process until the run is over; a broken assertion ends the run with its words.
+pub(super) async fn live<P: Protocol>(
+    hub: Arc<Hub<P>>,
+    mut inbox: mpsc::Receiver<Input<P>>,
+    mut take: impl FnMut(Input<P>),
+) {
+    while let Some(input) = inbox.recv().await {
+        hub.events.fetch_add(1, Ordering::Relaxed);
+        let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take(input)));
+        if let Err(panic) = handled {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let words = text.or(panic.downcast_ref::<&str>().copied());
+            return hub.fail(words.unwrap_or("a process panicked").to_owned());
+        }
+    }
+}
