@@ -70,10 +70,35 @@ pub(super) struct ScenarioArgs {
     pub(super) scenarios: Vec<String>,
     #[command(flatten)]
     pub(super) filters: FilterArgs,
+    #[command(flatten)]
+    pub(super) ad_hoc: AdHocArgs,
     /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file),
     /// region names joined by commas, or MATRIX:NAMES
     #[arg(long, value_name = "REGIONS")]
     pub(super) regions: Option<String>,
+}
+
+/// A scenario made from a few words instead of a file.
+#[derive(Debug, Default, Args)]
+pub(super) struct AdHocArgs {
+    /// Systems to run without a scenario file: names joined by commas, each a system
+    /// (`list --systems`), a configuration of one (`mongodb/w1`), or a protocol; one replica and
+    /// clients in each of --regions [default regions: us-east-1,eu-west-1,ap-southeast-1]
+    #[arg(
+        short,
+        long = "system",
+        id = "named_systems",
+        value_name = "SYSTEMS",
+        value_delimiter = ','
+    )]
+    pub(super) systems: Vec<String>,
+    /// With -s: what breaks from 10 s to 25 s (`list --faults`), perhaps where, as in
+    /// isolate-region:eu-west-1 [default: none]
+    #[arg(long, value_name = "FAULT[:REGION]")]
+    pub(super) fault: Option<String>,
+    /// With -s: what clients do (`list --workloads`) [default: ycsb-a]
+    #[arg(long, value_name = "WORKLOAD")]
+    pub(super) workload: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -95,6 +120,12 @@ pub(super) struct ListArgs {
     /// The named systems: their configurations, what they call levels, and the class claimed
     #[arg(long, group = "what", conflicts_with = "cells")]
     pub(super) systems: bool,
+    /// The faults that --fault knows
+    #[arg(long, group = "what", conflicts_with = "cells")]
+    pub(super) faults: bool,
+    /// The workloads that --workload knows
+    #[arg(long, group = "what", conflicts_with = "cells")]
+    pub(super) workloads: bool,
     /// The built-in round-trip matrices, with their regions and sources
     #[arg(long, group = "what", conflicts_with = "cells")]
     pub(super) matrices: bool,
@@ -122,6 +153,9 @@ pub(super) struct RunArgs {
     /// Go on with an interrupted run of the same command: finished cells are kept
     #[arg(long)]
     pub(super) resume: bool,
+    /// With -s: also write the scenario to this file, which then runs and replays like any other
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "canaries")]
+    pub(super) save: Option<PathBuf>,
     /// Print the rows as JSON lines instead of the table
     #[arg(long)]
     pub(super) json: bool,
@@ -170,6 +204,8 @@ pub(super) struct ExplainArgs {
     /// A scenario file that holds the cell, if it is not built in
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<String>,
+    #[command(flatten)]
+    pub(super) ad_hoc: AdHocArgs,
     /// As for `run`
     #[arg(long, value_name = "REGIONS")]
     pub(super) regions: Option<String>,

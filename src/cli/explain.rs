@@ -23,8 +23,7 @@ const MOST_STEPS: usize = 60;
 
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::builtin();
-    let (file, regions) = (args.file.as_deref(), args.regions.as_deref());
-    let (scenario, mut plan) = select::cell(&args.cell, file, regions, &catalog)?;
+    let (scenario, mut plan) = select::cell(args, &catalog)?;
     if args.smoke {
         plan.shorten();
     }

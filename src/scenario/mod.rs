@@ -122,6 +122,7 @@
 //! What stands at a path is replaced whole. The label `disk=10ms` becomes part of the cell's name;
 //! a unit with a `/` is left out there.
 
+pub mod ad_hoc;
 mod bounds;
 mod document;
 mod faults;
@@ -129,6 +130,7 @@ pub mod filter;
 mod links;
 mod overrides;
 pub mod plan;
+pub mod presets;
 pub mod published;
 pub mod regions;
 mod resolve;
@@ -168,6 +170,11 @@ pub trait Protocols {
 
     /// The names of the checkers that canaries may wait for.
     fn checkers(&self) -> Vec<&'static str>;
+
+    /// The smallest settings that the protocol has, in TOML; none where it needs none.
+    fn plain(&self, _protocol: &str) -> &'static str {
+        ""
+    }
 
     /// What keys may hold in the protocol, so configured.
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object];

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ad_hoc;
 mod bad_input;
 mod check;
 mod interrupted;
