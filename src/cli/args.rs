@@ -23,6 +23,8 @@ pub(super) enum Verb {
     List(ListArgs),
     /// Run scenarios in the simulated world, judge them, and write rows and a report.
     Run(RunArgs),
+    /// Run cells under many random fault schedules; what breaks is shrunk to the smallest that still does.
+    Swarm(SwarmArgs),
     /// Make the HTML report again from saved rows.
     Report(ReportArgs),
     /// Compare saved rows: two results cell by cell, or one result mode by mode.
@@ -39,7 +41,7 @@ pub(super) enum Verb {
 
 /// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case
 /// flags include, upper-case flags exclude, and the last one that matches decides.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct FilterArgs {
     /// Keep cells whose scenario matches
     #[arg(short = 'f', long = "scenario", value_name = "RE")]
@@ -62,7 +64,7 @@ pub(super) struct FilterArgs {
 }
 
 /// Which scenarios, and what is changed in them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ScenarioArgs {
     /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without
     /// any, all curated
@@ -79,7 +81,7 @@ pub(super) struct ScenarioArgs {
 }
 
 /// A scenario made from a few words instead of a file.
-#[derive(Debug, Default, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub(super) struct AdHocArgs {
     /// Systems to run without a scenario file: names joined by commas, each a system
     /// (`list --systems`), a configuration of one (`mongodb/w1`), or a protocol; one replica and
@@ -163,6 +165,27 @@ pub(super) struct RunArgs {
     /// writes no files [default scenarios: the group canaries]
     #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume"])]
     pub(super) canaries: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SwarmArgs {
+    #[command(flatten)]
+    pub(super) select: ScenarioArgs,
+    /// Fault schedules for each cell, one a seed
+    #[arg(short = 'n', long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) schedules: u32,
+    /// The first seed
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) first_seed: u64,
+    /// Threads; the output is the same for any number [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// Also fail where an acknowledged write is gone in the end, whatever is promised
+    #[arg(long)]
+    pub(super) lossless: bool,
+    /// Write the first failure, shrunk, as a scenario
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) save: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

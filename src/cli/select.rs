@@ -61,6 +61,18 @@ pub(super) fn scenarios_or(
     matches: &ArgMatches,
     catalog: &Catalog,
 ) -> anyhow::Result<Vec<Scenario>> {
+    let loaded = loaded(default, args, save, matches, catalog)?;
+    Ok(loaded.into_iter().map(|(_, scenario)| scenario).collect())
+}
+
+/// The same, each with its text.
+pub(super) fn loaded(
+    default: &str,
+    args: &ScenarioArgs,
+    save: Option<&Path>,
+    matches: &ArgMatches,
+    catalog: &Catalog,
+) -> anyhow::Result<Vec<(Source, Scenario)>> {
     let mut named = Vec::new();
     let made = ad_hoc(&args.ad_hoc, args.regions.as_deref(), save, catalog)?;
     if let Some(name) = args.scenarios.first().filter(|_| made.is_some()) {
@@ -74,7 +86,7 @@ pub(super) fn scenarios_or(
     // What was made from words is in its regions already.
     let regions = args.regions.clone().filter(|_| made.is_none());
     let overrides = Overrides { regions: regions.clone() };
-    let mut kept = Vec::new();
+    let mut kept: Vec<(Source, Scenario)> = Vec::new();
     for source in &sources {
         if !filters.may_keep_scenario(&source.name) {
             continue;
@@ -85,20 +97,18 @@ pub(super) fn scenarios_or(
         };
         scenario.plans.retain(|plan| filters.keeps(&plan.name, &plan.protocol));
         if !scenario.plans.is_empty() {
-            kept.push(scenario);
+            kept.push((source.clone(), scenario));
         }
     }
-    let twice = |(i, scenario): (usize, &Scenario)| {
-        kept[..i].iter().any(|other: &Scenario| other.name == scenario.name)
-    };
-    if let Some(i) = (0..kept.len()).find(|i| twice((*i, &kept[*i]))) {
-        let name = &kept[i].name;
+    let twice = |i: &usize| kept[..*i].iter().any(|(_, other)| other.name == kept[*i].1.name);
+    if let Some(i) = (0..kept.len()).find(twice) {
+        let name = &kept[i].1.name;
         bail!(
             "two scenarios are called {name}; cells are known by their names, so rename one file"
         );
     }
     if let Some(regions) = &regions {
-        for scenario in kept.iter().filter(|scenario| scenario.has_own_map) {
+        for (_, scenario) in kept.iter().filter(|(_, scenario)| scenario.has_own_map) {
             let name = &scenario.name;
             anstream::eprintln!(
                 "{name} has a map of its own; --regions {regions} leaves it as it is"

@@ -135,7 +135,8 @@ fn path_from(matrix: &Matrix, folder: &Path) -> Result<String, String> {
 fn prose(fault: &str) -> String {
     let about = FAULTS.iter().find(|preset| Some(preset.name) == fault.split(':').next());
     let about = about.map_or("", |preset| preset.about);
-    let when = if fault == "none" { "" } else { " It lasts from 10 s to 25 s." };
+    let when =
+        if ["none", "random"].contains(&fault) { "" } else { " It lasts from 10 s to 25 s." };
     format!(
         "\nMade from the command line. One replica and one group of clients stand in each region; leaders and \
          primaries start in the first.\n\n{about}{when}"
@@ -172,7 +173,8 @@ fn breaking(fault: &str, regions: &[String]) -> Result<String, String> {
         return Ok(String::new());
     }
     let keys = keys.replace("{region}", &quoted(chosen)).replace("{last}", &quoted(last));
-    Ok(format!("\n{table}\n{keys}\nstart = \"10s\"\nend = \"25s\"\n"))
+    let when = if keys.contains("start =") { "" } else { "start = \"10s\"\nend = \"25s\"\n" };
+    Ok(format!("\n{table}\n{keys}\n{when}"))
 }
 
 /// A mode: a named system, a configuration of one, or a protocol with its smallest settings.

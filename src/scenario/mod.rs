@@ -79,6 +79,15 @@
 //! start = "8s"
 //! end   = "14s"
 //!
+//! [faults_random]                  # beside [[faults]]: a schedule drawn anew from every seed
+//! most    = 6                      # one to six faults
+//! kinds   = ["cut", "crash"]       # default all but clock: cut, one-way, partial, flapping, crash,
+//!                                  # pause, disk-full, slow-disk, slow, delay, loss, clock; each seed
+//!                                  # leaves out about half of them
+//! start   = "2s"                   # all faults begin and end between these
+//! end     = "18s"
+//! longest = "5s"                   # default: the whole window
+//!
 //! [[modes]]
 //! name     = "async"               # default: the protocol's name
 //! protocol = "primary-backup"
@@ -132,7 +141,9 @@ mod overrides;
 pub mod plan;
 pub mod presets;
 pub mod published;
+mod random;
 pub mod regions;
+mod regression;
 mod resolve;
 mod source;
 pub mod systems;
@@ -141,6 +152,7 @@ mod vary;
 mod workload;
 
 pub use overrides::Overrides;
+pub use regression::regression;
 pub use source::{ScenarioError, Source, builtin, find};
 
 use crate::op::{Level, Object};

@@ -116,6 +116,14 @@ pub const FAULTS: &[FaultPreset] = &[
         "The clock of whichever replica leads is half a second ahead; promises that trust clocks may break.",
         "clock = \"leader\"\njump_ms = 500",
     ),
+    FaultPreset {
+        name: "random",
+        about: "Every seed draws one to six faults of all kinds, from 5 s to 30 s; `pacelc swarm` is about them.",
+        regions: 1,
+        takes_region: false,
+        keys: "most = 6\nstart = \"5s\"\nend = \"30s\"\nlongest = \"10s\"",
+        table: "[faults_random]",
+    },
     of_leader(
         "drift",
         "The clock of whichever replica leads gains 1 ms a second; promises that trust clocks may break.",

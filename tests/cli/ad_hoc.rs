@@ -45,8 +45,7 @@ fn a_cell_without_a_file_is_replayed_by_its_words() {
     let run = [&["run"][..], &words, &["-l", "^linear", "--seeds", "1", "-o", "r"]].concat();
     desk.ok(&run);
     let rows = desk.read("r/rows.jsonl");
-    let replay =
-        "pacelc explain ad-hoc/etcd/linearizable -s etcd --fault crash-leader --workload counter";
+    let replay = "pacelc explain ad-hoc/etcd/linearizable -s etcd --fault crash-leader --workload counter --seed 1";
     assert!(rows.contains(&format!("\"{replay}\"")), "{}", rows.lines().next().unwrap_or_default());
     let told = desk.ok(&[&["explain", "ad-hoc/etcd/linearizable"][..], &words].concat());
     assert!(told.contains("verdict   holds") && told.contains("add 1"), "{told}");
