@@ -36,14 +36,13 @@ pub(super) fn run(args: &SwarmArgs, matches: &ArgMatches) -> anyhow::Result<Exit
         scenario.plans.iter().any(|plan| plan.random_faults.is_none())
     };
     if let Some((source, _)) = loaded.iter().find(still) {
+        if let Some(fault) = &select.ad_hoc.fault {
+            bail!("a swarm draws its faults; leave out --fault {fault}");
+        }
         bail!(
             "{} draws no faults; give it a table such as [faults_random] with most = 6, start = \"2s\", \
              end = \"18s\"",
-            if select.ad_hoc.systems.is_empty() {
-                &source.file
-            } else {
-                "a --fault other than random"
-            }
+            source.file
         );
     }
     let plans: Vec<&Plan> = loaded.iter().flat_map(|(_, scenario)| &scenario.plans).collect();

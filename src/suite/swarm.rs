@@ -107,7 +107,7 @@ impl Swarm<'_> {
         for (unit, outcome) in found {
             swarmed[unit / each].add(
                 self.first_seed + (unit % each) as u64,
-                outcome?,
+                &outcome?,
                 self.lossless,
             );
         }
@@ -133,11 +133,9 @@ impl Swarm<'_> {
             let summary = summarize(&run.history, &context);
             let (mut acknowledged, mut gone) = (0, 0);
             for phase in PHASES {
-                for op in [OpKind::Write] {
-                    let slot = summary.slot_of_all(phase, op);
-                    acknowledged += slot.as_ref().map_or(0, |slot| slot.ok);
-                    gone += slot.as_ref().map_or(0, |slot| slot.lost + slot.undone.hits);
-                }
+                let slot = summary.slot_of_all(phase, OpKind::Write);
+                acknowledged += slot.as_ref().map_or(0, |slot| slot.ok);
+                gone += slot.as_ref().map_or(0, |slot| slot.lost + slot.undone.hits);
             }
             Ok::<_, String>(Outcome {
                 faults: plan.faults.len() as u64,
@@ -188,7 +186,8 @@ impl Outcome {
         match &self.verdict {
             Verdict::Violated(counterexample) => Some(counterexample.message.clone()),
             _ if lossless && self.gone > 0 => {
-                Some(format!("{} acknowledged writes are gone in the end", self.gone))
+                let (s, are) = if self.gone == 1 { ("", "is") } else { ("s", "are") };
+                Some(format!("{} acknowledged write{s} {are} gone in the end", self.gone))
             }
             _ => None,
         }
@@ -196,7 +195,7 @@ impl Outcome {
 }
 
 impl Swarmed {
-    fn add(&mut self, seed: u64, outcome: Outcome, lossless: bool) {
+    fn add(&mut self, seed: u64, outcome: &Outcome, lossless: bool) {
         self.schedules += 1;
         self.faults += outcome.faults;
         self.operations += outcome.operations;

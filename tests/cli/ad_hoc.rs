@@ -4,6 +4,7 @@ use crate::common::plans;
 use crate::common::program::{Desk, assert_same_files};
 use pacelc::catalog::Catalog;
 use pacelc::scenario::ad_hoc::AdHoc;
+use pacelc::scenario::plan::Plan;
 use pacelc::scenario::presets::{FAULTS, WORKLOADS};
 
 const REGIONS: &str = "us-east-1,eu-west-1,ap-southeast-1";
@@ -70,7 +71,8 @@ fn every_fault_and_every_workload_makes_a_scenario() {
         assert!(faults.contains(preset.name) && faults.contains(preset.about));
         let cells = made(preset.name, "ycsb-a");
         let broken = preset.name != "none";
-        assert!(cells.iter().all(|cell| broken != cell.faults.is_empty()), "{}", preset.name);
+        let calm = |cell: &Plan| cell.faults.is_empty() && cell.random_faults.is_none();
+        assert!(cells.iter().all(|cell| broken != calm(cell)), "{}", preset.name);
         if preset.takes_region {
             let elsewhere = made(&format!("{}:asia-southeast1", preset.name), "ycsb-a");
             assert_ne!(elsewhere[0].faults, cells[0].faults, "{}", preset.name);
@@ -117,4 +119,40 @@ fn words_that_do_not_fit_get_the_nearest_that_do() {
     std::fs::create_dir(desk.path("saved")).expect("a folder");
     desk.ok(&[&two[..], &["--save", "saved/two.toml"]].concat());
     desk.ok(&["run", "saved/two.toml", "--smoke", "-o", "two"]);
+}
+
+#[test]
+fn a_swarm_counts_shrinks_and_keeps_what_breaks() {
+    let desk = Desk::new();
+    let sound = desk.ok(&["swarm", "-s", "etcd", "-l", "^linear", "-n", "3"]);
+    assert!(
+        sound.contains("ad-hoc/etcd/linearizable") && sound.contains("\n3 schedules, "),
+        "{sound}"
+    );
+    let text = include_str!("../../scenarios/smoke/smoke-random.toml");
+    let flawed = "protocol = \"raft\"\nconfig = { flaw = \"answers-before-majority\" }";
+    desk.write("flawed.toml", &text.replace("protocol = \"raft\"", flawed));
+    let words = ["swarm", "flawed.toml", "-p", "^raft$", "-n", "40"];
+    let found = desk.run(&[&words[..], &["--save", "kept.toml"]].concat());
+    assert_eq!(found.status, 1, "{}", found.stderr);
+    let line = |start: &str| found.stdout.lines().find_map(|line| line.trim().strip_prefix(start));
+    let replay = line("replay with: pacelc ").expect("a command");
+    let replayed = desk.run(&replay.split(' ').collect::<Vec<_>>());
+    assert!(replayed.status == 1 && replayed.stdout.contains("violated"), "{}", replayed.stdout);
+    let kept = line("kept; run it with: pacelc ").expect("another command");
+    assert_eq!(
+        desk.run(&[&kept.split(' ').collect::<Vec<_>>()[..], &["-o", "k"]].concat()).status,
+        1
+    );
+    let one = desk.run(&[&words[..], &["--threads", "1"]].concat());
+    let three = desk.run(&[&words[..], &["--threads", "3"]].concat());
+    assert_eq!(one.stdout, three.stdout);
+    for (words, says) in [
+        ("swarm", "a swarm is of something"),
+        ("swarm aws-three-regions", "scenarios/curated/aws-three-regions.toml draws no faults"),
+        ("swarm -s etcd --fault loss", "a swarm draws its faults; leave out --fault loss"),
+    ] {
+        let message = desk.refused(&words.split(' ').collect::<Vec<_>>());
+        assert!(message.starts_with(says), "{message}");
+    }
 }
