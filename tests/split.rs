@@ -97,27 +97,28 @@ fn the_majority_of_an_etcd_cluster_goes_on_and_the_isolated_member_refuses() {
             assert_eq!(gone(&plan, &history, Guarantee::Linearizable), 0, "seed {seed}");
             let refused = in_cut(&history, alone).filter(|op| op.status == Status::Ok).count();
             assert_eq!(refused, 0, "{cut} is isolated and answered, seed {seed}");
-            // The first write that is decided without the leader: an election, its two rounds of votes, and
-            // a round for the write that a client brings, who asks again after ATTEMPT at the latest.
-            let decided = history.commits.iter().find(|commit| commit.at > CUT + RTT + RTT);
-            let first = decided.expect("the majority goes on").at;
-            let elected = if alone == 0 { ELECTION.scale(2.0) + RTT + RTT } else { Duration::ZERO };
-            let latest = CUT + elected + RTT + RTT + RTT + ATTEMPT;
-            assert!(first <= latest, "{first:?} is after {latest:?}, seed {seed}, {cut} cut off");
-            if alone == 0 {
-                assert!(
-                    first >= CUT + Duration::millis(800),
-                    "{first:?}: nobody had to be elected"
-                );
-            }
+            let settled = if alone == 0 { elected_by(&history, seed) } else { CUT };
             // From then on both regions of the majority are served.
             for group in [0, 1, 2].into_iter().filter(|group| *group != alone) {
-                let settled = latest + Duration::millis(500);
                 let later = || in_cut(&history, group).filter(|op| op.intended > settled);
                 assert!(later().count() > 100 && later().all(|op| op.status == Status::Ok));
             }
         }
     }
+}
+
+/// Asserts that the others soon elect a leader in place of the one that was cut off, and returns when clients
+/// have found it.
+fn elected_by(history: &History, seed: u64) -> Instant {
+    let decided = history.commits.iter().find(|commit| commit.at > CUT + RTT + RTT);
+    let first = decided.expect("the majority goes on").at;
+    // An election and its two rounds, then a round for the write that a client brings, who asks again after
+    // ATTEMPT at the latest.
+    let elected = CUT + ELECTION.scale(2.0) + RTT + RTT;
+    let latest = elected + RTT + ATTEMPT;
+    assert!(first <= latest, "{first:?} is after {latest:?}, seed {seed}");
+    assert!(first >= CUT + Duration::millis(800), "{first:?}: nobody had to be elected");
+    latest + Duration::millis(500)
 }
 
 #[test]
@@ -212,11 +213,10 @@ fn beaten(history: &History) -> u64 {
     writes.iter().filter(loses).count() as u64
 }
 
-#[test]
-fn a_primary_that_acknowledges_ahead_of_its_disk_loses_what_is_younger_than_its_last_sync() {
-    let text = |acknowledge: &str, crash: &str| {
-        format!(
-            r#"
+/// A primary that crashes, and clients that write every key once.
+fn crashing(acknowledge: &str, crash_ms: u64) -> Plan {
+    plan(&format!(
+        r#"
             question = "What does the crash take back?"
             analysis = "Every key is written once, so nothing hides what is gone."
             replicas = ["a", "b", "c"]
@@ -241,21 +241,21 @@ fn a_primary_that_acknowledges_ahead_of_its_disk_loses_what_is_younger_than_its_
             arrivals = {{ constant = {{ rate = 200 }} }}
             [[faults]]
             crash = "n0"
-            start = "{crash}"
+            start = "{crash_ms}ms"
             end = "12s"
             [[modes]]
             protocol = "primary-backup"
             config = {{ {acknowledge} }}
             levels = ["eventual-nearest"]
             "#
-        )
-    };
+    ))
+}
+
+#[test]
+fn a_primary_that_acknowledges_ahead_of_its_disk_loses_what_is_younger_than_its_last_sync() {
     let lag = Duration::millis(500);
     for (crash_ms, seed) in [(10_000_u64, 1), (10_130, 2), (10_499, 3)] {
-        let plan = plan(&text(
-            "acknowledge = \"async\", flush_every = \"500ms\"",
-            &format!("{crash_ms}ms"),
-        ));
+        let plan = crashing("acknowledge = \"async\", flush_every = \"500ms\"", crash_ms);
         let history = simulate(&plan, seed).history;
         let crash = Instant::ZERO + Duration::millis(crash_ms);
         let held = |op: &Operation| {
@@ -280,10 +280,7 @@ fn a_primary_that_acknowledges_ahead_of_its_disk_loses_what_is_younger_than_its_
             lost.len() as u64,
             "crash at {crash_ms} ms"
         );
-        let synced = simulate(
-            &common::plan(&text("acknowledge = \"async\"", &format!("{crash_ms}ms"))),
-            seed,
-        );
+        let synced = simulate(&crashing("acknowledge = \"async\"", crash_ms), seed);
         assert_eq!(gone(&plan, &synced.history, Guarantee::Eventual), 0, "synced before it counts");
         assert!(crash_ms == 10_000 || !lost.is_empty(), "nothing is gone at {crash_ms} ms");
     }

@@ -12,8 +12,12 @@ const MOST: u32 = 100;
 /// Times are drawn in milliseconds.
 const LEAST: Duration = Duration::millis(1);
 
-/// Resolves the table for a plan whose sites are known.
-pub(super) fn resolve(entry: &Spanned<RandomEntry>, plan: &Plan) -> Result<RandomFaults, Refusal> {
+/// Resolves the table, if there is one, for a plan whose sites are known.
+pub(super) fn resolve(
+    entry: Option<&Spanned<RandomEntry>>,
+    plan: &Plan,
+) -> Result<Option<RandomFaults>, Refusal> {
+    let Some(entry) = entry else { return Ok(None) };
     let written = entry.get_ref();
     let most = *written.most.get_ref();
     if !(1..=MOST).contains(&most) {
@@ -37,7 +41,7 @@ pub(super) fn resolve(entry: &Spanned<RandomEntry>, plan: &Plan) -> Result<Rando
         let message = format!("longest is {longest}; write {LEAST} to {whole}");
         return Err(Refusal::at(written.span(), message));
     }
-    Ok(RandomFaults { most, kinds: kinds(written, plan)?, start, end, longest })
+    Ok(Some(RandomFaults { most, kinds: kinds(written, plan)?, start, end, longest }))
 }
 
 /// Those that are listed, or all that fit but clocks that go wrong: who trusts them may break.

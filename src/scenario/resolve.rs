@@ -124,11 +124,7 @@ pub(super) fn resolve(
         canary: None,
         claim: None,
     };
-    template.random_faults = document
-        .faults_random
-        .as_ref()
-        .map(|entry| random::resolve(entry, &template))
-        .transpose()?;
+    template.random_faults = random::resolve(document.faults_random.as_ref(), &template)?;
     if let Some(workload) = &document.workload {
         bounds::check(&template).map_err(|message| Refusal::at(workload.span(), message))?;
     }

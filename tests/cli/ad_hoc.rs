@@ -138,7 +138,13 @@ fn a_swarm_counts_shrinks_and_keeps_what_breaks() {
     let line = |start: &str| found.stdout.lines().find_map(|line| line.trim().strip_prefix(start));
     let replay = line("replay with: pacelc ").expect("a command");
     let replayed = desk.run(&replay.split(' ').collect::<Vec<_>>());
-    assert!(replayed.status == 1 && replayed.stdout.contains("violated"), "{}", replayed.stdout);
+    assert!(
+        replayed.status == 1
+            && replayed.stdout.contains("violated")
+            && replayed.stdout.contains("\nfault "),
+        "{}",
+        replayed.stdout
+    );
     let kept = line("kept; run it with: pacelc ").expect("another command");
     assert_eq!(
         desk.run(&[&kept.split(' ').collect::<Vec<_>>()[..], &["-o", "k"]].concat()).status,
