@@ -6,9 +6,9 @@ mod common;
 use common::{plan, simulate};
 use pacelc::analysis::{Context, PHASES, Verdict, judge, summarize};
 use pacelc::guarantee::Guarantee;
-use pacelc::history::{History, Operation, Status};
+use pacelc::history::{Commit, History, Operation, Status};
 use pacelc::op::{Key, OpKind, Rank, Value};
-use pacelc::scenario::plan::Plan;
+use pacelc::scenario::plan::{Arrivals, Plan};
 use pacelc::time::{Duration, Instant};
 use std::collections::BTreeMap;
 
@@ -283,5 +283,59 @@ fn a_primary_that_acknowledges_ahead_of_its_disk_loses_what_is_younger_than_its_
         let synced = simulate(&crashing("acknowledge = \"async\"", crash_ms), seed);
         assert_eq!(gone(&plan, &synced.history, Guarantee::Eventual), 0, "synced before it counts");
         assert!(crash_ms == 10_000 || !lost.is_empty(), "nothing is gone at {crash_ms} ms");
+    }
+}
+
+/// What a fail-over would lose: nobody takes over from an asynchronous primary here, but its backups show
+/// what they would begin with.
+#[test]
+fn backups_cut_off_from_an_asynchronous_primary_lack_what_is_younger_than_the_replication_lag() {
+    // One way from the primary to the backup whose clients read there.
+    let lag = Duration::millis(25);
+    let text = |acknowledge: &str| {
+        let mode = format!(
+            "protocol = \"primary-backup\"\nconfig = {{ acknowledge = \"{acknowledge}\" }}\n\
+             levels = [\"eventual-nearest\"]"
+        );
+        let mut plan = split("a", ALIKE, &mode);
+        // Clients beside the primary write, those beside the backup read.
+        for (group, shares) in plan.clients.iter_mut().zip([(0.0, 1.0), (1.0, 0.0), (1.0, 0.0)]) {
+            (group.mix.read, group.mix.update) = shares;
+            group.mix.arrivals = Arrivals::Poisson { rate: 150.0 };
+        }
+        plan
+    };
+    for seed in 1..=5 {
+        let history = simulate(&text("async"), seed).history;
+        let shipped = |commit: &&Commit| commit.at + lag < CUT;
+        let mut held: BTreeMap<Key, Value> = BTreeMap::new();
+        held.extend(history.commits.iter().filter(shipped).map(|c| (c.key, c.value)));
+        let reads = in_cut(&history, 1).filter(|op| op.invoked > CUT + lag);
+        let mut seen = 0;
+        for read in reads {
+            seen += 1;
+            let expected = held.get(&read.key).copied().unwrap_or(Value::INITIAL);
+            assert_eq!((read.status, read.value), (Status::Ok, expected), "seed {seed}: {read:?}");
+        }
+        assert!(seen > 1_000, "{seen}");
+        let acknowledged = |op: &&Operation| {
+            op.kind == OpKind::Write && op.status == Status::Ok && op.completed < CUT
+        };
+        let writes = history.operations.iter().filter(acknowledged);
+        let lacking = writes.filter(|op| op.completed + lag >= CUT).count();
+        assert!(lacking > 0 && lacking < 20, "seed {seed}: {lacking}");
+        // Where an acknowledgement waits for the backups, they lack none.
+        let history = simulate(&text("all"), seed).history;
+        let mut held: BTreeMap<Key, Value> = BTreeMap::new();
+        let ended = history.operations.iter().filter(acknowledged);
+        let ended: BTreeMap<Value, Key> = ended.map(|op| (op.value, op.key)).collect();
+        let last = history.commits.iter().filter(|commit| ended.contains_key(&commit.value));
+        held.extend(last.map(|commit| (commit.key, commit.value)));
+        let place: BTreeMap<Value, usize> =
+            history.commits.iter().zip(1..).map(|(commit, at)| (commit.value, at)).collect();
+        for read in in_cut(&history, 1).filter(|op| op.invoked > CUT + lag) {
+            let least = held.get(&read.key).and_then(|value| place.get(value));
+            assert!(place.get(&read.value) >= least, "seed {seed}: {read:?} misses {least:?}");
+        }
     }
 }

@@ -75,6 +75,14 @@ pub const FAULTS: &[FaultPreset] = &[
         keys: "cut = [{region}]\nfrom = [{last}]",
         table: "[[faults]]",
     },
+    FaultPreset {
+        name: "bridge",
+        about: "Another name of partial: whoever still reaches both is a bridge.",
+        regions: 3,
+        takes_region: true,
+        keys: "cut = [{region}]\nfrom = [{last}]",
+        table: "[[faults]]",
+    },
     of_region(
         "flapping",
         "A region is cut off for one second of every two.",
