@@ -178,6 +178,10 @@ impl Protocols for Catalog {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
     }
 
+    fn plain(&self, protocol: &str) -> &'static str {
+        self.find(protocol).map_or("", |entry| entry.plain)
+    }
+
     fn checkers(&self) -> Vec<&'static str> {
         CHECKERS.iter().map(|checker| checker.name).collect()
     }

@@ -19,8 +19,12 @@
 
 mod canaries;
 mod planned;
+mod shrink;
+mod swarm;
 
 pub use canaries::{Sighting, canaries, canary_runs};
+pub use shrink::{Shrunk, shrink};
+pub use swarm::{Swarm, Swarmed};
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;

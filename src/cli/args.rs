@@ -23,6 +23,8 @@ pub(super) enum Verb {
     List(ListArgs),
     /// Run scenarios in the simulated world, judge them, and write rows and a report.
     Run(RunArgs),
+    /// Run cells under many random fault schedules; what breaks is shrunk to the smallest that still does.
+    Swarm(SwarmArgs),
     /// Make the HTML report again from saved rows.
     Report(ReportArgs),
     /// Compare saved rows: two results cell by cell, or one result mode by mode.
@@ -39,7 +41,7 @@ pub(super) enum Verb {
 
 /// Which cells; the same on every verb. Patterns are regular expressions, unanchored; lower-case
 /// flags include, upper-case flags exclude, and the last one that matches decides.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct FilterArgs {
     /// Keep cells whose scenario matches
     #[arg(short = 'f', long = "scenario", value_name = "RE")]
@@ -62,7 +64,7 @@ pub(super) struct FilterArgs {
 }
 
 /// Which scenarios, and what is changed in them.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(super) struct ScenarioArgs {
     /// Built-in scenarios by name, groups (curated, smoke, canaries), or scenario files; without
     /// any, all curated
@@ -70,6 +72,8 @@ pub(super) struct ScenarioArgs {
     pub(super) scenarios: Vec<String>,
     #[command(flatten)]
     pub(super) filters: FilterArgs,
+    #[command(flatten)]
+    pub(super) ad_hoc: AdHocArgs,
     /// Replace the scenarios' regions, in order: a matrix (aws, azure, gcp or a CSV or TOML file),
     /// region names joined by commas, or MATRIX:NAMES
     #[arg(long, value_name = "REGIONS")]
@@ -77,7 +81,10 @@ pub(super) struct ScenarioArgs {
 }
 
 /// What selects scenarios and cells, and so says nothing about a list of anything else.
-const SELECTION: [&str; 9] = [
+const SELECTION: [&str; 12] = [
+    "named_systems",
+    "fault",
+    "workload",
     "cells",
     "scenarios",
     "regions",
@@ -88,6 +95,29 @@ const SELECTION: [&str; 9] = [
     "keep_level",
     "drop_level",
 ];
+
+/// A scenario made from a few words instead of a file.
+#[derive(Clone, Debug, Default, Args)]
+pub(super) struct AdHocArgs {
+    /// Systems to run without a scenario file: names joined by commas, each a system
+    /// (`list --systems`), a configuration of one (`mongodb/w1`), or a protocol; one replica and
+    /// clients in each of --regions [default regions: us-east-1,eu-west-1,ap-southeast-1]
+    #[arg(
+        short,
+        long = "system",
+        id = "named_systems",
+        value_name = "SYSTEMS",
+        value_delimiter = ','
+    )]
+    pub(super) systems: Vec<String>,
+    /// With -s: what breaks from 10 s to 25 s (`list --faults`), perhaps where, as in
+    /// isolate-region:eu-west-1 [default: none]
+    #[arg(long, value_name = "FAULT[:REGION]")]
+    pub(super) fault: Option<String>,
+    /// With -s: what clients do (`list --workloads`) [default: ycsb-a]
+    #[arg(long, value_name = "WORKLOAD")]
+    pub(super) workload: Option<String>,
+}
 
 #[derive(Debug, Args)]
 pub(super) struct ListArgs {
@@ -108,6 +138,12 @@ pub(super) struct ListArgs {
     /// The named systems: their configurations, what they call levels, and the class claimed
     #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) systems: bool,
+    /// The faults that --fault knows
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
+    pub(super) faults: bool,
+    /// The workloads that --workload knows
+    #[arg(long, group = "what", conflicts_with_all = SELECTION)]
+    pub(super) workloads: bool,
     /// The built-in round-trip matrices, with their regions and sources
     #[arg(long, group = "what", conflicts_with_all = SELECTION)]
     pub(super) matrices: bool,
@@ -135,6 +171,9 @@ pub(super) struct RunArgs {
     /// Go on with an interrupted run of the same command: finished cells are kept
     #[arg(long)]
     pub(super) resume: bool,
+    /// With -s: also write the scenario to this file, which then runs and replays like any other
+    #[arg(long, value_name = "FILE.toml", conflicts_with = "canaries")]
+    pub(super) save: Option<PathBuf>,
     /// Print the rows as JSON lines instead of the table
     #[arg(long)]
     pub(super) json: bool,
@@ -142,6 +181,27 @@ pub(super) struct RunArgs {
     /// writes no files [default scenarios: the group canaries]
     #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume"])]
     pub(super) canaries: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SwarmArgs {
+    #[command(flatten)]
+    pub(super) select: ScenarioArgs,
+    /// Fault schedules for each cell, one a seed
+    #[arg(short = 'n', long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(super) schedules: u32,
+    /// The first seed
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) first_seed: u64,
+    /// Threads; the output is the same for any number [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(super) threads: Option<u16>,
+    /// Also fail where an acknowledged write is gone in the end, whatever is promised
+    #[arg(long)]
+    pub(super) lossless: bool,
+    /// Write the first failure, shrunk, as a scenario
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) save: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -183,6 +243,8 @@ pub(super) struct ExplainArgs {
     /// A scenario file that holds the cell, if it is not built in
     #[arg(long, value_name = "FILE")]
     pub(super) file: Option<String>,
+    #[command(flatten)]
+    pub(super) ad_hoc: AdHocArgs,
     /// As for `run`
     #[arg(long, value_name = "REGIONS")]
     pub(super) regions: Option<String>,

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::builtin();
-    let scenarios = select::scenarios_or("canaries", &args.select, matches, &catalog)?;
+    let scenarios = select::scenarios_or("canaries", &args.select, None, matches, &catalog)?;
     let runs = canary_runs(&scenarios);
     if runs == 0 {
         bail!("no mode here is a canary; `pacelc list canaries` shows those that are built in");

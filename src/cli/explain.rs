@@ -23,8 +23,7 @@ const MOST_STEPS: usize = 60;
 
 pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let catalog = Catalog::builtin();
-    let (file, regions) = (args.file.as_deref(), args.regions.as_deref());
-    let (scenario, mut plan) = select::cell(&args.cell, file, regions, &catalog)?;
+    let (scenario, mut plan) = select::cell(args, &catalog)?;
     if args.smoke {
         plan.shorten();
     }
@@ -86,6 +85,13 @@ fn describe(text: &mut String, plan: &Plan, seed: u64, history: &History) {
     let config = if config.is_empty() { "defaults".to_owned() } else { config.join(", ") };
     let _ = writeln!(text, "protocol  {} ({config})", plan.protocol);
     let _ = writeln!(text, "replicas  {}", replicas.join(", "));
+    // What is listed stands in the file; what was drawn is seen nowhere else.
+    if plan.random_faults.is_some() {
+        for fault in &plan.drawn(seed).faults {
+            let what = fault.kind.told(plan);
+            let _ = writeln!(text, "fault     {} to {}: {what}", fault.start, fault.end);
+        }
+    }
     let _ = writeln!(
         text,
         "run       seed {seed}, {} operations, {} s of virtual time, digest {:016x}",

@@ -8,6 +8,7 @@ use crate::guarantee::Guarantee;
 use crate::protocol::Offer;
 use crate::protocol::parts::merge::Rule;
 use crate::scenario::Scenario;
+use crate::scenario::presets::{FAULTS, WORKLOADS};
 use crate::scenario::regions::Matrix;
 use crate::scenario::systems;
 use clap::ArgMatches;
@@ -24,6 +25,10 @@ pub(super) fn run(args: &ListArgs, matches: &ArgMatches) -> anyhow::Result<ExitC
         rules(&catalog)
     } else if args.systems {
         systems()?
+    } else if args.faults {
+        faults()
+    } else if args.workloads {
+        workloads()
     } else if args.matrices {
         matrices()?
     } else {
@@ -145,6 +150,24 @@ fn rules(catalog: &Catalog) -> String {
         let (name, about) = (rule.name(), rule.about());
         let (objects, names) = (objects.join(", "), names.join(", "));
         let _ = writeln!(text, "{name:15}  {about}\n{:17}keys hold: {objects}; in {names}", "");
+    }
+    text
+}
+
+fn faults() -> String {
+    let mut text = String::new();
+    for preset in FAULTS {
+        let name = format!("{}{}", preset.name, if preset.takes_region { "[:REGION]" } else { "" });
+        let _ = writeln!(text, "{name:24}  {}", preset.about);
+    }
+    text.push_str("\nA region that is not named is the first of --regions.\n");
+    text
+}
+
+fn workloads() -> String {
+    let mut text = String::new();
+    for preset in WORKLOADS {
+        let _ = writeln!(text, "{:15}  {}", preset.name, preset.about);
     }
     text
 }

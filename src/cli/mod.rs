@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod run;
 mod select;
+mod swarm;
 
 pub use args::Cli;
 
@@ -41,6 +42,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::List(ref args) => list::run(args, &matches),
         Verb::Run(ref args) if args.canaries => canaries::run(args, &matches),
         Verb::Run(ref args) => run::run(args, &matches),
+        Verb::Swarm(ref args) => swarm::run(args, &matches),
         Verb::Report(ref args) => report::run(args),
         Verb::Cmp(ref args) => cmp::run(args, &matches),
         Verb::Explain(ref args) => explain::run(args),

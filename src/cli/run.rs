@@ -21,7 +21,8 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         bail!("--first-seed {} leaves no room for {} seeds", args.first_seed, args.seeds);
     }
     let catalog = Catalog::builtin();
-    let mut scenarios = select::scenarios(&args.select, matches, &catalog)?;
+    let saved = args.save.as_deref();
+    let mut scenarios = select::scenarios_or("curated", &args.select, saved, matches, &catalog)?;
     let mut options = Options {
         seeds: args.seeds,
         first_seed: args.first_seed,
@@ -37,6 +38,9 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         plans.for_each(crate::scenario::plan::Plan::shorten);
     }
     let mut suite = Suite::new(catalog, scenarios, options);
+    if let Some(file) = saved {
+        save(args, file)?;
+    }
     let mut journal = open_journal(args, &mut suite)?;
     let Some(results) = execute(suite, &mut journal)? else {
         anstream::eprintln!(
@@ -51,6 +55,14 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     tell(args, &results);
     shown?;
     Ok(exit_status(&results.rows))
+}
+
+/// Writes the scenario that `-s` made, whole or not at all, and never over something else.
+fn save(args: &RunArgs, file: &Path) -> anyhow::Result<()> {
+    let regions = args.select.regions.as_deref();
+    let made = select::ad_hoc(&args.select.ad_hoc, regions, Some(file), &Catalog::builtin())?;
+    let Some((_, source)) = made else { return Ok(()) };
+    select::write_new(file, &source.text)
 }
 
 /// Opens the journal before anything is run, so that a folder that cannot be written is noticed first.
@@ -152,6 +164,11 @@ fn tell(args: &RunArgs, results: &Results) {
 fn command(args: &RunArgs, matches: &ArgMatches) -> String {
     let mut words = vec!["pacelc run".to_owned()];
     words.extend(args.select.scenarios.iter().map(|name| quoted(name)));
+    let saved = args.save.as_ref().map(|file| quoted(&file.to_string_lossy()));
+    words.extend(saved.clone());
+    if saved.is_none() {
+        words.extend(select::words(&args.select.ad_hoc));
+    }
     let verb = matches.subcommand().map(|(_, verb)| verb);
     let mut flags: Vec<(usize, String)> = Vec::new();
     let filters = &args.select.filters;
@@ -168,7 +185,7 @@ fn command(args: &RunArgs, matches: &ArgMatches) -> String {
     }
     flags.sort_unstable();
     words.extend(flags.into_iter().map(|(_, flag)| flag));
-    if let Some(regions) = &args.select.regions {
+    if let Some(regions) = args.select.regions.as_ref().filter(|_| saved.is_none()) {
         words.push(format!("--regions {}", quoted(regions)));
     }
     if args.smoke {
@@ -186,13 +203,19 @@ fn command(args: &RunArgs, matches: &ArgMatches) -> String {
 fn files(args: &RunArgs) -> BTreeMap<String, String> {
     let name = |file: &String| Some(Path::new(file).file_stem()?.to_str()?.to_owned());
     let files = args.select.scenarios.iter().filter(|name| name.ends_with(".toml"));
-    files.filter_map(|file| Some((name(file)?, file.clone()))).collect()
+    let saved = args.save.as_ref().map(|file| file.to_string_lossy().into_owned());
+    let files = files.cloned().chain(saved);
+    files.filter_map(|file| Some((name(&file)?, file))).collect()
 }
 
 /// What a cell's replay needs besides its name and file.
 fn replay_options(args: &RunArgs) -> String {
     let mut options = String::new();
-    if let Some(regions) = &args.select.regions {
+    let saved = args.save.is_some();
+    for word in select::words(&args.select.ad_hoc).into_iter().filter(|_| !saved) {
+        options.push_str(&format!(" {word}"));
+    }
+    if let Some(regions) = args.select.regions.as_ref().filter(|_| !saved) {
         options.push_str(&format!(" --regions {}", quoted(regions)));
     }
     if args.smoke {

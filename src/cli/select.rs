@@ -1,11 +1,13 @@
 //! From arguments to scenarios: names, groups and files in, filtered plans out.
 
-use super::args::{FilterArgs, ScenarioArgs};
+use super::args::{AdHocArgs, ExplainArgs, FilterArgs, ScenarioArgs};
 use crate::catalog::Catalog;
 use crate::op::unknown;
+use crate::scenario::ad_hoc::AdHoc;
 use crate::scenario::filter::{Filters, Flag};
 use crate::scenario::plan::Plan;
 use crate::scenario::{Overrides, Scenario, Source, builtin, find, load};
+use crate::suite::quoted;
 use anyhow::{anyhow, bail};
 use clap::ArgMatches;
 use std::path::Path;
@@ -19,42 +21,94 @@ pub(super) fn scenarios(
     matches: &ArgMatches,
     catalog: &Catalog,
 ) -> anyhow::Result<Vec<Scenario>> {
-    scenarios_or("curated", args, matches, catalog)
+    scenarios_or("curated", args, None, matches, catalog)
+}
+
+/// The scenario that the words after `-s` make, if there are any; `file` is where it is to be saved.
+pub(super) fn ad_hoc(
+    args: &AdHocArgs,
+    regions: Option<&str>,
+    file: Option<&Path>,
+    catalog: &Catalog,
+) -> anyhow::Result<Option<(AdHoc, Source)>> {
+    if args.systems.is_empty() {
+        let alone = [("--fault", args.fault.is_some()), ("--workload", args.workload.is_some())];
+        let alone = alone.into_iter().chain([("--save", file.is_some())]).find(|(_, given)| *given);
+        if let Some((flag, _)) = alone {
+            bail!("{flag} goes with -s SYSTEMS; a scenario file says by itself what it is about");
+        }
+        return Ok(None);
+    }
+    let words = AdHoc {
+        systems: args.systems.iter().map(|name| name.trim().to_owned()).collect(),
+        regions: regions.map(str::to_owned),
+        fault: args.fault.clone(),
+        workload: args.workload.clone(),
+    };
+    let file = file.map_or("ad-hoc.toml".into(), Path::to_string_lossy);
+    if !file.ends_with(".toml") {
+        bail!("--save {file}: a scenario's file ends in .toml");
+    }
+    let source = words.source(&file, catalog).map_err(|e| anyhow!(e))?;
+    Ok(Some((words, source)))
 }
 
 /// The same, of this group if none is named.
 pub(super) fn scenarios_or(
     default: &str,
     args: &ScenarioArgs,
+    save: Option<&Path>,
     matches: &ArgMatches,
     catalog: &Catalog,
 ) -> anyhow::Result<Vec<Scenario>> {
+    let loaded = loaded(default, args, save, matches, catalog)?;
+    Ok(loaded.into_iter().map(|(_, scenario)| scenario).collect())
+}
+
+/// The same, each with its text.
+pub(super) fn loaded(
+    default: &str,
+    args: &ScenarioArgs,
+    save: Option<&Path>,
+    matches: &ArgMatches,
+    catalog: &Catalog,
+) -> anyhow::Result<Vec<(Source, Scenario)>> {
     let mut named = Vec::new();
-    let sources = sources(&args.scenarios, default, &mut named)?;
+    let made = ad_hoc(&args.ad_hoc, args.regions.as_deref(), save, catalog)?;
+    if let Some(name) = args.scenarios.first().filter(|_| made.is_some()) {
+        bail!("-s makes a scenario of its own; leave out {name}, or -s");
+    }
+    let sources = match &made {
+        Some((_, source)) => vec![source.clone()],
+        None => sources(&args.scenarios, default, &mut named)?,
+    };
     let filters = filters(&args.filters, matches, &named)?;
-    let overrides = Overrides { regions: args.regions.clone() };
-    let mut kept = Vec::new();
+    // What was made from words is in its regions already.
+    let regions = args.regions.clone().filter(|_| made.is_none());
+    let overrides = Overrides { regions: regions.clone() };
+    let mut kept: Vec<(Source, Scenario)> = Vec::new();
     for source in &sources {
         if !filters.may_keep_scenario(&source.name) {
             continue;
         }
-        let mut scenario = load(source, catalog, &overrides)?;
+        let mut scenario = match (load(source, catalog, &overrides), &made) {
+            (Err(error), Some((words, source))) => bail!(words.blame(source, &error)),
+            (scenario, _) => scenario?,
+        };
         scenario.plans.retain(|plan| filters.keeps(&plan.name, &plan.protocol));
         if !scenario.plans.is_empty() {
-            kept.push(scenario);
+            kept.push((source.clone(), scenario));
         }
     }
-    let twice = |(i, scenario): (usize, &Scenario)| {
-        kept[..i].iter().any(|other: &Scenario| other.name == scenario.name)
-    };
-    if let Some(i) = (0..kept.len()).find(|i| twice((*i, &kept[*i]))) {
-        let name = &kept[i].name;
+    let twice = |i: &usize| kept[..*i].iter().any(|(_, other)| other.name == kept[*i].1.name);
+    if let Some(i) = (0..kept.len()).find(twice) {
+        let name = &kept[i].1.name;
         bail!(
             "two scenarios are called {name}; cells are known by their names, so rename one file"
         );
     }
-    if let Some(regions) = &args.regions {
-        for scenario in kept.iter().filter(|scenario| scenario.has_own_map) {
+    if let Some(regions) = &regions {
+        for (_, scenario) in kept.iter().filter(|(_, scenario)| scenario.has_own_map) {
             let name = &scenario.name;
             anstream::eprintln!(
                 "{name} has a map of its own; --regions {regions} leaves it as it is"
@@ -68,12 +122,16 @@ pub(super) fn scenarios_or(
 }
 
 /// The one cell with this full name.
-pub(super) fn cell(
-    name: &str,
-    file: Option<&str>,
-    regions: Option<&str>,
-    catalog: &Catalog,
-) -> anyhow::Result<(Scenario, Plan)> {
+pub(super) fn cell(args: &ExplainArgs, catalog: &Catalog) -> anyhow::Result<(Scenario, Plan)> {
+    let (name, file, regions) = (&args.cell, args.file.as_deref(), args.regions.as_deref());
+    if let Some((words, source)) = ad_hoc(&args.ad_hoc, regions, None, catalog)? {
+        if let Some(file) = file {
+            bail!("-s makes a scenario of its own; leave out --file {file}, or -s");
+        }
+        let scenario = load(&source, catalog, &Overrides::default());
+        let scenario = scenario.map_err(|error| anyhow!(words.blame(&source, &error)))?;
+        return cell_of(scenario, name);
+    }
     if file.is_none() && name.ends_with(".toml") {
         bail!(
             "`{name}` is a file; name one of its cells and the file: `pacelc explain CELL --file \
@@ -85,7 +143,10 @@ pub(super) fn cell(
         None => find(name.split('/').next().unwrap_or(name)).map_err(|e| anyhow!(e))?,
     };
     let overrides = Overrides { regions: regions.map(str::to_owned) };
-    let scenario = load(&source, catalog, &overrides)?;
+    cell_of(load(&source, catalog, &overrides)?, name)
+}
+
+fn cell_of(scenario: Scenario, name: &str) -> anyhow::Result<(Scenario, Plan)> {
     let names: Vec<String> = scenario.plans.iter().map(|plan| plan.name.to_string()).collect();
     match names.iter().position(|known| known == name) {
         Some(found) => {
@@ -162,4 +223,32 @@ pub(super) fn filters(
     let flags = typed.into_iter().map(|(_, flag, value)| (flag, value));
     let named = named.iter().map(|name| (Flag::Named, name.as_str()));
     Filters::new(flags.chain(named)).map_err(|e| anyhow!(e))
+}
+
+/// The words of a scenario without a file, as they are typed.
+pub(super) fn words(args: &AdHocArgs) -> Vec<String> {
+    if args.systems.is_empty() {
+        return Vec::new();
+    }
+    let mut words = vec![format!("-s {}", quoted(&args.systems.join(",")))];
+    let flags = [("--fault", &args.fault), ("--workload", &args.workload)];
+    words.extend(
+        flags
+            .into_iter()
+            .filter_map(|(flag, value)| Some(format!("{flag} {}", quoted(value.as_ref()?)))),
+    );
+    words
+}
+
+/// Writes a scenario as a whole, or refuses where something else stands.
+pub(super) fn write_new(file: &Path, text: &str) -> anyhow::Result<()> {
+    match std::fs::read(file) {
+        Ok(there) if there == text.as_bytes() => return Ok(()),
+        Ok(_) => bail!(
+            "{} is there already and holds something else; choose another name or remove it",
+            file.display()
+        ),
+        Err(_) => {}
+    }
+    Ok(crate::results::replace(file, text.as_bytes())?)
 }

@@ -41,6 +41,7 @@ pub(super) struct Document {
     pub(super) attempt_timeout: Option<Spanned<Duration>>,
     #[serde(default)]
     pub(super) faults: Vec<Spanned<FaultEntry>>,
+    pub(super) faults_random: Option<Spanned<RandomEntry>>,
     pub(super) levels: Option<Spanned<LevelsEntry>>,
     pub(super) modes: Spanned<Vec<Spanned<ModeEntry>>>,
     pub(super) published: Option<PublishedEntry>,
@@ -256,6 +257,17 @@ pub(super) struct FaultEntry {
     pub(super) end: Spanned<Duration>,
     pub(super) every: Option<Spanned<Duration>>,
     pub(super) lasts: Option<Spanned<Duration>>,
+}
+
+/// Faults that every seed draws for itself.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RandomEntry {
+    pub(super) most: Spanned<u32>,
+    pub(super) kinds: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) start: Spanned<Duration>,
+    pub(super) end: Spanned<Duration>,
+    pub(super) longest: Option<Spanned<Duration>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

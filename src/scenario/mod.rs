@@ -79,6 +79,15 @@
 //! start = "8s"
 //! end   = "14s"
 //!
+//! [faults_random]                  # beside [[faults]]: a schedule drawn anew from every seed
+//! most    = 6                      # one to six faults
+//! kinds   = ["cut", "crash"]       # default all but clock: cut, one-way, partial, flapping, crash,
+//!                                  # pause, disk-full, slow-disk, slow, delay, loss, clock; each seed
+//!                                  # leaves out about half of them
+//! start   = "2s"                   # all faults begin and end between these
+//! end     = "18s"
+//! longest = "5s"                   # default: the whole window
+//!
 //! [[modes]]
 //! name     = "async"               # default: the protocol's name
 //! protocol = "primary-backup"
@@ -122,6 +131,7 @@
 //! What stands at a path is replaced whole. The label `disk=10ms` becomes part of the cell's name;
 //! a unit with a `/` is left out there.
 
+pub mod ad_hoc;
 mod bounds;
 mod document;
 mod faults;
@@ -129,8 +139,11 @@ pub mod filter;
 mod links;
 mod overrides;
 pub mod plan;
+pub mod presets;
 pub mod published;
+mod random;
 pub mod regions;
+mod regression;
 mod resolve;
 mod source;
 pub mod systems;
@@ -139,6 +152,7 @@ mod vary;
 mod workload;
 
 pub use overrides::Overrides;
+pub use regression::regression;
 pub use source::{ScenarioError, Source, builtin, find};
 
 use crate::op::{Level, Object};
@@ -168,6 +182,11 @@ pub trait Protocols {
 
     /// The names of the checkers that canaries may wait for.
     fn checkers(&self) -> Vec<&'static str>;
+
+    /// The smallest settings that the protocol has, in TOML; none where it needs none.
+    fn plain(&self, _protocol: &str) -> &'static str {
+        ""
+    }
 
     /// What keys may hold in the protocol, so configured.
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object];

@@ -74,7 +74,7 @@ fn refused(message: impl Into<String>) -> ScenarioError {
 }
 
 /// The matrix and, if any were listed, the regions.
-fn choose(wanted: &str) -> Result<(Matrix, Option<Vec<String>>), ScenarioError> {
+pub(super) fn choose(wanted: &str) -> Result<(Matrix, Option<Vec<String>>), ScenarioError> {
     let open = |name: &str| match Matrix::open(name, Path::new("")) {
         Ok(matrix) => Ok(matrix),
         Err(OpenError::File(error)) => Err(error),

@@ -2,14 +2,17 @@
 //! names left to look up.
 
 mod fault;
+mod random;
 
 pub use fault::{Between, ClockFault, Direction, Fault, FaultKind, Group, Target};
+pub use random::{RandomFaults, RandomKind};
 
 use super::systems::SystemLevel;
 use crate::distribution::Distribution;
 use crate::op::{Contents, Level};
 use crate::time::Duration;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A cell's coordinates. Its full name is `scenario/mode[/variant]/level`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -81,6 +84,8 @@ pub struct Plan {
     pub attempt_timeout: Duration,
     /// What breaks, and when.
     pub faults: Vec<Fault>,
+    /// What breaks beside that, drawn from the seed.
+    pub random_faults: Option<RandomFaults>,
     /// Of a mode that is broken on purpose.
     pub canary: Option<Canary>,
     /// Of a named system: what it calls the level, and what is claimed for it.
@@ -148,10 +153,20 @@ impl Plan {
         found
     }
 
+    /// The plan with what breaks under this seed listed, and nothing left to draw.
+    #[must_use]
+    pub fn drawn(&self, seed: u64) -> Cow<'_, Self> {
+        let Some(random) = &self.random_faults else { return Cow::Borrowed(self) };
+        let mut plan = Self { random_faults: None, ..self.clone() };
+        plan.faults.extend(random.draw(self, seed));
+        plan.faults.sort_by_key(|fault| (fault.start, fault.end));
+        Cow::Owned(plan)
+    }
+
     /// Cuts the run down so that it takes milliseconds, for smoke runs that want verdicts and no
     /// figures. A plan with faults stays as it is: its phases are what it is about.
     pub fn shorten(&mut self) {
-        if !self.faults.is_empty() {
+        if !self.faults.is_empty() || self.random_faults.is_some() {
             return;
         }
         let most = match self.load {

@@ -9,7 +9,7 @@ use super::source::{Refusal, ScenarioError, Source, plain};
 use super::systems::{self, SystemLevel};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
-use super::{Protocols, faults, workload};
+use super::{Protocols, faults, random, workload};
 use crate::op::{Contents, Level, unknown};
 use crate::time::Duration;
 use std::ops::Range;
@@ -98,7 +98,7 @@ pub(super) fn resolve(
     let (timeout, attempt_timeout) = timeouts(document)?;
     let faults = faults::resolve(&document.faults, &sites, length)?;
     let replicas = u32::try_from(sites.replicas.len()).unwrap_or(u32::MAX);
-    let template = Plan {
+    let mut template = Plan {
         name: CellName {
             scenario: source.name.clone(),
             mode: String::new(),
@@ -120,9 +120,11 @@ pub(super) fn resolve(
         timeout,
         attempt_timeout,
         faults,
+        random_faults: None,
         canary: None,
         claim: None,
     };
+    template.random_faults = random::resolve(document.faults_random.as_ref(), &template)?;
     if let Some(workload) = &document.workload {
         bounds::check(&template).map_err(|message| Refusal::at(workload.span(), message))?;
     }

@@ -82,9 +82,12 @@ pub(super) fn offered(plan: &Plan) -> Vec<Offered> {
 /// or whose side changes from one cut to the next, is on neither. Who leads when a cut begins is not
 /// known here, so a cut of the leader is one of a replica: it leaves others their majority.
 pub(super) fn faults(plan: &Plan) -> FaultPlan {
-    let windows = plan.faults.iter().map(|fault| (fault.start, fault.end)).collect();
+    let drawn = plan.random_faults.iter().map(|random| (random.start, random.end));
+    let windows = plan.faults.iter().map(|fault| (fault.start, fault.end)).chain(drawn).collect();
     let mut sides = Vec::new();
-    for region in regions(plan) {
+    // What seeds draw is different under each, and so are the sides.
+    let known = if plan.random_faults.is_some() { Vec::new() } else { regions(plan) };
+    for region in known {
         let groups = (0..plan.clients.len())
             .filter(|group| plan.regions[plan.clients[*group].region] == region);
         let mut found: Vec<Side> = groups.flat_map(|group| sides_of(plan, group)).collect();

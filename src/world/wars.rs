@@ -25,7 +25,11 @@ pub fn visibility(plan: &Plan, quorum: PartialQuorum) -> Option<Vec<Vec<f64>>> {
     let Load::Probe(probe) = &plan.load else { return None };
     let idle = |d: &Distribution| *d == Distribution::ZERO;
     let hosts = plan.replicas.iter().all(|host| idle(&host.service_ms) && idle(&host.disk_ms));
-    if !plan.faults.is_empty() || !hosts || !plan.links.iter().all(is_modelled) {
+    if !plan.faults.is_empty()
+        || plan.random_faults.is_some()
+        || !hosts
+        || !plan.links.iter().all(is_modelled)
+    {
         return None;
     }
     let groups = 0..plan.clients.len();

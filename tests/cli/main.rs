@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod ad_hoc;
 mod bad_input;
 mod check;
 mod interrupted;
@@ -15,12 +16,21 @@ use pacelc::results::{Row, SCHEMA, read_rows};
 fn help_names_every_verb_and_what_the_exit_status_means() {
     let desk = Desk::new();
     let help = desk.ok(&["--help"]);
-    for word in
-        ["list", "run", "report", "cmp", "explain", "check", "completions", "man", "Exit status"]
-    {
+    for word in [
+        "list",
+        "run",
+        "swarm",
+        "report",
+        "cmp",
+        "explain",
+        "check",
+        "completions",
+        "man",
+        "Exit status",
+    ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
-    for verb in ["list", "run", "report", "cmp", "explain", "check"] {
+    for verb in ["list", "run", "swarm", "report", "cmp", "explain", "check"] {
         assert!(desk.ok(&[verb, "--help"]).contains(&format!("Usage: pacelc {verb}")));
     }
     assert_eq!(desk.ok(&["--version"]), format!("pacelc {}\n", env!("CARGO_PKG_VERSION")));

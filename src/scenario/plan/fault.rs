@@ -132,3 +132,58 @@ impl Group {
         self.sites.contains(&site) || self.leader && site == leader
     }
 }
+
+impl FaultKind {
+    /// What breaks and where, in the plan's names.
+    #[must_use]
+    pub fn told(&self, plan: &super::Plan) -> String {
+        let at = |target: &Target| match target {
+            Target::Replica(replica) => plan.replicas[*replica].name.as_str(),
+            Target::Leader => "the leader",
+        };
+        let links = |between: &Between| between.told(plan);
+        match self {
+            Self::Cut(between) => format!("cut {}", links(between)),
+            Self::Delay(between, more) => format!("{more} more {}", links(between)),
+            Self::Loss(between, share) => format!("{} % lost {}", share * 100.0, links(between)),
+            Self::Crash(target) => format!("crash of {}", at(target)),
+            Self::Pause(target) => format!("pause of {}", at(target)),
+            Self::DiskFull(target) => format!("full disk at {}", at(target)),
+            Self::SlowDisk(target, factor) => {
+                format!("disk {factor} times slower at {}", at(target))
+            }
+            Self::Slow(target, factor) => {
+                format!("processor {factor} times slower at {}", at(target))
+            }
+            Self::Clock(target, ClockFault::Jump { ms, .. }) => {
+                format!("clock jumps by {ms} ms at {}", at(target))
+            }
+            Self::Clock(target, ClockFault::Drift { ppm }) => {
+                format!("clock drifts by {ppm} ppm at {}", at(target))
+            }
+        }
+    }
+}
+
+impl Between {
+    fn told(&self, plan: &super::Plan) -> String {
+        let names = |group: &Group| {
+            let site = |site: &usize| match site.checked_sub(plan.replicas.len()) {
+                None => plan.replicas[*site].name.clone(),
+                Some(group) => {
+                    let region = plan.clients.get(group).map(|group| group.region);
+                    format!("clients in {}", region.map_or("?", |at| plan.regions[at].as_str()))
+                }
+            };
+            let leader = group.leader.then(|| "the leader".to_owned());
+            group.sites.iter().map(site).chain(leader).collect::<Vec<_>>().join(", ")
+        };
+        let others = self.from.as_ref().map_or("all others".to_owned(), names);
+        let these = names(&self.these);
+        match self.direction {
+            Direction::In => format!("from {others} to {these}"),
+            Direction::Out => format!("from {these} to {others}"),
+            Direction::Both => format!("between {these} and {others}"),
+        }
+    }
+}

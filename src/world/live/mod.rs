@@ -283,7 +283,7 @@ fn report(plan: &Plan, load: &Load, left: &[Audit]) -> Vec<LinkReport> {
                 .or_insert_with(|| (plan.link(*from, to).base, Histogram::new_from(histogram)));
             *base = (*base).max(plan.link(*from, to).base);
             // Both have the same bounds.
-            drop(all.add(histogram));
+            _ = all.add(histogram);
         }
     }
     let ms = |ns: u64| Duration(ns).as_ms();

@@ -78,7 +78,8 @@ struct Parcel {
 /// When the plan's protocol settings do not parse; a loaded scenario's always do.
 pub fn run<P: Protocol>(plan: &Plan, seed: u64, trace: Option<&mut Trace>) -> Result<Run, String> {
     let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
-    let mut sim = Sim::<P>::new(plan, config, seed, trace);
+    let plan = plan.drawn(seed);
+    let mut sim = Sim::<P>::new(&plan, config, seed, trace);
     sim.start();
     sim.run();
     Ok(sim.finish())
