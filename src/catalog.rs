@@ -17,7 +17,7 @@ use crate::protocol::{Offer, Protocol};
 use crate::scenario::Protocols;
 use crate::scenario::plan::Plan;
 use crate::time::Duration;
-use crate::world::{Run, Trace, client_address, geometry, sim, wars};
+use crate::world::{Run, Trace, client_address, geometry, live, sim, wars};
 
 /// A protocol as a value.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,7 @@ pub struct ProtocolEntry {
     theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
     visibility: fn(&Plan) -> Option<Vec<Vec<f64>>>,
     simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
+    live: fn(&Plan, u64, &live::Options) -> Result<Run, String>,
 }
 
 impl ProtocolEntry {
@@ -61,6 +62,7 @@ impl ProtocolEntry {
                 wars::visibility(plan, P::partial_quorum(&config, plan.name.level, replicas)?)
             },
             simulate: |plan, seed, trace| sim::run::<P>(plan, seed, trace),
+            live: |plan, seed, options| live::run::<P>(plan, seed, options),
         }
     }
 
@@ -114,6 +116,15 @@ impl ProtocolEntry {
         trace: Option<&mut Trace>,
     ) -> Result<Run, String> {
         (self.simulate)(plan, seed, trace)
+    }
+
+    /// Runs a plan in real time. The seed decides what is asked, not what happens.
+    ///
+    /// # Errors
+    /// When the plan's settings are not this protocol's, when the live world cannot do what it says, or
+    /// when the run failed.
+    pub fn live(&self, plan: &Plan, seed: u64, options: &live::Options) -> Result<Run, String> {
+        (self.live)(plan, seed, options)
     }
 }
 

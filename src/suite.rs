@@ -28,14 +28,36 @@ pub use swarm::{Swarm, Swarmed};
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
-use crate::results::{CellAccumulator, CellMeta, CellResult, Results, RunNote, SCHEMA};
+use crate::results::{CellAccumulator, CellMeta, CellResult, LinkLine, Results, RunNote, SCHEMA};
 use crate::scenario::Scenario;
 use crate::scenario::plan::{CellName, Load, Plan};
+use crate::world::live;
 use planned::{faults, note_of, offered, predict, regions, theory};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Mutex, PoisonError, mpsc};
+
+/// Where runs take place.
+#[derive(Clone, Debug, Default)]
+pub enum World {
+    /// In virtual time.
+    #[default]
+    Sim,
+    /// In real time, one run after the other.
+    Live(live::Options),
+}
+
+impl World {
+    /// Its name in results.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Sim => "sim",
+            Self::Live(_) => "live",
+        }
+    }
+}
 
 /// How a suite is run.
 #[derive(Clone, Debug)]
@@ -52,6 +74,8 @@ pub struct Options {
     pub replay_options: String,
     /// By scenario, the file it was read from; none for the built-in ones.
     pub files: BTreeMap<String, String>,
+    /// Where runs take place.
+    pub world: World,
 }
 
 impl Default for Options {
@@ -60,7 +84,8 @@ impl Default for Options {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (command, replay_options) = (String::new(), String::new());
         let files = BTreeMap::new();
-        Self { seeds: 20, first_seed: 1, threads: cores, command, replay_options, files }
+        let world = World::Sim;
+        Self { seeds: 20, first_seed: 1, threads: cores, command, replay_options, files, world }
     }
 }
 
@@ -72,6 +97,8 @@ pub struct Suite {
     options: Options,
     finished: BTreeMap<String, CellResult>,
     interrupted: AtomicBool,
+    /// How late links were, in worlds in which that is a question.
+    links: Mutex<Vec<LinkLine>>,
 }
 
 /// What a suite reports while it runs, in the thread that called it.
@@ -124,7 +151,8 @@ impl Suite {
     #[must_use]
     pub fn new(catalog: Catalog, scenarios: Vec<Scenario>, options: Options) -> Self {
         let (finished, interrupted) = (BTreeMap::new(), AtomicBool::new(false));
-        Self { catalog, scenarios, options, finished, interrupted }
+        let links = Mutex::default();
+        Self { catalog, scenarios, options, finished, interrupted, links }
     }
 
     /// Takes cells that an earlier, interrupted run has finished; they are not run again.
@@ -249,7 +277,11 @@ impl Suite {
         let entry = entry.ok_or_else(|| failed(format!("no protocol `{}`", plan.protocol)))?;
         // A protocol under test may break an assertion; that must end its cell with a message.
         let summary = catch_unwind(AssertUnwindSafe(|| {
-            let run = entry.simulate(plan, seed, None)?;
+            let run = match &self.options.world {
+                World::Sim => entry.simulate(plan, seed, None)?,
+                World::Live(options) => entry.live(plan, seed, options)?,
+            };
+            self.note_links(plan, seed, &run.links);
             let offer = entry.offer(&plan.config, plan.name.level);
             let promise = offer.ok_or("the level is not offered")?.promise;
             let regions = regions(plan);
@@ -283,6 +315,22 @@ impl Suite {
         Ok(None)
     }
 
+    /// Keeps how late the links of a run were.
+    fn note_links(&self, plan: &Plan, seed: u64, links: &[live::LinkReport]) {
+        let line = |link: &live::LinkReport| LinkLine {
+            cell: plan.name.to_string(),
+            seed,
+            from: link.from.clone(),
+            to: link.to.clone(),
+            n: link.n,
+            asked_ms: link.asked_ms,
+            late_p50_ms: link.late_p50_ms,
+            late_p99_ms: link.late_p99_ms,
+        };
+        let mut kept = self.links.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.extend(links.iter().map(line));
+    }
+
     fn pending(&self, plan: &Plan) -> Pending {
         Pending { accumulator: Mutex::new(Some(CellAccumulator::new(self.meta(plan)))) }
     }
@@ -301,7 +349,7 @@ impl Suite {
             read_path: offer.map_or("", |offer| offer.read_path).to_owned(),
             write_path: offer.map_or("", |offer| offer.write_path).to_owned(),
             promise: offer.map_or(crate::guarantee::Guarantee::Eventual, |offer| offer.promise),
-            world: "sim".to_owned(),
+            world: self.options.world.name().to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_seed: self.options.first_seed,
             replay: self.replay(&plan.name),
@@ -311,8 +359,15 @@ impl Suite {
         }
     }
 
-    /// The command that explains a cell.
+    /// The command that explains a cell, or runs it again where no run is like another.
     fn replay(&self, cell: &CellName) -> String {
+        if let World::Live(_) = self.options.world {
+            let name = self.options.files.get(&cell.scenario).unwrap_or(&cell.scenario);
+            let only = |what: &str| quoted(&format!("^{}$", regex::escape(what)));
+            let (mode, level) = (only(&cell.mode), only(&cell.level.to_string()));
+            let options = &self.options.replay_options;
+            return format!("pacelc run {} -p {mode} -l {level}{options}", quoted(name));
+        }
         let mut command = format!("pacelc explain {}", quoted(&cell.to_string()));
         if let Some(file) = self.options.files.get(&cell.scenario) {
             command.push_str(&format!(" --file {}", quoted(file)));
@@ -325,13 +380,14 @@ impl Suite {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             command: self.options.command.clone(),
-            world: "sim".to_owned(),
+            world: self.options.world.name().to_owned(),
             first_seed: self.options.first_seed,
             seeds: self.options.seeds,
             cells: cells.len() as u32,
             operations: cells.iter().map(|cell| cell.operations).sum(),
             virtual_seconds: cells.iter().map(|cell| cell.virtual_seconds).sum(),
             scenarios: self.scenarios.iter().map(note_of).collect(),
+            links: self.links.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         };
         let (rows, curves, faults, timelines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut results = Results { note, rows, curves, faults, timelines };

@@ -21,7 +21,7 @@ pub struct Cli {
 pub(super) enum Verb {
     /// Show what exists: scenarios and their cells, protocols, regions. Runs nothing.
     List(ListArgs),
-    /// Run scenarios in the simulated world, judge them, and write rows and a report.
+    /// Run scenarios, in the simulated world or in real time, judge them, and write rows and a report.
     Run(RunArgs),
     /// Run cells under many random fault schedules; what breaks is shrunk to the smallest that still does.
     Swarm(SwarmArgs),
@@ -33,6 +33,8 @@ pub(super) enum Verb {
     Explain(ExplainArgs),
     /// Judge anybody's history: is it linearizable, sequential, causal, ...?
     Check(CheckArgs),
+    /// Measure how exact this machine is: the floor under every figure of the live world.
+    Calibrate,
     /// Print a completion script for a shell.
     Completions(CompletionArgs),
     /// Print the manual page.
@@ -177,6 +179,16 @@ pub(super) struct RunArgs {
     /// Print the rows as JSON lines instead of the table
     #[arg(long)]
     pub(super) json: bool,
+    /// Where to run: `sim` in virtual time; `live` in real time, with tasks, real disks and injected delays,
+    /// one run after the other, one seed unless --seeds says more
+    #[arg(long, value_name = "WORLD", default_value = "sim", value_parser = ["sim", "live"])]
+    pub(super) world: String,
+    /// With --world live: where replicas' logs go [default: a temporary folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) data_dir: Option<PathBuf>,
+    /// With --world live: logs take as long as the scenario says, instead of being files
+    #[arg(long, conflicts_with = "data_dir")]
+    pub(super) simulated_disk: bool,
     /// Run what is broken on purpose, and show whether the checkers object to it and to nothing else;
     /// writes no files [default scenarios: the group canaries]
     #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume"])]

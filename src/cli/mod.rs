@@ -4,6 +4,7 @@
 //! 3 a verdict is unknown, 130 interrupted.
 
 mod args;
+mod calibrate;
 mod canaries;
 mod check;
 mod cmp;
@@ -47,6 +48,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Cmp(ref args) => cmp::run(args, &matches),
         Verb::Explain(ref args) => explain::run(args),
         Verb::Check(ref args) => check::run(args),
+        Verb::Calibrate => calibrate::run(),
         Verb::Completions(ref args) => extras::completions(args),
         Verb::Man => extras::man(),
     });

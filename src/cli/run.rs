@@ -1,11 +1,11 @@
 //! `pacelc run`: simulate, judge, and leave rows and a report.
 
 use super::args::RunArgs;
-use super::{exit_status, print, progress, select, unless_closed, width};
+use super::{calibrate, exit_status, print, progress, select, unless_closed, width};
 use crate::catalog::Catalog;
 use crate::report::{page, summary};
 use crate::results::{JOURNAL, Journal, PAGE, Results, VerdictWord};
-use crate::suite::{Options, Progress, Suite, SuiteError, quoted};
+use crate::suite::{Options, Progress, Suite, SuiteError, World, quoted};
 use anyhow::bail;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
@@ -23,15 +23,21 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     let catalog = Catalog::builtin();
     let saved = args.save.as_deref();
     let mut scenarios = select::scenarios_or("curated", &args.select, saved, matches, &catalog)?;
+    let seeds = calibrate::seeds(args, matches);
+    let world = calibrate::world(args, &scenarios)?;
     let mut options = Options {
-        seeds: args.seeds,
+        seeds,
+        world,
         first_seed: args.first_seed,
         command: command(args, matches),
         replay_options: replay_options(args),
         files: files(args),
         ..Options::default()
     };
-    options.threads = args.threads.map_or(options.threads, usize::from);
+    options.threads = match options.world {
+        World::Sim => args.threads.map_or(options.threads, usize::from),
+        World::Live(_) => 1,
+    };
     if args.smoke {
         options.seeds = 1;
         let plans = scenarios.iter_mut().flat_map(|scenario| &mut scenario.plans);
@@ -156,6 +162,7 @@ fn tell(args: &RunArgs, results: &Results) {
     for replay in broken {
         anstream::eprintln!("not kept; replay with: {replay}");
     }
+    anstream::eprint!("{}", calibrate::delivered(results));
     let report = args.output.join(PAGE);
     anstream::eprintln!("report: {}", report.canonicalize().unwrap_or(report).display());
 }
@@ -191,8 +198,9 @@ fn command(args: &RunArgs, matches: &ArgMatches) -> String {
     if args.smoke {
         words.push("--smoke".to_owned());
     } else {
-        words.push(format!("--seeds {}", args.seeds));
+        words.push(format!("--seeds {}", calibrate::seeds(args, matches)));
     }
+    words.extend(calibrate::words(args).split_whitespace().map(str::to_owned));
     if args.first_seed != 1 {
         words.push(format!("--first-seed {}", args.first_seed));
     }
@@ -221,5 +229,6 @@ fn replay_options(args: &RunArgs) -> String {
     if args.smoke {
         options.push_str(" --smoke");
     }
+    options.push_str(&calibrate::words(args));
     options
 }

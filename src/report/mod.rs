@@ -39,7 +39,8 @@ pub use compare::{comparison, differences};
 pub use table::{markdown, summary};
 
 use crate::results::{
-    CurvePoint, Evidence, FaultLine, Results, Row, RunNote, ScenarioNote, TimelineLine, VerdictWord,
+    CurvePoint, Evidence, FaultLine, LinkLine, Results, Row, RunNote, ScenarioNote, TimelineLine,
+    VerdictWord,
 };
 
 /// The whole report as one HTML page that needs no network and no script to be read.

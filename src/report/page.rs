@@ -11,7 +11,8 @@ use super::section::{legend, section, show, tally};
 use super::sources::Sources;
 use super::theme::{MARK_CSS, page_css, verdict};
 use super::view::{self, Cell, Scenario};
-use super::{Results, RunNote, VerdictWord};
+use super::{LinkLine, Results, RunNote, VerdictWord};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
@@ -53,6 +54,7 @@ pub(super) fn page(results: &Results) -> String {
             section(&mut out, scenario, title, headline == Some(scenario.name), &sources);
         }
     }
+    delivered(&mut out, note);
     footer(&mut out, note, &sources);
     let _ = writeln!(out, "</main><script>{SCRIPT}</script></body></html>");
     out
@@ -105,7 +107,7 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
     let seeds = if note.seeds == 1 { "one seed" } else { &format!("{} seeds each", note.seeds) };
     let world = match note.world.as_str() {
         "sim" => "virtual time",
-        _ => "time",
+        _ => "real time",
     };
     let _ = writeln!(
         out,
@@ -207,6 +209,39 @@ fn contents(out: &mut String, parts: &[Part<'_>]) {
     );
 }
 
+/// What links were asked for and what they delivered, where that is a question.
+fn delivered(out: &mut String, note: &RunNote) {
+    let mut worst: BTreeMap<(&str, &str), &LinkLine> = BTreeMap::new();
+    for line in &note.links {
+        let known = worst.entry((&line.from, &line.to)).or_insert(line);
+        if line.late_p50_ms > known.late_p50_ms {
+            *known = line;
+        }
+    }
+    if worst.is_empty() {
+        return;
+    }
+    let _ = write!(
+        out,
+        "<section id=delivered><h2>Delays: asked and delivered</h2><p class=reading>Real time has a floor. \
+         How much later than its deadline a message was handed over, by link, in the run in which its median \
+         was worst. A run with a link whose median is above {} ms is not trusted.</p><div class=scroll><table>\
+         <thead><tr><th>link<th>asked<th>late, p50<th>p99<th>messages<th></thead><tbody>",
+        LinkLine::FLOOR_MS
+    );
+    for ((from, to), line) in worst {
+        let LinkLine { asked_ms, late_p50_ms, late_p99_ms, n, .. } = line;
+        let trust = if line.is_trusted() { "" } else { "<span class=broken>not trusted</span>" };
+        let _ = write!(
+            out,
+            "<tr><td>{} to {}<td>{asked_ms:.3} ms<td>{late_p50_ms:.3} ms<td>{late_p99_ms:.3} ms<td>{n}<td>{trust}",
+            escape(from),
+            escape(to)
+        );
+    }
+    out.push_str("</tbody></table></div></section>\n");
+}
+
 fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
     let last = note.first_seed.saturating_add(u64::from(note.seeds.max(1)) - 1);
     let _ = write!(
@@ -240,7 +275,14 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
          writes) and below what was read (writes follow reads), promised or not; of acknowledged writes \
          that nothing newer hides in the end, those undone: no replica has them. A table has these columns \
          only where there were any.",
-        "The simulated world has the delays it is told; no figure here measures a product.",
+        match note.world.as_str() {
+            "sim" => {
+                "The simulated world has the delays it is told; no figure here measures a product."
+            }
+            _ => {
+                "Delays between regions are injected; processors and disks are this machine's. No figure here measures a product."
+            }
+        },
     ] {
         let _ = write!(out, "<li>{caveat}");
     }

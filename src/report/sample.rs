@@ -396,6 +396,7 @@ pub(super) fn run() -> (RunNote, Vec<Row>, Vec<CurvePoint>) {
     cell(&mut rows, &hostile, &["healthy"], true);
     let scenarios = notes(&rows);
     let note = RunNote {
+        links: Vec::new(),
         schema: SCHEMA,
         version: "0.1.0".into(),
         command: "pacelc run --seeds 20 -o reports/reference".into(),

@@ -81,11 +81,12 @@ fn closing(note: &RunNote, rows: &[Row]) -> String {
     }
     let _ = writeln!(
         out,
-        " · {}, {}, {} operations, {} of virtual time",
+        " · {}, {}, {} operations, {} of {}",
         number::plural(note.cells as usize, "cell"),
         seeds(note.seeds),
         number::roughly(note.operations),
-        number::seconds(note.virtual_seconds)
+        number::seconds(note.virtual_seconds),
+        if note.world == "sim" { "virtual time" } else { "real time" }
     );
     out
 }

@@ -115,4 +115,40 @@ pub struct RunNote {
     pub virtual_seconds: f64,
     /// The scenarios, in order.
     pub scenarios: Vec<ScenarioNote>,
+    /// How late links were; only of worlds in real time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkLine>,
+}
+
+/// What a link between two regions was asked for in one run, and what it delivered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LinkLine {
+    /// Full name of the cell.
+    pub cell: String,
+    /// The seed.
+    pub seed: u64,
+    /// The region its messages left.
+    pub from: String,
+    /// The region they reached.
+    pub to: String,
+    /// How many messages.
+    pub n: u64,
+    /// The delay without jitter, in milliseconds.
+    pub asked_ms: f64,
+    /// By how much the median message was later than its deadline, in milliseconds.
+    pub late_p50_ms: f64,
+    /// The 99th percentile of that.
+    pub late_p99_ms: f64,
+}
+
+impl LinkLine {
+    /// A run with a link whose median message is later than this is not to be trusted, in milliseconds.
+    pub const FLOOR_MS: f64 = 0.5;
+
+    /// Whether the link kept to what it was asked.
+    #[must_use]
+    pub fn is_trusted(&self) -> bool {
+        self.late_p50_ms <= Self::FLOOR_MS
+    }
 }

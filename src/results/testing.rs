@@ -136,6 +136,7 @@ pub(crate) fn timeline(cell: &str) -> TimelineLine {
 /// A plausible note.
 pub(crate) fn note() -> RunNote {
     RunNote {
+        links: Vec::new(),
         schema: SCHEMA,
         version: "0.1.0".into(),
         command: "pacelc run".into(),

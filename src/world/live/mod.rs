@@ -33,7 +33,6 @@ use hdrhistogram::Histogram;
 use hub::{Core, Due, Hub};
 use log::Log;
 use node::{Audit, ClientNode, Input, ReplicaNode, live};
-use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -58,8 +57,7 @@ pub struct Options {
 }
 
 /// How late a link's messages were.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LinkReport {
     /// The region its messages left.
     pub from: String,
@@ -113,8 +111,11 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime =
-        builder.worker_threads(2).build().map_err(|error| format!("no tasks: {error}"))?;
+    let runtime = builder
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .map_err(|error| format!("no tasks: {error}"))?;
 
     let load = Load::new(plan, seed);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());

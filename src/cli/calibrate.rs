@@ -1,0 +1,114 @@
+//! `pacelc calibrate`: how exact this machine is. And what `run` needs to know of the live world.
+
+use super::args::RunArgs;
+use super::print;
+use crate::results::{LinkLine, Results};
+use crate::scenario::Scenario;
+use crate::suite::World;
+use crate::world::live::{self, calibrate};
+use anyhow::{Context as _, bail};
+use clap::ArgMatches;
+use clap::parser::ValueSource;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+/// A link of so many milliseconds one way should be this exact on an idle machine.
+const WANTED: (f64, f64, f64) = (25.0, 0.1, 0.5);
+
+pub(super) fn run() -> anyhow::Result<ExitCode> {
+    anstream::eprintln!("measuring for some seven seconds; leave the machine alone");
+    let floor = calibrate().context("cannot measure this machine")?;
+    let mut text = String::from("a message over a link of     is later than asked by, in ms\n");
+    let _ = writeln!(text, "{:24}  {:>8} {:>8}", "", "p50", "p99");
+    for (delay, p50, p99) in &floor.late {
+        let _ = writeln!(text, "{:24}  {p50:8.3} {p99:8.3}", delay.to_string());
+    }
+    for (what, (p50, p99)) in
+        [("round trip over loopback", floor.loopback), ("write and sync", floor.sync)]
+    {
+        let _ = writeln!(text, "{what:24}  {p50:8.3} {p99:8.3}");
+    }
+    let (asked, median, tail) = WANTED;
+    let met = floor.late.iter().find(|(delay, ..)| delay.as_ms() == asked);
+    let met = met.is_some_and(|(_, p50, p99)| *p50 < median && *p99 < tail);
+    let verdict = if met { "met" } else { "NOT met: is something else running?" };
+    let _ = writeln!(
+        text,
+        "\na {asked} ms link with a median error under {median} ms and a p99 under {tail} ms: {verdict}"
+    );
+    let floor = LinkLine::FLOOR_MS;
+    let _ =
+        writeln!(text, "a run with a link whose median error is above {floor} ms is not trusted");
+    print(text.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The world that was asked for, if it can do what the scenarios want.
+pub(super) fn world(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<World> {
+    if args.world == "sim" {
+        if args.data_dir.is_some() || args.simulated_disk {
+            bail!(
+                "--data-dir and --simulated-disk are for --world live; virtual time has no files"
+            );
+        }
+        return Ok(World::Sim);
+    }
+    if args.threads.is_some() {
+        bail!(
+            "--threads is for --world sim; real runs would disturb each other, so they take turns"
+        );
+    }
+    for plan in scenarios.iter().flat_map(|scenario| &scenario.plans) {
+        live::refuse(plan).map_err(anyhow::Error::msg)?;
+    }
+    let (simulated_disk, data_dir) = (args.simulated_disk, args.data_dir.clone());
+    Ok(World::Live(live::Options { simulated_disk, data_dir }))
+}
+
+/// How many seeds: a run in real time takes real time, so one unless more are asked for.
+pub(super) fn seeds(args: &RunArgs, matches: &ArgMatches) -> u32 {
+    let verb = matches.subcommand().map(|(_, verb)| verb);
+    let asked = verb.and_then(|verb| verb.value_source("seeds"));
+    match asked {
+        Some(ValueSource::CommandLine) => args.seeds,
+        _ if args.world == "live" => 1,
+        _ => args.seeds,
+    }
+}
+
+/// The words that a command in the live world has beside others.
+pub(super) fn words(args: &RunArgs) -> String {
+    let mut words = String::new();
+    if args.world != "sim" {
+        let _ = write!(words, " --world {}", args.world);
+    }
+    if args.simulated_disk {
+        words.push_str(" --simulated-disk");
+    }
+    words
+}
+
+/// Says how well links kept to what they were asked, over all runs; nothing of virtual time.
+pub(super) fn delivered(results: &Results) -> String {
+    let mut links: BTreeMap<(&str, &str), &LinkLine> = BTreeMap::new();
+    for line in &results.note.links {
+        let worst = links.entry((&line.from, &line.to)).or_insert(line);
+        if line.late_p50_ms > worst.late_p50_ms {
+            *worst = line;
+        }
+    }
+    let mut text = String::new();
+    if !links.is_empty() {
+        text.push_str("links, each in the run in which it was latest; times in ms\n");
+        let _ = writeln!(text, "{:35} {:>8} {:>9} {:>9}", "", "asked", "late p50", "p99");
+    }
+    for ((from, to), line) in links {
+        let way = format!("{from} to {to}");
+        let LinkLine { asked_ms, late_p50_ms, late_p99_ms, .. } = line;
+        let trust = if line.is_trusted() { "" } else { "  NOT TRUSTED" };
+        let _ =
+            writeln!(text, "{way:35} {asked_ms:8.3} {late_p50_ms:9.3} {late_p99_ms:9.3}{trust}");
+    }
+    text
+}
