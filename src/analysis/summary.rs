@@ -8,6 +8,7 @@
 //! (`availability`). What was intended before the end of the warm-up is judged but not measured.
 
 use super::availability::{self, each_measured, phase_of};
+use super::cost::{self, Cost};
 use super::evidence::{Exhibit, exhibits};
 use super::index::{self, Order};
 use super::lost::lost_writes;
@@ -63,6 +64,8 @@ pub struct Summary {
     pub exhibits: Vec<Exhibit>,
     /// What faults did, where there were any.
     pub faulted: Option<Faulted>,
+    /// What it cost in the unit of its domain, where its objects have one.
+    pub cost: Option<Cost>,
 }
 
 impl Summary {
@@ -78,6 +81,7 @@ impl Summary {
             verdict,
             exhibits: Vec::new(),
             faulted: None,
+            cost: None,
         }
     }
 
@@ -133,6 +137,10 @@ impl Summary {
             (Some(ours), Some(theirs)) => ours.merge(theirs),
             (ours, theirs) => *ours = ours.take().or_else(|| theirs.clone()),
         }
+        match (&mut self.cost, &other.cost) {
+            (Some(ours), Some(theirs)) => ours.merge(theirs),
+            (ours, theirs) => *ours = ours.or(*theirs),
+        }
     }
 
     /// The index of a region, which is added if it is new.
@@ -173,6 +181,7 @@ pub fn summarize(history: &History, context: &Context) -> Summary {
     availability::measure(history, context.timeout, &region_of, &mut summary);
     measure_consistency(history, context.timeout, &region_of, &mut summary);
     summary.faulted = outage::measure(history, context.timeout);
+    summary.cost = cost::of(history);
     summary
 }
 

@@ -161,6 +161,8 @@ pub struct History {
     /// Whether updates that conflict are merged: then no order of versions says which one stays, commits
     /// tell only that an update was decided, and a read may return several values.
     pub merged: bool,
+    /// Whether, where updates are merged, a state may replace another as a whole, so that updates are lost.
+    pub overwrites: bool,
     /// How many writes there are: their values are `1..=writes`.
     pub writes: u32,
     /// Operations intended before this instant are warm-up: judged, but not measured.

@@ -81,6 +81,7 @@ impl Recorder {
             keys: 0,
             contents: Contents::default(),
             merged: false,
+            overwrites: false,
             writes: 0,
             warm_up,
             horizon,
@@ -110,6 +111,13 @@ impl Recorder {
     #[must_use]
     pub fn merging(mut self, merged: bool) -> Self {
         self.history.merged = merged;
+        self
+    }
+
+    /// Says that of two states one may replace the other as a whole; nothing may have begun yet.
+    #[must_use]
+    pub fn overwriting(mut self, overwrites: bool) -> Self {
+        self.history.overwrites = overwrites;
         self
     }
 

@@ -20,6 +20,7 @@
 pub mod certification;
 pub mod chain;
 mod effects;
+pub mod escrow;
 pub mod leaderless;
 pub mod multi_leader;
 pub mod parts;
@@ -93,6 +94,12 @@ pub trait Protocol: Sized + 'static {
     /// Whether updates that conflict are merged under these settings, so that no order of versions says
     /// which one stays, and a read of a register may return several values.
     fn merges(_config: &Self::Config) -> bool {
+        false
+    }
+
+    /// Whether, where updates are merged, one state may replace another as a whole, so that what the other
+    /// had done is gone: nothing is then promised but that replicas agree in the end.
+    fn overwrites(_config: &Self::Config) -> bool {
         false
     }
 

@@ -222,6 +222,34 @@ pub struct Row {
     /// Upper end of Wilson's 95 % interval; 3/n where there were none.
     #[serde(default)]
     pub undone_rate_high: Option<f64>,
+    /// What is counted of the whole cell's damage in the unit of its domain; `null` where its objects
+    /// have none.
+    #[serde(default)]
+    pub damage: Option<String>,
+    /// Of how much: units sold, locks granted, increments, removes; acknowledged ones.
+    #[serde(default)]
+    pub damage_of: u64,
+    /// How much of it is damaged.
+    #[serde(default)]
+    pub damaged: Option<u64>,
+    /// Its share.
+    #[serde(default)]
+    pub damage_rate: Option<f64>,
+    /// Wilson 95 % interval.
+    #[serde(default)]
+    pub damage_rate_low: Option<f64>,
+    /// Its upper end; 3/n where there was none.
+    #[serde(default)]
+    pub damage_rate_high: Option<f64>,
+    /// Seeds under which there was any.
+    #[serde(default)]
+    pub damaged_runs: Option<u64>,
+    /// Keys of which something was acknowledged, seed by seed.
+    #[serde(default)]
+    pub damage_keys_of: u64,
+    /// Those with damage.
+    #[serde(default)]
+    pub damaged_keys: Option<u64>,
     /// Completed operations per second.
     pub throughput: f64,
     /// Planned operations per second; `null` in a closed loop.
@@ -319,6 +347,7 @@ impl Check for Row {
             ("mw_broken_rate", self.mw_broken_rate),
             ("wfr_broken_rate", self.wfr_broken_rate),
             ("undone_rate", self.undone_rate),
+            ("damage_rate", self.damage_rate),
         ];
         are_within(1.0, &rates.map(|(name, rate)| (name, rate.unwrap_or_default())))
     }
