@@ -24,6 +24,7 @@ pub use canaries::{Sighting, canaries, canary_runs};
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
+use crate::report::answer_all;
 use crate::results::{CellAccumulator, CellMeta, CellResult, Results, RunNote, SCHEMA};
 use crate::scenario::Scenario;
 use crate::scenario::plan::{CellName, Load, Plan};
@@ -341,6 +342,7 @@ impl Suite {
             results.faults.extend(cell.faults);
             results.timelines.extend(cell.timelines);
         }
+        answer_all(&mut results);
         results
     }
 }
