@@ -175,3 +175,34 @@ fn theory_is_exact_while_rights_last() {
     let ms = theory.expect("a closed form").as_ms();
     assert!(updates(&plan).iter().all(|one| *one == (ms, Status::Ok)), "{ms}");
 }
+
+/// The last unit, as the curated scenario has it: with one order it is sold once, copies that decide alone
+/// oversell in some runs, and escrow sells at home, and sells no more than there is.
+#[test]
+fn the_last_unit_is_sold_once_twice_or_from_the_reserve() {
+    let all = plans(include_str!("../scenarios/curated/inventory.toml"));
+    for (mode, oversells, at_home) in
+        [("raft", false, false), ("optimistic", true, true), ("escrow", false, true)]
+    {
+        let cell = all.iter().find(|plan| plan.name.mode == mode).expect("a mode of the scenario");
+        let (mut runs, mut sold, mut near, mut refused) = (0, 0, 0, 0);
+        for seed in 1..=20 {
+            let history = simulate(cell, seed).history;
+            assert_eq!(judge(&history, promise(cell)), Verdict::Holds, "{mode}, seed {seed}");
+            runs += u32::from(oversold(&history) > 0);
+            let sales = history.operations.iter().filter(|op| op.kind == OpKind::Write);
+            for sale in sales {
+                let took = sale.completed.since(sale.invoked);
+                refused += u32::from(sale.status == Status::Refused);
+                sold += u32::from(sale.status == Status::Ok);
+                near += u32::from(sale.status == Status::Ok && took < Duration::millis(35));
+            }
+        }
+        assert_eq!(runs > 0, oversells, "{mode} oversold in {runs} runs");
+        assert!(runs < 20, "{mode} oversold in all runs");
+        assert!(refused > 1_000, "{mode} refused {refused}");
+        // No two regions are less than 70 ms apart; what took half of it never left its own.
+        let share = f64::from(near) / f64::from(sold);
+        assert!(if at_home { share > 0.85 } else { share < 0.02 }, "{mode}: {share} at home");
+    }
+}

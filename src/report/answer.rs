@@ -26,13 +26,12 @@ pub fn answer_all(results: &mut Results) {
 fn answer(asks: &Asks, rows: &[&Row], faults: &[&FaultLine]) -> String {
     let mut told: Vec<Told<'_>> = Vec::new();
     for (class, name) in &asks.cells {
-        let stands = |row: &&&Row| {
-            row.cell.split_once('/').is_some_and(|(_, tail)| stands_for(name, tail))
-        };
+        let stands =
+            |row: &&&Row| row.cell.split_once('/').is_some_and(|(_, tail)| stands_for(name, tail));
         // Of several levels the first that is listed.
         let Some(first) = rows.iter().find(stands) else { continue };
         let cell: Vec<&Row> = rows.iter().copied().filter(|row| row.cell == first.cell).collect();
-        told.push(Told::of(*class, asks, cell, faults));
+        told.push(Told::of(*class, asks, &cell, faults));
     }
     let mut text = String::new();
     let mut before = None;
@@ -51,9 +50,12 @@ struct Told<'a> {
     head: &'a Row,
     /// The fastest and the slowest client region's median in health.
     medians: Option<(&'a Row, &'a Row)>,
+    /// The 99th percentile in health, all regions together.
+    p99: Option<f64>,
     /// Updates refused by what they found, and how many were answered.
     refused: (u64, u64),
-    /// Operations without an answer or answered by an error, of all.
+    /// Operations without an answer or answered by an error, of all; whole read-modify-writes where there are
+    /// any.
     unanswered: (u64, u64),
     /// Shares answered under the fault: without a majority, and the others.
     sides: [Option<f64>; 2],
@@ -72,20 +74,23 @@ struct Figure {
 }
 
 impl<'a> Told<'a> {
-    fn of(class: Class, asks: &Asks, cell: Vec<&'a Row>, faults: &[&FaultLine]) -> Self {
+    fn of(class: Class, asks: &Asks, cell: &[&'a Row], faults: &[&FaultLine]) -> Self {
         let head = cell[0];
         let here = || cell.iter().copied().filter(|row| row.op == asks.op);
-        let mut regions: Vec<&Row> = here()
-            .filter(|row| row.phase == "healthy" && row.client_region != "all")
-            .collect();
+        let mut regions: Vec<&Row> =
+            here().filter(|row| row.phase == "healthy" && row.client_region != "all").collect();
         regions.sort_by(|a, b| a.p50_ms.total_cmp(&b.p50_ms));
         let medians = regions.first().copied().zip(regions.last().copied());
         let all = || here().filter(|row| row.client_region == "all");
         let sum = |f: fn(&Row) -> u64| all().map(f).sum::<u64>();
+        // Who looks first and then writes was not served if the look was all there was.
+        let looks_first = asks.op == "write" && cell.iter().any(|row| row.op == "rmw");
+        let whole = if looks_first { "rmw" } else { asks.op.as_str() };
+        let asked = || cell.iter().filter(|row| row.op == whole && row.client_region == "all");
         let side = |side: Side| {
             let lines = faults
                 .iter()
-                .filter(|line| line.cell == head.cell && line.op == asks.op)
+                .filter(|line| line.cell == head.cell && line.op == whole)
                 .filter(|line| line.side == Some(side));
             let (answered, asked) =
                 lines.fold((0, 0), |sum, line| (sum.0 + line.answered, sum.1 + line.asked));
@@ -96,9 +101,13 @@ impl<'a> Told<'a> {
             head,
             medians,
             refused: (sum(|row| row.refused), sum(|row| row.ok)),
-            unanswered: (sum(|row| row.failed + row.unknown), sum(|row| row.n)),
+            unanswered: (
+                asked().map(|row| row.failed + row.unknown).sum(),
+                asked().map(|row| row.n).sum(),
+            ),
+            p99: all().find(|row| row.phase == "healthy").map(|row| row.p99_ms),
             sides: [side(Side::Minority), side(Side::Majority)],
-            damage: figure(asks.counts, &cell),
+            damage: figure(asks.counts, cell),
         }
     }
 
@@ -134,12 +143,16 @@ impl<'a> Told<'a> {
                 ),
             };
         }
+        if let Some(p99) = self.p99 {
+            let _ = write!(text, ", p99 {}", number::ms(p99));
+        }
         if let [minority, majority] = self.sides
             && (minority.is_some() || majority.is_some())
         {
             text.push_str("; under the fault it answered");
-            for (i, (share, who)) in
-                [(minority, "of those cut off"), (majority, "of the others")].into_iter().enumerate()
+            for (i, (share, who)) in [(minority, "of those cut off"), (majority, "of the others")]
+                .into_iter()
+                .enumerate()
             {
                 let Some(share) = share else { continue };
                 let and = if i > 0 && minority.is_some() { " and" } else { "" };
@@ -258,17 +271,15 @@ fn side_by_side(asks: &Asks, told: &[Told<'_>]) -> String {
             r if r >= 1.0 => format!("{} times as fast", round(r)),
             r => format!("{} times as slow", round(1.0 / r)),
         };
-        let broken = if one.head.verdict == VerdictWord::Violated { ", promise broken" } else { "" };
+        let broken =
+            if one.head.verdict == VerdictWord::Violated { ", promise broken" } else { "" };
         parts.push(format!("{} {speed}, with {}{broken}", word(one.class), cost(one)));
     }
     if parts.is_empty() {
         return String::new();
     }
     let (first, with) = (word(base.class), cost(base));
-    format!(
-        " For the region that waits longest, beside {first} with {with}: {}.",
-        parts.join("; ")
-    )
+    format!(" For the region that waits longest, beside {first} with {with}: {}.", parts.join("; "))
 }
 
 /// Two digits, or all before the point.

@@ -232,7 +232,10 @@ fn write_table(
 /// Whether a column holds words, which stand at the left, and not numbers.
 fn words(index: usize, head: &str) -> bool {
     index < 2
-        || matches!(head, "damage" | "promise" | "verdict" | "figure" | "operation" | "op" | "class" | "")
+        || matches!(
+            head,
+            "damage" | "promise" | "verdict" | "figure" | "operation" | "op" | "class" | ""
+        )
 }
 
 fn verdict_head(short: bool) -> String {
@@ -407,8 +410,17 @@ fn line(columns: &[String], widths: &[usize], left: &[bool]) -> String {
 /// A paragraph in lines of at most `width` letters.
 fn wrapped(text: &str, width: usize) -> String {
     let (mut out, mut used) = (String::new(), 0);
-    // A number stays with its unit: thin spaces, and those before a unit, are no places to break at.
+    // A number stays with its unit.
+    let units = ["%", "us", "ms", "s", "min"];
+    let mut words: Vec<String> = Vec::new();
     for word in text.split(' ') {
+        let unit = word.trim_end_matches([',', ';', ')', '.']);
+        match words.last_mut().filter(|_| units.contains(&unit)) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
+    for word in words {
         let long = word.chars().count();
         if used > 0 && used + 1 + long > width {
             out.push('\n');
@@ -417,7 +429,7 @@ fn wrapped(text: &str, width: usize) -> String {
             out.push(' ');
             used += 1;
         }
-        out.push_str(word);
+        out.push_str(&word);
         used += long;
     }
     out.push('\n');

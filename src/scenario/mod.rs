@@ -105,8 +105,8 @@
 //! counts = "damage"                # what that is in the rows: damage (of the object), stale, lost,
 //!                                  # undone, conflicts
 //! op     = "write"                 # whose latency is told, and who is refused; or read, scan, rmw
-//! cp     = ["raft"]                # the cells of each class: mode, mode/level, mode/variant/level
-//! ap     = ["async"]
+//! cp     = ["async"]               # the cells of each class: mode, mode/level, mode/variant/level
+//! ap     = []
 //! hybrid = []
 //! ```
 //!

@@ -16,6 +16,7 @@ fn row(mode: &str, region: &str, p50_ms: f64) -> Row {
         n: 1_000,
         ok: 1_000,
         p50_ms,
+        p99_ms: 300.0,
         ..Row::default()
     }
 }
@@ -60,10 +61,10 @@ fn latency_refusals_and_damage_are_told_with_their_intervals() {
     rows.extend(cell("alone", 2.0, 4.0, 50, 18));
     assert_eq!(
         told(&asks(Counts::Damage, &BOTH), &rows, &[]),
-        "CP: raft (linearizable, ✓ holds) answers the median write in 70.0 ms (here) to 240.0 ms (there); it \
-         refused 25.0 % of 1 000 writes; no units oversold among 1 000 sales, in no run (at 95 % fewer than \
-         0.30 %). AP: alone (linearizable, ✓ holds) answers the median write in 2.00 ms (here) to 4.00 ms \
-         (there); 50 units oversold among 1 000 sales (5.00 %, 95 % interval 3.81 % to 6.53 %), in 18 of 20 \
+        "CP: raft (linearizable, ✓ holds) answers the median write in 70.0 ms (here) to 240.0 ms (there), \
+         p99 300.0 ms; it refused 25.0 % of 1 000 writes; no units oversold among 1 000 sales, in no run (at \
+         95 % fewer than 0.30 %). AP: alone (linearizable, ✓ holds) answers the median write in 2.00 ms (here) to 4.00 ms \
+         (there), p99 300.0 ms; 50 units oversold among 1 000 sales (5.00 %, 95 % interval 3.81 % to 6.53 %), in 18 of 20 \
          runs, on 25 of 400 keys. For the region that waits longest, beside CP with no units oversold: AP 60 \
          times as fast, with 5.00 % units oversold."
     );
@@ -82,8 +83,17 @@ fn sides_of_a_cut_and_what_had_no_answer_are_told() {
     };
     let faults = [line(Side::Minority, 0), line(Side::Majority, 190)];
     let text = told(&asks(Counts::Damage, &BOTH), &rows, &faults);
-    assert!(text.contains("; under the fault it answered 0 % of those cut off and 95.0 % of the others;"), "{text}");
+    assert!(
+        text.contains(
+            "; under the fault it answered 0 % of those cut off and 95.0 % of the others;"
+        ),
+        "{text}"
+    );
     assert!(text.contains("; 10.0 % got no answer or an error;"), "{text}");
+    let whole = Row { op: "rmw".into(), n: 500, failed: 400, ..row("raft", "all", 70.0) };
+    rows.push(whole);
+    let rmw = told(&asks(Counts::Damage, &BOTH), &rows, &faults);
+    assert!(rmw.contains("; 80.0 % got no answer or an error;"), "the look is half of it: {rmw}");
     assert!(!text.contains("AP"), "a cell that was not run is not told of: {text}");
 }
 
@@ -115,6 +125,9 @@ fn a_broken_promise_is_told_and_nothing_is_told_of_nothing() {
     rows.extend(cell("alone", 2.0, 4.0, 50, 18));
     rows.iter_mut().skip(3).for_each(|row| row.verdict = VerdictWord::Violated);
     let text = told(&asks(Counts::Damage, &BOTH), &rows, &[]);
-    assert!(text.contains("alone (linearizable, ✗ broken)") && text.contains("promise broken"), "{text}");
+    assert!(
+        text.contains("alone (linearizable, ✗ broken)") && text.contains("promise broken"),
+        "{text}"
+    );
     assert_eq!(told(&asks(Counts::Damage, &BOTH), &[], &[]), "");
 }
