@@ -129,6 +129,9 @@ impl Summary {
         self.operations += other.operations;
         self.traffic.messages += other.traffic.messages;
         self.traffic.bytes += other.traffic.bytes;
+        self.traffic.hints += other.traffic.hints;
+        self.traffic.repairs += other.traffic.repairs;
+        self.traffic.mending_bytes += other.traffic.mending_bytes;
         if other.verdict.rank() > self.verdict.rank() {
             self.verdict = other.verdict.clone();
             self.exhibits.clone_from(&other.exhibits);

@@ -129,6 +129,10 @@ impl Phase {
     }
 }
 
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// What the network carried in the measured time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -136,6 +140,15 @@ pub struct Traffic {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Of the messages, updates that were kept for a silent replica and are handed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hints: u64,
+    /// Of them, those that find or bring what a replica has missed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repairs: u64,
+    /// Bytes of both.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mending_bytes: u64,
 }
 
 /// The state of one replica when everything had come to rest.

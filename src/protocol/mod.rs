@@ -118,6 +118,21 @@ pub trait Protocol: Sized + 'static {
     fn leg(_msg: &Self::Msg) -> Option<Leg> {
         None
     }
+
+    /// Of a message that finds or brings what a replica has missed, and does nothing else: which kind. What
+    /// also serves an operation is none, nor is a log's entry that is sent again.
+    fn mend(_msg: &Self::Msg) -> Option<Mend> {
+        None
+    }
+}
+
+/// What a message is that serves no operation but a replica which has missed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mend {
+    /// An update that somebody has kept for a silent replica.
+    Hint,
+    /// A comparison of replicas, or what a read or a comparison has found one of them to lack.
+    Repair,
 }
 
 /// How a level is served and what is claimed for it.

@@ -57,8 +57,16 @@ struct Told<'a> {
     /// Operations without an answer or answered by an error, of all; whole read-modify-writes where there are
     /// any.
     unanswered: (u64, u64),
-    /// Shares answered under the fault: without a majority, and the others.
+    /// Share answered under the fault.
+    partitioned: Option<f64>,
+    /// The same of those without a majority, and of the others.
     sides: [Option<f64>; 2],
+    /// The slowest region's median time until it was answered again, under the fault and after its end:
+    /// `None` within if it was not, and without where nothing was asked.
+    back: Option<Option<f64>>,
+    healed: Option<Option<f64>>,
+    /// How long after the fault a read still missed what had been acknowledged before it.
+    lingered: Option<f64>,
     damage: Figure,
 }
 
@@ -85,7 +93,9 @@ impl<'a> Told<'a> {
         let sum = |f: fn(&Row) -> u64| all().map(f).sum::<u64>();
         // Who looks first and then writes was not served if the look was all there was.
         let looks_first = asks.op == "write" && cell.iter().any(|row| row.op == "rmw");
-        let whole = if looks_first { "rmw" } else { asks.op.as_str() };
+        let kinds = ["read", "write", "scan", "rmw"];
+        let whole = if looks_first { "rmw" } else { &asks.op };
+        let whole = kinds.into_iter().find(|kind| *kind == whole).unwrap_or("write");
         let asked = || cell.iter().filter(|row| row.op == whole && row.client_region == "all");
         let side = |side: Side| {
             let lines = faults
@@ -96,6 +106,11 @@ impl<'a> Told<'a> {
                 lines.fold((0, 0), |sum, line| (sum.0 + line.answered, sum.1 + line.asked));
             (asked > 0).then(|| answered as f64 / asked as f64)
         };
+        let regions_of = |op: &'static str| {
+            let here = move |line: &&&FaultLine| line.cell == head.cell && line.op == op;
+            faults.iter().filter(here).filter(|line| line.client_region != "all")
+        };
+        let others = || regions_of(whole).filter(|line| line.side != Some(Side::Minority));
         Self {
             class,
             head,
@@ -105,7 +120,16 @@ impl<'a> Told<'a> {
                 asked().map(|row| row.failed + row.unknown).sum(),
                 asked().map(|row| row.n).sum(),
             ),
+            back: slowest(others().map(|line| (line.faults, line.rto_p50_ms))),
+            healed: slowest(regions_of(whole).map(|line| (line.healings, line.healed_p50_ms))),
+            lingered: regions_of("read").filter_map(|line| line.lingered_max_ms).reduce(f64::max),
             p99: all().find(|row| row.phase == "healthy").map(|row| row.p99_ms),
+            partitioned: cell
+                .iter()
+                .find(|row| {
+                    row.op == whole && row.phase == "partitioned" && row.client_region == "all"
+                })
+                .map(|row| row.availability()),
             sides: [side(Side::Minority), side(Side::Majority)],
             damage: figure(asks.counts, cell),
         }
@@ -159,6 +183,27 @@ impl<'a> Told<'a> {
                 let _ = write!(text, "{and} {} {who}", number::percent(share));
             }
         }
+        if self.sides == [None; 2]
+            && let Some(share) = self.partitioned
+        {
+            let _ = write!(text, "; under the fault it answered {}", number::percent(share));
+        }
+        match self.back {
+            Some(Some(ms)) => {
+                let _ = write!(text, ", these without a gap from {} on", number::ms(ms));
+            }
+            Some(None) => text.push_str(", these never without a gap"),
+            None => {}
+        }
+        if let Some(healed) = self.healed {
+            let again =
+                healed.map_or("not again".to_owned(), |ms| format!("{} later", number::ms(ms)));
+            let _ = write!(text, "; when it was over, everybody {again}");
+        }
+        if let Some(lingered) = self.lingered {
+            let _ =
+                write!(text, ", the last read of something older {} later", number::ms(lingered));
+        }
         let (refused, answered) = self.refused;
         if refused > 0 {
             let share = number::percent(refused as f64 / answered.max(1) as f64);
@@ -169,7 +214,18 @@ impl<'a> Told<'a> {
             let share = number::percent(lacking as f64 / n.max(1) as f64);
             let _ = write!(text, "; {share} got no answer or an error");
         }
-        let _ = write!(text, "; {}.", self.damage.words(asks, self.head.seeds));
+        let Row { hints, repairs, mending_bytes, seeds, .. } = *self.head;
+        if hints + repairs > 0 {
+            let each = |n: u64| number::count((n as f64 / f64::from(seeds.max(1))).round() as u64);
+            let _ = write!(
+                text,
+                "; a run took {} hints replayed and {} messages of repair, {} kB together",
+                each(hints),
+                each(repairs),
+                each(mending_bytes / 1_000)
+            );
+        }
+        let _ = write!(text, "; {}.", self.damage.words(asks, seeds));
         text
     }
 }
@@ -240,6 +296,14 @@ fn word(class: Class) -> &'static str {
         Class::Ap => "AP",
         Class::Hybrid => "Hybrid",
     }
+}
+
+/// The median of the region that took longest; nothing within if one did not get there, nothing where
+/// nothing was asked.
+fn slowest(regions: impl Iterator<Item = (u64, Option<f64>)>) -> Option<Option<f64>> {
+    let medians: Vec<Option<f64>> = regions.filter(|(of, _)| *of > 0).map(|(_, ms)| ms).collect();
+    let all: Option<Vec<f64>> = medians.iter().copied().collect();
+    (!medians.is_empty()).then(|| all.and_then(|all| all.into_iter().reduce(f64::max)))
 }
 
 /// The classes against the first cell of the first: how much sooner the farthest client is answered, and for

@@ -279,6 +279,9 @@ impl CellAccumulator {
             first_seed: meta.first_seed,
             messages_per_op: per_op(merged.traffic.messages),
             bytes_per_op: per_op(merged.traffic.bytes),
+            hints: merged.traffic.hints,
+            repairs: merged.traffic.repairs,
+            mending_bytes: merged.traffic.mending_bytes,
             virtual_seconds: round(merged.span as f64 / 1e9),
             replay: format!("{} --seed {seed}", meta.replay),
             ..blank()

@@ -261,6 +261,15 @@ pub struct Row {
     pub messages_per_op: Option<f64>,
     /// Bytes likewise.
     pub bytes_per_op: Option<f64>,
+    /// Updates handed over that were kept for a silent replica; whole cell, between warm-up and horizon.
+    #[serde(default)]
+    pub hints: u64,
+    /// Messages that find or bring what a replica has missed, likewise.
+    #[serde(default)]
+    pub repairs: u64,
+    /// Bytes of both.
+    #[serde(default)]
+    pub mending_bytes: u64,
     /// Virtual seconds simulated for the cell, all seeds.
     pub virtual_seconds: f64,
     /// The command that replays the cell under the seed of the evidence, or the first.

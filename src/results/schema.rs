@@ -194,6 +194,13 @@ pub const ROW: &[Column] = &[
     column("messages_per_op", "messages or null",
         "Messages of the whole cell per completed operation, heartbeats included."),
     column("bytes_per_op", "bytes or null", "Bytes likewise."),
+    column("hints", "messages",
+        "Updates handed over that had been kept for a silent replica (hinted handoff), sent between warm-up \
+         and horizon; whole cell, all seeds. 0 where the protocol's messages do not tell."),
+    column("repairs", "messages",
+        "Messages that find or bring what a replica has missed and do nothing else: comparisons, what they \
+         and reads nobody waits for have found; likewise."),
+    column("mending_bytes", "bytes", "Bytes of both."),
     column("virtual_seconds", "s", "Simulated for the cell, all seeds, warm-up included."),
     column("replay", "text", "The command that runs this cell again."),
 ];

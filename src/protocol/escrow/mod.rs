@@ -49,7 +49,7 @@ pub use server::Server;
 
 use super::parts::limits;
 use super::parts::merge::Rule;
-use super::{Geometry, Offer, Protocol, ReplicaCx};
+use super::{Geometry, Mend, Offer, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Level, NodeId, Object, OpKind};
 use crate::time::Duration;
@@ -199,6 +199,10 @@ impl Protocol for Escrow {
 
     fn wire_size(msg: &Msg) -> u32 {
         msg.wire_size()
+    }
+
+    fn mend(msg: &Msg) -> Option<Mend> {
+        matches!(msg, Msg::Digest(_) | Msg::Rows(_)).then_some(Mend::Repair)
     }
 
     fn objects(config: &Config) -> &'static [Object] {
