@@ -188,21 +188,28 @@ impl<'a> Told<'a> {
         {
             let _ = write!(text, "; under the fault it answered {}", number::percent(share));
         }
-        match self.back {
+        // Who was never interrupted did not come back.
+        let stayed = |share: Option<f64>| share.is_none_or(|share| share >= 0.999_95);
+        let others = self.sides[1].or(self.partitioned);
+        match self.back.filter(|_| !stayed(others)) {
             Some(Some(ms)) => {
-                let _ = write!(text, ", these without a gap from {} on", number::ms(ms));
+                let _ = write!(text, ", without a gap after {}", number::ms(ms));
             }
-            Some(None) => text.push_str(", these never without a gap"),
+            Some(None) => text.push_str(", with gaps to its end"),
             None => {}
         }
-        if let Some(healed) = self.healed {
-            let again =
-                healed.map_or("not again".to_owned(), |ms| format!("{} later", number::ms(ms)));
-            let _ = write!(text, "; when it was over, everybody {again}");
+        let interrupted = !stayed(others) || !stayed(self.sides[0]);
+        match self.healed.filter(|_| interrupted) {
+            Some(Some(ms)) => {
+                let _ =
+                    write!(text, "; {} after its end everybody was answered again", number::ms(ms));
+            }
+            Some(None) => text.push_str("; after its end some were still not answered"),
+            None => {}
         }
-        if let Some(lingered) = self.lingered {
-            let _ =
-                write!(text, ", the last read of something older {} later", number::ms(lingered));
+        if let Some(lingered) = self.lingered.filter(|ms| *ms > 0.0) {
+            let ms = number::ms(lingered);
+            let _ = write!(text, "; the last read that missed something older began {ms} after it");
         }
         let (refused, answered) = self.refused;
         if refused > 0 {
@@ -217,13 +224,12 @@ impl<'a> Told<'a> {
         let Row { hints, repairs, mending_bytes, seeds, .. } = *self.head;
         if hints + repairs > 0 {
             let each = |n: u64| number::count((n as f64 / f64::from(seeds.max(1))).round() as u64);
-            let _ = write!(
-                text,
-                "; a run took {} hints replayed and {} messages of repair, {} kB together",
-                each(hints),
-                each(repairs),
-                each(mending_bytes / 1_000)
-            );
+            let _ = write!(text, "; mending took ");
+            if hints > 0 {
+                let _ = write!(text, "{} hints and ", each(hints));
+            }
+            let (messages, bytes) = (each(repairs), each(mending_bytes / 1_000));
+            let _ = write!(text, "{messages} messages of repair a run, {bytes} kB");
         }
         let _ = write!(text, "; {}.", self.damage.words(asks, seeds));
         text

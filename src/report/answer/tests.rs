@@ -131,3 +131,36 @@ fn a_broken_promise_is_told_and_nothing_is_told_of_nothing() {
     );
     assert_eq!(told(&asks(Counts::Damage, &BOTH), &[], &[]), "");
 }
+
+#[test]
+fn an_interruption_is_told_and_where_there_was_none_nothing_is() {
+    let rows = cell("raft", 70.0, 240.0, 0, 0);
+    let line = |side, answered| FaultLine {
+        side: Some(side),
+        answered,
+        asked: 200,
+        op: "write".into(),
+        client_region: "here".into(),
+        ..crate::results::testing::fault("shop/raft/linearizable")
+    };
+    let asks = asks(Counts::Damage, &BOTH);
+    let short = told(&asks, &rows, &[line(Side::Majority, 190)]);
+    let back = line(Side::Majority, 190).rto_p50_ms.map(number::ms).expect("a recovery");
+    assert!(short.contains(&format!("without a gap after {back}")), "{short}");
+    assert!(short.contains("after its end everybody was answered again"), "{short}");
+    let never = FaultLine { rto_p50_ms: None, ..line(Side::Majority, 190) };
+    assert!(told(&asks, &rows, &[never]).contains("with gaps to its end"));
+    let whole = told(&asks, &rows, &[line(Side::Majority, 200)]);
+    assert!(!whole.contains("gap") && !whole.contains("again"), "{whole}");
+}
+
+#[test]
+fn what_mending_took_is_told_by_the_run() {
+    let mut rows = cell("raft", 70.0, 240.0, 0, 0);
+    rows.iter_mut().for_each(|row| (row.hints, row.repairs, row.mending_bytes) = (40, 200, 60_000));
+    let text = told(&asks(Counts::Damage, &BOTH), &rows, &[]);
+    assert!(
+        text.contains("; mending took 2 hints and 10 messages of repair a run, 3 kB;"),
+        "{text}"
+    );
+}
