@@ -127,6 +127,11 @@ impl<'a> Fates<'a> {
     }
 }
 
+/// Whether states replace each other that do not say what made them: all but sets, whose elements do.
+fn is_opaque(history: &History) -> bool {
+    history.overwrites && history.contents.object != Object::Set
+}
+
 /// What an operation did to an object other than a register.
 fn update(history: &History, id: u32) -> Update {
     history.effects.get(id as usize).map_or(Update::Put, |effect| effect.update)
@@ -181,7 +186,7 @@ fn last_values(last: &FinalState) -> Vec<Vec<Value>> {
 /// Tells of every acknowledged update whose fate can be seen in the end, in order of invocation, whether it
 /// is lost.
 pub(super) fn lost_updates(history: &History, mut tell: impl FnMut(u32, bool)) {
-    let Some((last, _)) = rest(history) else { return };
+    let Some((last, _)) = rest(history).filter(|_| !is_opaque(history)) else { return };
     let (fates, values) = (Fates::of(history), last_values(&last));
     let sums = expected_sums(history);
     let inserted = last_inserts(history);
@@ -310,6 +315,7 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
     let mut sums = vec![history.contents.initial as i64; history.keys as usize];
     let mut touched = vec![false; history.keys as usize];
     let open = Decrements::of(history);
+    let opaque = is_opaque(history);
     for (id, op) in history.operations.iter().enumerate() {
         let before = |other: &u32| history.operations[*other as usize].completed < op.invoked;
         while let Some(write) = ended.next_if(before) {
@@ -328,7 +334,7 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
         let values = history.read_values(op);
         let mut missed = Missed {
             op: id,
-            acknowledged: touched[key],
+            acknowledged: touched[key] && !opaque,
             age: None,
             updates: 0,
             values: values.len() as u32,
@@ -337,25 +343,13 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
             missed.updates += 1;
             missed.age = missed.age.max(Some(op.invoked.since(at)));
         };
-        if history.contents.object == Object::Stock {
-            let mut shows = (word as i64).wrapping_sub(sums[key]);
-            for (at, _, by) in standing[key].iter().rev().take_while(|_| !history.overwrites) {
-                if shows <= 0 {
-                    break;
-                }
-                shows += by;
-                miss(*at);
-            }
+        if opaque {
+            // What the state that is shown has replaced nobody can tell.
+        } else if history.contents.object == Object::Stock {
+            missed_units((word as i64).wrapping_sub(sums[key]), -1, &standing[key], miss);
         } else if history.contents.object == Object::Counter {
             let least = sums[key].wrapping_add(open.under_way(op));
-            let mut lacks = least.wrapping_sub(word as i64);
-            for (at, _, by) in standing[key].iter().rev().filter(|(_, _, by)| *by > 0) {
-                if lacks <= 0 {
-                    break;
-                }
-                lacks -= by;
-                miss(*at);
-            }
+            missed_units(least.wrapping_sub(word as i64), 1, &standing[key], miss);
         } else {
             let replaced =
                 |write: u32| fates.replaced[history.operations[write as usize].value.0 as usize];
@@ -369,6 +363,22 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
             }
         }
         tell(missed);
+    }
+}
+
+/// Tells of the latest updates that so many units are, of those that count up (1) or down (-1).
+fn missed_units(
+    mut lacks: i64,
+    sign: i64,
+    standing: &[Acknowledged],
+    mut miss: impl FnMut(Instant),
+) {
+    for (at, _, by) in standing.iter().rev().filter(|(_, _, by)| *by * sign > 0) {
+        if lacks <= 0 {
+            break;
+        }
+        lacks -= by * sign;
+        miss(*at);
     }
 }
 

@@ -146,30 +146,8 @@ impl<'a> Told<'a> {
         name
     }
 
-    fn sentence(&self, asks: &Asks, names_class: bool) -> String {
-        let mut text = String::new();
-        if names_class {
-            let _ = write!(text, "{}: ", word(self.class));
-        }
-        text.push_str(&self.name());
-        let op = &asks.op;
-        if let Some((near, far)) = self.medians {
-            let ms = number::ms;
-            let _ = match near.client_region == far.client_region {
-                true => write!(text, " answers the median {op} in {}", ms(near.p50_ms)),
-                false => write!(
-                    text,
-                    " answers the median {op} in {} ({}) to {} ({})",
-                    ms(near.p50_ms),
-                    near.client_region,
-                    ms(far.p50_ms),
-                    far.client_region
-                ),
-            };
-        }
-        if let Some(p99) = self.p99 {
-            let _ = write!(text, ", p99 {}", number::ms(p99));
-        }
+    /// Who was answered under the fault, and when the rest was again.
+    fn through(&self, text: &mut String) {
         if let [minority, majority] = self.sides
             && (minority.is_some() || majority.is_some())
         {
@@ -211,16 +189,10 @@ impl<'a> Told<'a> {
             let ms = number::ms(lingered);
             let _ = write!(text, "; the last read that missed something older began {ms} after it");
         }
-        let (refused, answered) = self.refused;
-        if refused > 0 {
-            let share = number::percent(refused as f64 / answered.max(1) as f64);
-            let _ = write!(text, "; it refused {share} of {} {op}s", number::count(answered));
-        }
-        let (lacking, n) = self.unanswered;
-        if lacking > 0 {
-            let share = number::percent(lacking as f64 / n.max(1) as f64);
-            let _ = write!(text, "; {share} got no answer or an error");
-        }
+    }
+
+    /// What it took to bring replicas up to date that had missed something.
+    fn mending(&self, text: &mut String) {
         let Row { hints, repairs, mending_bytes, seeds, .. } = *self.head;
         if hints + repairs > 0 {
             let each = |n: u64| number::count((n as f64 / f64::from(seeds.max(1))).round() as u64);
@@ -231,7 +203,45 @@ impl<'a> Told<'a> {
             let (messages, bytes) = (each(repairs), each(mending_bytes / 1_000));
             let _ = write!(text, "{messages} messages of repair a run, {bytes} kB");
         }
-        let _ = write!(text, "; {}.", self.damage.words(asks, seeds));
+    }
+
+    fn sentence(&self, asks: &Asks, names_class: bool) -> String {
+        let mut text = String::new();
+        if names_class {
+            let _ = write!(text, "{}: ", word(self.class));
+        }
+        text.push_str(&self.name());
+        let op = &asks.op;
+        if let Some((near, far)) = self.medians {
+            let ms = number::ms;
+            let _ = match near.client_region == far.client_region {
+                true => write!(text, " answers the median {op} in {}", ms(near.p50_ms)),
+                false => write!(
+                    text,
+                    " answers the median {op} in {} ({}) to {} ({})",
+                    ms(near.p50_ms),
+                    near.client_region,
+                    ms(far.p50_ms),
+                    far.client_region
+                ),
+            };
+        }
+        if let Some(p99) = self.p99 {
+            let _ = write!(text, ", p99 {}", number::ms(p99));
+        }
+        self.through(&mut text);
+        let (refused, answered) = self.refused;
+        if refused > 0 {
+            let share = number::percent(refused as f64 / answered.max(1) as f64);
+            let _ = write!(text, "; it refused {share} of {} {op}s", number::count(answered));
+        }
+        let (lacking, n) = self.unanswered;
+        if lacking > 0 {
+            let share = number::percent(lacking as f64 / n.max(1) as f64);
+            let _ = write!(text, "; {share} got no answer or an error");
+        }
+        self.mending(&mut text);
+        let _ = write!(text, "; {}.", self.damage.words(asks, self.head.seeds));
         text
     }
 }
