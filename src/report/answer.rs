@@ -194,7 +194,8 @@ impl<'a> Told<'a> {
     /// What it took to bring replicas up to date that had missed something.
     fn mending(&self, text: &mut String) {
         let Row { hints, repairs, mending_bytes, seeds, .. } = *self.head;
-        if hints + repairs > 0 {
+        // Without a fault it is comparisons that find nothing.
+        if hints + repairs > 0 && self.partitioned.is_some() {
             let each = |n: u64| number::count((n as f64 / f64::from(seeds.max(1))).round() as u64);
             let _ = write!(text, "; mending took ");
             if hints > 0 {

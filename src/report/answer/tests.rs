@@ -157,6 +157,7 @@ fn an_interruption_is_told_and_where_there_was_none_nothing_is() {
 #[test]
 fn what_mending_took_is_told_by_the_run() {
     let mut rows = cell("raft", 70.0, 240.0, 0, 0);
+    rows.push(Row { phase: "partitioned".into(), ..rows[0].clone() });
     rows.iter_mut().for_each(|row| (row.hints, row.repairs, row.mending_bytes) = (40, 200, 60_000));
     let text = told(&asks(Counts::Damage, &BOTH), &rows, &[]);
     assert!(
