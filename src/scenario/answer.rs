@@ -104,3 +104,18 @@ fn tail(plan: &Plan) -> String {
 pub fn stands_for(given: &str, tail: &str) -> bool {
     tail.strip_prefix(given).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cell_is_meant_by_the_beginning_of_its_name_up_to_a_slash() {
+        for given in ["raft", "raft/rtt=50ms", "raft/rtt=50ms/lease"] {
+            assert!(stands_for(given, "raft/rtt=50ms/lease"), "{given}");
+        }
+        for given in ["raf", "raft/rtt", "lease", "raft/rtt=50ms/lease/more"] {
+            assert!(!stands_for(given, "raft/rtt=50ms/lease"), "{given}");
+        }
+    }
+}
