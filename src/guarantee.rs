@@ -37,6 +37,9 @@ pub enum Guarantee {
     MonotonicWrites,
     /// A session's write of a key is newer than what it had read of it (Terry et al. 1994).
     WritesFollowReads,
+    /// Of a stock no more is sold than there was, and reads are eventual (O'Neil 1986; the numeric invariant
+    /// of Balegas et al. 2015).
+    NeverOversold,
     /// Reads return values somebody wrote, and once writes stop all replicas become equal.
     Eventual,
 }
@@ -60,7 +63,7 @@ impl Guarantee {
     }
 
     /// Each kind, from the strongest to the weakest; bounds are examples.
-    pub const KINDS: [Self; 12] = [
+    pub const KINDS: [Self; 13] = [
         Self::Linearizable,
         Self::Regular,
         Self::BoundedStaleness(Duration::millis(500)),
@@ -72,6 +75,7 @@ impl Guarantee {
         Self::MonotonicReads,
         Self::MonotonicWrites,
         Self::WritesFollowReads,
+        Self::NeverOversold,
         Self::Eventual,
     ];
 
@@ -113,6 +117,10 @@ impl Guarantee {
             Self::WritesFollowReads => {
                 "a session's write of a key is newer than what it had read of it (Terry et al. 1994)"
             }
+            Self::NeverOversold => {
+                "of a stock no more is sold than there was, and reads are eventual (O'Neil 1986, Balegas et \
+                 al. 2015)"
+            }
             Self::Eventual => {
                 "reads return what somebody wrote, and once writes stop all replicas become equal \
                  (Vogels 2009)"
@@ -142,6 +150,7 @@ impl fmt::Display for Guarantee {
             Self::MonotonicReads => f.write_str("monotonic-reads"),
             Self::MonotonicWrites => f.write_str("monotonic-writes"),
             Self::WritesFollowReads => f.write_str("writes-follow-reads"),
+            Self::NeverOversold => f.write_str("never-oversold"),
             Self::Eventual => f.write_str("eventual"),
         }
     }
@@ -149,7 +158,7 @@ impl fmt::Display for Guarantee {
 
 /// Every guarantee, two of them under two bounds.
 #[cfg(test)]
-pub(crate) const EVERY: [Guarantee; 14] = [
+pub(crate) const EVERY: [Guarantee; 15] = [
     Guarantee::Linearizable,
     Guarantee::Regular,
     Guarantee::BoundedStaleness(Duration(3)),
@@ -163,6 +172,7 @@ pub(crate) const EVERY: [Guarantee; 14] = [
     Guarantee::MonotonicReads,
     Guarantee::MonotonicWrites,
     Guarantee::WritesFollowReads,
+    Guarantee::NeverOversold,
     Guarantee::Eventual,
 ];
 

@@ -28,6 +28,7 @@ pub use swarm::{Swarm, Swarmed};
 
 use crate::analysis::{Context, summarize};
 use crate::catalog::Catalog;
+use crate::report::answer_all;
 use crate::results::{CellAccumulator, CellMeta, CellResult, LinkLine, Results, RunNote, SCHEMA};
 use crate::scenario::Scenario;
 use crate::scenario::plan::{CellName, Load, Plan};
@@ -401,6 +402,7 @@ impl Suite {
             results.faults.extend(cell.faults);
             results.timelines.extend(cell.timelines);
         }
+        answer_all(&mut results);
         results
     }
 }

@@ -33,6 +33,7 @@ smoke-cut/multi-clock     7ec686b5bd151cef 6bcbb90a36afcf6b
 smoke-cut/multi-causal    bcbce72928e74f9d 394d50d1ec564654
 smoke-cut/certification   44cd3afc58e84ba7 9ac64c76dd38e5ff
 smoke-cut/paxos           291c415a3dc927c4 9d3a9faa09097390
+smoke-escrow/escrow       1fa165772dfc6c9a 6e6a0a5995bd4bbc
 smoke-faults/primary-backup 2297aefec7ea298d 032503af93ba1aab
 smoke-faults/raft         450d8043d5fbb04a c05d1f3bd806595a
 smoke-faults/chain        d058bdb2ce704b69 b19436fb37a983a1

@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// Settings beside each protocol's plain ones that send other messages: the file's name, the protocol,
 /// the settings.
-const OTHERS: [(&str, &str, &str); 8] = [
+const OTHERS: [(&str, &str, &str); 9] = [
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("raft-commit-wait", "raft", "uncertainty = \"5ms\", reads = \"closed-timestamp\""),
     ("chain-apportioned", "chain", "apportioned = true"),
@@ -26,10 +26,16 @@ const OTHERS: [(&str, &str, &str); 8] = [
     ("multi-leader-causal", "multi-leader", "causal = true"),
     ("paxos-region", "paxos", "scope = \"region\""),
     ("multi-leader-siblings", "multi-leader", "conflicts = \"siblings\""),
+    ("escrow-optimistic", "escrow", "guard = \"none\""),
 ];
 
 /// Three replicas 20, 30 and 40 ms apart, a client beside the second, a sync of 1 ms.
 fn script(protocol: &str, config: &str, level: Level) -> Plan {
+    // Registers, where a protocol has them.
+    let object = match protocol {
+        "escrow" => "object = \"stock\"\n        units = 30",
+        _ => "",
+    };
     plan(&format!(
         r#"
         question = "Who sends what to whom?"
@@ -45,6 +51,7 @@ fn script(protocol: &str, config: &str, level: Level) -> Plan {
         read = 0.5
         update = 0.5
         records = 1
+        {object}
         think_ms = 1000
         arrivals = "closed"
 

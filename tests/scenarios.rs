@@ -35,7 +35,7 @@ fn the_smoke_scenarios_cover_every_protocol_and_every_level_its_modes_offer() {
     let catalog = Catalog::builtin();
     let smoke: Vec<Plan> = scenarios()
         .into_iter()
-        .filter(|scenario| scenario.name == "smoke-levels")
+        .filter(|scenario| ["smoke-levels", "smoke-escrow"].contains(&&*scenario.name))
         .flat_map(|scenario| scenario.plans)
         .collect();
     for entry in catalog.protocols() {

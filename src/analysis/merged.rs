@@ -10,10 +10,12 @@
 //! * An element is there if the set has it. A remove of it that ended after the insert began may have
 //!   taken it out. A remove is lost if the element is there in the end though every insert of it had
 //!   ended before the remove began: it has come back.
-//! * A counter's updates are there if it is what they add up to.
+//! * A counter's updates are there if it is what they add up to; a stock's, if it is what they leave.
+//! * Where one state may replace another as a whole nothing of this is promised, only that replicas agree.
 //!
 //! A read is stale if it misses an update that had been acknowledged before it began and that nobody could
-//! have replaced by the read's end. Of a counter that is so many increments, the latest ones at best.
+//! have replaced by the read's end. Of a counter that is so many increments, the latest ones at best; of a
+//! stock, so many units that it still shows.
 
 use super::evidence::{counterexample, did};
 use super::{Checker, Verdict, index};
@@ -125,6 +127,11 @@ impl<'a> Fates<'a> {
     }
 }
 
+/// Whether states replace each other that do not say what made them: all but sets, whose elements do.
+fn is_opaque(history: &History) -> bool {
+    history.overwrites && history.contents.object != Object::Set
+}
+
 /// What an operation did to an object other than a register.
 fn update(history: &History, id: u32) -> Update {
     history.effects.get(id as usize).map_or(Update::Put, |effect| effect.update)
@@ -179,7 +186,7 @@ fn last_values(last: &FinalState) -> Vec<Vec<Value>> {
 /// Tells of every acknowledged update whose fate can be seen in the end, in order of invocation, whether it
 /// is lost.
 pub(super) fn lost_updates(history: &History, mut tell: impl FnMut(u32, bool)) {
-    let Some((last, _)) = rest(history) else { return };
+    let Some((last, _)) = rest(history).filter(|_| !is_opaque(history)) else { return };
     let (fates, values) = (Fates::of(history), last_values(&last));
     let sums = expected_sums(history);
     let inserted = last_inserts(history);
@@ -191,7 +198,7 @@ pub(super) fn lost_updates(history: &History, mut tell: impl FnMut(u32, bool)) {
         let (id, word) = (id as u32, last.words.get(key).copied().unwrap_or(0));
         let update = update(history, id);
         let gone = match update {
-            Update::Add(_) if sums[key] != word => continue,
+            Update::Add(_) | Update::Take(_) if sums[key] != word => continue,
             Update::Remove(element) => {
                 let ended = inserted.get(&(op.key.0, element)).copied().unwrap_or(Instant::ZERO);
                 word & 1 << (element & 63) != 0 && ended < op.invoked
@@ -206,7 +213,7 @@ pub(super) fn lost_updates(history: &History, mut tell: impl FnMut(u32, bool)) {
 }
 
 /// By key and element, when the last insert of it ended.
-fn last_inserts(history: &History) -> BTreeMap<(u32, u8), Instant> {
+pub(super) fn last_inserts(history: &History) -> BTreeMap<(u32, u8), Instant> {
     let mut ended = BTreeMap::new();
     for (op, effect) in history.operations.iter().zip(&history.effects) {
         if let (Update::Insert(element), true) = (effect.update, op.may_write()) {
@@ -217,15 +224,23 @@ fn last_inserts(history: &History) -> BTreeMap<(u32, u8), Instant> {
     ended
 }
 
-/// By key, what a counter's decided updates add up to.
+/// What an update adds to a counter, or to a stock.
+fn counted(update: Update) -> i64 {
+    match update {
+        Update::Add(n) => i64::from(n),
+        Update::Take(units) => -i64::from(units),
+        _ => 0,
+    }
+}
+
+/// By key, what the decided updates of a counter or a stock add up to.
 fn expected_sums(history: &History) -> Vec<u64> {
     let mut sums = vec![history.contents.initial; history.keys as usize];
     let writes = index::writes(history);
     for commit in &history.commits {
-        if let Update::Add(n) = update(history, writes[commit.value.0 as usize]) {
-            let sum = &mut sums[commit.key.0 as usize];
-            *sum = sum.wrapping_add(i64::from(n) as u64);
-        }
+        let by = counted(update(history, writes[commit.value.0 as usize]));
+        let sum = &mut sums[commit.key.0 as usize];
+        *sum = sum.wrapping_add(by as u64);
     }
     sums
 }
@@ -244,12 +259,16 @@ fn check(history: &History) -> Verdict {
         );
         return Verdict::Violated(counterexample(message, &[]));
     }
-    if history.contents.object == Object::Counter {
+    if history.overwrites {
+        return Verdict::Holds;
+    }
+    let object = history.contents.object;
+    if matches!(object, Object::Counter | Object::Stock) {
         let sums = expected_sums(history);
         let wrong = |(_, (sum, word)): &(usize, (&u64, &u64))| sum != word;
         if let Some((key, (sum, word))) = sums.iter().zip(&last.words).enumerate().find(wrong) {
             let message = format!(
-                "the counter of key {key} ends at {}, but all updates decided add up to {}",
+                "the {object} of key {key} ends at {}, but all updates decided add up to {}",
                 *word as i64, *sum as i64
             );
             return Verdict::Violated(counterexample(message, &[]));
@@ -296,11 +315,12 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
     let mut sums = vec![history.contents.initial as i64; history.keys as usize];
     let mut touched = vec![false; history.keys as usize];
     let open = Decrements::of(history);
+    let opaque = is_opaque(history);
     for (id, op) in history.operations.iter().enumerate() {
         let before = |other: &u32| history.operations[*other as usize].completed < op.invoked;
         while let Some(write) = ended.next_if(before) {
             let done = &history.operations[write as usize];
-            let by = if let Update::Add(n) = update(history, write) { i64::from(n) } else { 0 };
+            let by = counted(update(history, write));
             let key = done.key.0 as usize;
             sums[key] = sums[key].wrapping_add(by);
             touched[key] = true;
@@ -314,7 +334,7 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
         let values = history.read_values(op);
         let mut missed = Missed {
             op: id,
-            acknowledged: touched[key],
+            acknowledged: touched[key] && !opaque,
             age: None,
             updates: 0,
             values: values.len() as u32,
@@ -323,16 +343,13 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
             missed.updates += 1;
             missed.age = missed.age.max(Some(op.invoked.since(at)));
         };
-        if history.contents.object == Object::Counter {
+        if opaque {
+            // What the state that is shown has replaced nobody can tell.
+        } else if history.contents.object == Object::Stock {
+            missed_units((word as i64).wrapping_sub(sums[key]), -1, &standing[key], miss);
+        } else if history.contents.object == Object::Counter {
             let least = sums[key].wrapping_add(open.under_way(op));
-            let mut lacks = least.wrapping_sub(word as i64);
-            for (at, _, by) in standing[key].iter().rev().filter(|(_, _, by)| *by > 0) {
-                if lacks <= 0 {
-                    break;
-                }
-                lacks -= by;
-                miss(*at);
-            }
+            missed_units(least.wrapping_sub(word as i64), 1, &standing[key], miss);
         } else {
             let replaced =
                 |write: u32| fates.replaced[history.operations[write as usize].value.0 as usize];
@@ -346,6 +363,22 @@ pub(super) fn observe(history: &History, mut tell: impl FnMut(Missed)) {
             }
         }
         tell(missed);
+    }
+}
+
+/// Tells of the latest updates that so many units are, of those that count up (1) or down (-1).
+fn missed_units(
+    mut lacks: i64,
+    sign: i64,
+    standing: &[Acknowledged],
+    mut miss: impl FnMut(Instant),
+) {
+    for (at, _, by) in standing.iter().rev().filter(|(_, _, by)| *by * sign > 0) {
+        if lacks <= 0 {
+            break;
+        }
+        lacks -= by * sign;
+        miss(*at);
     }
 }
 

@@ -13,6 +13,7 @@
 mod availability;
 mod causal;
 mod convergence;
+mod cost;
 mod evidence;
 mod index;
 mod latency;
@@ -31,6 +32,7 @@ mod undone;
 mod versions;
 mod visibility;
 
+pub use cost::{Cost, Damage};
 pub use evidence::{Exhibit, exhibits};
 pub use latency::Times;
 pub use outage::{Faulted, Outage};
@@ -119,6 +121,7 @@ pub const CHECKERS: &[Checker] = &[
     versions::CHECKER,
     linearizable::CHECKER,
     objects::WALK,
+    cost::CHECKER,
     undone::CHECKER,
 ];
 

@@ -24,7 +24,7 @@ use super::timeline::Timeline;
 use super::{Verdict, index, judge, merged, staleness, undone};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status};
-use crate::op::OpKind;
+use crate::op::{OpKind, Value};
 use crate::time::{Duration, Instant};
 use std::collections::BTreeMap;
 
@@ -234,12 +234,20 @@ fn gone(history: &History, edges: &[Instant], faulted: &mut Faulted) {
 fn until(history: &History, end: Instant) -> History {
     let begun = history.operations.partition_point(|op| op.invoked < end);
     let mut operations = history.operations[..begun].to_vec();
-    for op in operations.iter_mut().filter(|op| op.completed >= end) {
-        let writes = op.may_write();
-        op.status = if writes { Status::Unknown } else { Status::Failed };
-        op.completed = if writes { Instant::NEVER } else { end };
+    let mut writes = 0;
+    for op in &mut operations {
+        writes += u32::from(op.kind == OpKind::Write);
+        if op.completed < end {
+            continue;
+        }
+        // Nobody has refused it yet, so it names itself again and not the version that it will see.
+        if op.status == Status::Refused {
+            op.value = Value(writes);
+        }
+        let may_write = op.may_write();
+        op.status = if may_write { Status::Unknown } else { Status::Failed };
+        op.completed = if may_write { Instant::NEVER } else { end };
     }
-    let writes = operations.iter().filter(|op| op.kind == OpKind::Write).count() as u32;
     let known = |commit: &&crate::history::Commit| commit.at < end && commit.value.0 <= writes;
     History {
         groups: history.groups.clone(),
@@ -260,7 +268,6 @@ mod tests {
     use super::super::testing::story;
     use super::*;
     use crate::history::{FinalState, Window};
-    use crate::op::Value;
 
     const MS: u64 = 1_000_000;
 
@@ -286,6 +293,19 @@ mod tests {
 
     fn ms(n: u64) -> Option<Duration> {
         Some(Duration::millis(n))
+    }
+
+    #[test]
+    fn an_update_that_was_refused_after_the_fault_began_has_seen_nothing_before_it() {
+        let mut history = story("a: w1 0..10 #5; b: w2 90..120; a: w3 91..95 #92");
+        history.contents.object = crate::op::Object::CasRegister;
+        history.effects = vec![Default::default(); 3];
+        (history.operations[1].status, history.operations[1].value) = (Status::Refused, Value(3));
+        let before = until(&history, Instant(100 * MS));
+        let refused = before.operations[1];
+        assert_eq!((refused.status, refused.value), (Status::Failed, Value(2)));
+        assert_eq!(before.operations[2].value, Value(3));
+        assert_eq!(judge(&before, Guarantee::Linearizable), Verdict::Holds);
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! (`availability`). What was intended before the end of the warm-up is judged but not measured.
 
 use super::availability::{self, each_measured, phase_of};
+use super::cost::{self, Cost};
 use super::evidence::{Exhibit, exhibits};
 use super::index::{self, Order};
 use super::lost::lost_writes;
@@ -63,6 +64,8 @@ pub struct Summary {
     pub exhibits: Vec<Exhibit>,
     /// What faults did, where there were any.
     pub faulted: Option<Faulted>,
+    /// What it cost in the unit of its domain, where its objects have one.
+    pub cost: Option<Cost>,
 }
 
 impl Summary {
@@ -78,6 +81,7 @@ impl Summary {
             verdict,
             exhibits: Vec::new(),
             faulted: None,
+            cost: None,
         }
     }
 
@@ -125,6 +129,9 @@ impl Summary {
         self.operations += other.operations;
         self.traffic.messages += other.traffic.messages;
         self.traffic.bytes += other.traffic.bytes;
+        self.traffic.hints += other.traffic.hints;
+        self.traffic.repairs += other.traffic.repairs;
+        self.traffic.mending_bytes += other.traffic.mending_bytes;
         if other.verdict.rank() > self.verdict.rank() {
             self.verdict = other.verdict.clone();
             self.exhibits.clone_from(&other.exhibits);
@@ -132,6 +139,10 @@ impl Summary {
         match (&mut self.faulted, &other.faulted) {
             (Some(ours), Some(theirs)) => ours.merge(theirs),
             (ours, theirs) => *ours = ours.take().or_else(|| theirs.clone()),
+        }
+        match (&mut self.cost, &other.cost) {
+            (Some(ours), Some(theirs)) => ours.merge(theirs),
+            (ours, theirs) => *ours = ours.or(*theirs),
         }
     }
 
@@ -173,6 +184,7 @@ pub fn summarize(history: &History, context: &Context) -> Summary {
     availability::measure(history, context.timeout, &region_of, &mut summary);
     measure_consistency(history, context.timeout, &region_of, &mut summary);
     summary.faulted = outage::measure(history, context.timeout);
+    summary.cost = cost::of(history);
     summary
 }
 

@@ -128,6 +128,7 @@ impl Story {
             keys,
             contents: Contents::default(),
             merged: false,
+            overwrites: false,
             writes: names.len() as u32 - 1,
             warm_up: Instant::ZERO,
             horizon,

@@ -57,6 +57,9 @@ pub(super) fn digest(history: &History) -> u64 {
             }
         }
     }
+    if history.overwrites {
+        hash.word(1);
+    }
     if !history.contents.is_register() {
         hash.word(history.contents.object as u64);
         hash.word(history.contents.initial);

@@ -47,6 +47,8 @@ struct Header {
     contents: Contents,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     merged: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    overwrites: bool,
     warm_up: Instant,
     horizon: Instant,
     windows: Vec<Window>,
@@ -64,6 +66,7 @@ impl Header {
             keys: self.keys,
             contents: self.contents,
             merged: self.merged,
+            overwrites: self.overwrites,
             writes: 0,
             warm_up: self.warm_up,
             horizon: self.horizon,
@@ -140,6 +143,7 @@ pub fn write(history: &History, mut to: impl Write) -> io::Result<()> {
         keys: history.keys,
         contents: history.contents,
         merged: history.merged,
+        overwrites: history.overwrites,
         warm_up: history.warm_up,
         horizon: history.horizon,
         windows: history.windows.clone(),

@@ -129,6 +129,10 @@ impl Phase {
     }
 }
 
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
 /// What the network carried in the measured time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
@@ -136,6 +140,15 @@ pub struct Traffic {
     pub messages: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Of the messages, updates that were kept for a silent replica and are handed over.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub hints: u64,
+    /// Of them, those that find or bring what a replica has missed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub repairs: u64,
+    /// Bytes of both.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mending_bytes: u64,
 }
 
 /// The state of one replica when everything had come to rest.
@@ -161,6 +174,8 @@ pub struct History {
     /// Whether updates that conflict are merged: then no order of versions says which one stays, commits
     /// tell only that an update was decided, and a read may return several values.
     pub merged: bool,
+    /// Whether, where updates are merged, a state may replace another as a whole, so that updates are lost.
+    pub overwrites: bool,
     /// How many writes there are: their values are `1..=writes`.
     pub writes: u32,
     /// Operations intended before this instant are warm-up: judged, but not measured.

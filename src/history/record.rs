@@ -81,6 +81,7 @@ impl Recorder {
             keys: 0,
             contents: Contents::default(),
             merged: false,
+            overwrites: false,
             writes: 0,
             warm_up,
             horizon,
@@ -110,6 +111,13 @@ impl Recorder {
     #[must_use]
     pub fn merging(mut self, merged: bool) -> Self {
         self.history.merged = merged;
+        self
+    }
+
+    /// Says that of two states one may replace the other as a whole; nothing may have begun yet.
+    #[must_use]
+    pub fn overwriting(mut self, overwrites: bool) -> Self {
+        self.history.overwrites = overwrites;
         self
     }
 
@@ -264,6 +272,16 @@ impl Recorder {
         }
     }
 
+    /// Counts one of those as mending what a replica has missed: a hint, or else a repair.
+    #[inline]
+    pub fn mended(&mut self, at: Instant, bytes: u32, hint: bool) {
+        if at >= self.history.warm_up && at < self.history.horizon {
+            let traffic = &mut self.history.traffic;
+            *if hint { &mut traffic.hints } else { &mut traffic.repairs } += 1;
+            traffic.mending_bytes += u64::from(bytes);
+        }
+    }
+
     /// How many operations have begun.
     #[must_use]
     pub fn operations(&self) -> usize {
@@ -349,7 +367,7 @@ mod tests {
         assert_eq!(history.operations[2].value, Value(2));
         assert_eq!(history.scan_values(&history.operations[3]), [Value(2), Value(0)]);
         assert_eq!(history.commits.iter().map(|c| c.value.0).collect::<Vec<_>>(), [2, 1]);
-        assert_eq!(history.traffic, Traffic { messages: 1, bytes: 64 });
+        assert_eq!(history.traffic, Traffic { messages: 1, bytes: 64, ..Traffic::default() });
     }
 
     #[test]

@@ -20,6 +20,7 @@
 pub mod certification;
 pub mod chain;
 mod effects;
+pub mod escrow;
 pub mod leaderless;
 pub mod multi_leader;
 pub mod parts;
@@ -96,6 +97,12 @@ pub trait Protocol: Sized + 'static {
         false
     }
 
+    /// Whether, where updates are merged, one state may replace another as a whole, so that what the other
+    /// had done is gone: nothing is then promised but that replicas agree in the end.
+    fn overwrites(_config: &Self::Config) -> bool {
+        false
+    }
+
     /// How many replicas a read and a write wait for, where both go to all of them, the client asks them
     /// itself and nothing else brings a write to a replica. That is what the model WARS of probabilistically
     /// bounded staleness (Bailis et al. 2012) is about; worlds compute it from this.
@@ -111,6 +118,21 @@ pub trait Protocol: Sized + 'static {
     fn leg(_msg: &Self::Msg) -> Option<Leg> {
         None
     }
+
+    /// Of a message that finds or brings what a replica has missed, and does nothing else: which kind. What
+    /// also serves an operation is none, nor is a log's entry that is sent again.
+    fn mend(_msg: &Self::Msg) -> Option<Mend> {
+        None
+    }
+}
+
+/// What a message is that serves no operation but a replica which has missed something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mend {
+    /// An update that somebody has kept for a silent replica.
+    Hint,
+    /// A comparison of replicas, or what a read or a comparison has found one of them to lack.
+    Repair,
 }
 
 /// How a level is served and what is claimed for it.

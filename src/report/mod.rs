@@ -11,6 +11,8 @@
 //! | `page`, `section` | the HTML page and one scenario's part of it |
 //! | `tables` | that part's tables |
 //! | `table`, `compare` | terminal summary and Markdown; results side by side |
+//! | `answer` | the answer to a scenario's question, in words made from its numbers |
+//! | `damage` | what cells cost in the unit of their domain |
 //! | `through` | how cells came through their faults |
 //! | `published` | what others found, beside what was measured |
 //! | `view` | rows by scenario, cell, phase and region |
@@ -18,8 +20,10 @@
 //! | `chart/` | the pictures, listed in `chart::CHARTS` |
 
 mod anomalies;
+mod answer;
 mod chart;
 mod compare;
+mod damage;
 mod html;
 mod number;
 mod page;
@@ -34,6 +38,7 @@ mod theme;
 mod through;
 mod view;
 
+pub use answer::answer_all;
 pub use chart::space_time::{Bar, SpaceTime, Ticks};
 pub use compare::{comparison, differences};
 pub use table::{markdown, summary};

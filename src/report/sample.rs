@@ -322,6 +322,8 @@ fn notes(rows: &[Row]) -> Vec<ScenarioNote> {
             news: news(),
             published: if name == "visibility" { published() } else { Vec::new() },
             claims: Vec::new(),
+            asks: None,
+            answer: String::new(),
             evidence: rows
                 .iter()
                 .filter(|r| r.scenario == name)

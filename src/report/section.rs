@@ -36,6 +36,13 @@ pub(super) fn section(
         facts(out, note, sources);
         out.push_str("</div>");
     }
+    if let Some(note) = scenario.note.filter(|note| !note.answer.is_empty()) {
+        let _ = writeln!(
+            out,
+            "<div class=answer><h3>The answer, from the numbers of this run</h3><p>{}</p></div>",
+            escape(&note.answer)
+        );
+    }
     broken(out, &cells, scenario.note.map_or(&[], |note| &note.evidence));
     out.push_str("<div class=charts>");
     for chart in CHARTS {
@@ -62,6 +69,7 @@ pub(super) fn section(
         }
     }
     out.push_str("</div>");
+    tables::damages(out, scenario, &cells);
     tables::through(out, scenario, &cells);
     tables::published(out, scenario, &cells);
     tables::rows(out, scenario, &cells);

@@ -10,7 +10,7 @@ use super::number;
 use super::tables::refused;
 use super::theme::verdict;
 use super::view::{self, Cell, Scenario, scenarios};
-use super::{Results, Row, RunNote, VerdictWord, published, through};
+use super::{Results, Row, RunNote, VerdictWord, damage, published, through};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
 
@@ -39,6 +39,10 @@ pub fn summary(results: &Results, width: usize) -> String {
             let _ = writeln!(out, "{dim}{}{dim:#}", clip(&clean(&note.question), width.max(40)));
         }
         write_scenario(&mut out, &scenario, width);
+        if let Some(note) = scenario.note.filter(|note| !note.answer.is_empty()) {
+            let _ = writeln!(out, "{bold}answer{bold:#}");
+            out.push_str(&wrapped(&clean(&note.answer), width.clamp(40, 120)));
+        }
         out.push('\n');
     }
     out.push_str(&closing(&results.note, &results.rows));
@@ -163,9 +167,10 @@ fn abbreviate(word: &str) -> &str {
 fn write_scenario(out: &mut String, scenario: &Scenario<'_>, width: usize) {
     let mut cells = scenario.cells();
     cells.sort_by_key(|c| scenario.variants.iter().position(|v| *v == c.head.variant));
-    let tables: [(&str, Maker<'_, '_>); 6] = [
+    let tables: [(&str, Maker<'_, '_>); 7] = [
         ("", latencies),
         ("other operations", others),
+        ("in the unit of the domain, whole runs", damages),
         ("anomalies, all phases together", anomalies),
         ("share of operations answered", answered),
         ("through the fault", came_through),
@@ -228,7 +233,10 @@ fn write_table(
 /// Whether a column holds words, which stand at the left, and not numbers.
 fn words(index: usize, head: &str) -> bool {
     index < 2
-        || matches!(head, "promise" | "verdict" | "figure" | "operation" | "op" | "class" | "")
+        || matches!(
+            head,
+            "damage" | "promise" | "verdict" | "figure" | "operation" | "op" | "class" | ""
+        )
 }
 
 fn verdict_head(short: bool) -> String {
@@ -280,6 +288,20 @@ fn others<'c, 'a>(scenario: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -
         (cell, line)
     };
     Table { head, lines: told.map(line).collect() }
+}
+
+/// What it cost in the unit of the domain.
+fn damages<'c, 'a>(_: &Scenario<'a>, cells: &'c [Cell<'a>], short: bool) -> Table<'c, 'a> {
+    let mut head = vec!["mode".to_owned(), "level".to_owned()];
+    head.extend(damage::HEADS.map(str::to_owned));
+    head.push(verdict_head(short));
+    let lines = damage::lines(cells).into_iter().map(|(cell, columns)| {
+        let mut line = name(cell, short);
+        line.extend(columns);
+        line.push(signed(cell, short));
+        (cell, line)
+    });
+    Table { head, lines: lines.collect() }
 }
 
 /// What sessions missed and which writes are gone, where some cell has any.
@@ -384,6 +406,35 @@ fn line(columns: &[String], widths: &[usize], left: &[bool]) -> String {
         let _ = if *left { write!(out, "{text}{pad} ") } else { write!(out, "{pad}{text} ") };
     }
     out.trim_end().to_owned()
+}
+
+/// A paragraph in lines of at most `width` letters.
+fn wrapped(text: &str, width: usize) -> String {
+    let (mut out, mut used) = (String::new(), 0);
+    // A number stays with its unit.
+    let units = ["%", "us", "ms", "s", "min"];
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        let unit = word.trim_end_matches([',', ';', ')', '.']);
+        match words.last_mut().filter(|_| units.contains(&unit)) {
+            Some(number) => *number = format!("{number} {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
+    for word in words {
+        let long = word.chars().count();
+        if used > 0 && used + 1 + long > width {
+            out.push('\n');
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(&word);
+        used += long;
+    }
+    out.push('\n');
+    out
 }
 
 fn clip(text: &str, width: usize) -> String {

@@ -6,7 +6,7 @@ use super::html::escape;
 use super::number;
 use super::theme::verdict;
 use super::view::{Cell, Scenario};
-use super::{Row, published, through};
+use super::{Row, damage, published, through};
 use std::fmt::Write;
 
 /// How cells came through their faults, with the class measured.
@@ -41,6 +41,33 @@ pub(super) fn through(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'
             let class = claim.class.as_deref().unwrap_or("-");
             let (called, by) = (escape(&claim.called), by.unwrap_or_default());
             let _ = write!(out, "<td>{}{by}<td>{called}", escape(class));
+        }
+    }
+    out.push_str("</table></div>\n");
+}
+
+/// What it cost in the unit of the domain.
+pub(super) fn damages(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'_>]) {
+    let lines = damage::lines(cells);
+    if lines.is_empty() {
+        return;
+    }
+    out.push_str(
+        "<h3>In the unit of the domain</h3><p class=reading>Over whole runs, all phases and regions: units \
+         sold beyond the stock, locks granted while somebody else held them, increments that are not there \
+         in the end, removed elements that are; of how many, and in how many runs there was any.</p>\
+         <div class=scroll><table><thead><tr><th>mode",
+    );
+    out.push_str(if varies(scenario) { "<th>variant" } else { "" });
+    out.push_str("<th>level<th>verdict");
+    for (i, head) in damage::HEADS.iter().enumerate() {
+        let _ = write!(out, "<th{}>{head}", if i > 0 { " class=n" } else { "" });
+    }
+    out.push_str("<tbody>");
+    for (cell, columns) in &lines {
+        named(out, scenario, cell.head);
+        for (i, text) in columns.iter().enumerate() {
+            let _ = write!(out, "<td{}>{}", if i > 0 { " class=n" } else { "" }, escape(text));
         }
     }
     out.push_str("</table></div>\n");

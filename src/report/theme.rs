@@ -230,6 +230,8 @@ pub(super) enum Shape {
     Right,
     /// Writes follow reads.
     Left,
+    /// Never oversold.
+    House,
     /// Eventual, and whatever is not known here.
     Circle,
 }
@@ -247,6 +249,7 @@ impl Shape {
             "monotonic-reads" => Self::Hexagon,
             "monotonic-writes" => Self::Right,
             "writes-follow-reads" => Self::Left,
+            "never-oversold" => Self::House,
             p if p.starts_with("bounded") => Self::Triangle,
             _ => Self::Circle,
         }
@@ -265,6 +268,9 @@ impl Shape {
             Self::Hexagon => {
                 let half = r / 2 + 1;
                 vec![(-wide, 0), (-half, -r), (half, -r), (wide, 0), (half, r), (-half, r)]
+            }
+            Self::House => {
+                vec![(0, -wide), (wide, -r / 4), (wide, r), (-wide, r), (-wide, -r / 4)]
             }
             Self::Pentagon => {
                 let (side, foot) = (r * 3 / 5 + 1, r);

@@ -7,7 +7,7 @@
 
 use super::Evidence;
 use super::fault::{self, FaultLine, FaultPlan, TimelineLine};
-use super::figures::{anomalies, blank, curve, ends, losses, round, staleness, times};
+use super::figures::{anomalies, blank, curve, damage, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
 use super::stats::{Interval, woodruff};
 use crate::analysis::{Exhibit, OPS, PHASES, Slot, Summary, Verdict};
@@ -259,7 +259,7 @@ impl CellAccumulator {
             verdict = VerdictWord::Unknown;
             evidence = "no operation took effect, so there is nothing to judge".to_owned();
         }
-        Row {
+        let mut row = Row {
             version: meta.version.clone(),
             cell: meta.name.to_string(),
             scenario: meta.name.scenario.clone(),
@@ -279,10 +279,15 @@ impl CellAccumulator {
             first_seed: meta.first_seed,
             messages_per_op: per_op(merged.traffic.messages),
             bytes_per_op: per_op(merged.traffic.bytes),
+            hints: merged.traffic.hints,
+            repairs: merged.traffic.repairs,
+            mending_bytes: merged.traffic.mending_bytes,
             virtual_seconds: round(merged.span as f64 / 1e9),
             replay: format!("{} --seed {seed}", meta.replay),
             ..blank()
-        }
+        };
+        damage(&mut row, merged.cost.as_ref());
+        row
     }
 
     fn row(

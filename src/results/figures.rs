@@ -3,7 +3,7 @@
 
 use super::row::{CurvePoint, Row, SCHEMA};
 use super::stats::{Interval, wilson};
-use crate::analysis::{Slot, Summary, Tally, Visibility, VisibilityPoint};
+use crate::analysis::{Cost, Slot, Summary, Tally, Visibility, VisibilityPoint};
 use crate::time::Duration;
 
 /// A row without any figure.
@@ -60,6 +60,19 @@ pub(super) fn anomalies(row: &mut Row, slot: &Slot) {
     (row.mw_of, row.mw_broken, row.mw_broken_rate, row.mw_broken_rate_high) = tally(slot.mw);
     (row.wfr_of, row.wfr_broken, row.wfr_broken_rate, row.wfr_broken_rate_high) = tally(slot.wfr);
     (row.undone_of, row.undone, row.undone_rate, row.undone_rate_high) = tally(slot.undone);
+}
+
+/// What the cell cost in the unit of its domain.
+pub(super) fn damage(row: &mut Row, cost: Option<&Cost>) {
+    let Some(cost) = cost else { return };
+    row.damage = Some(cost.damage.name().to_owned());
+    row.damage_of = cost.of;
+    row.damaged = (cost.of > 0).then_some(cost.hits);
+    row.damage_rate = share(cost.hits, cost.of);
+    (row.damage_rate_low, row.damage_rate_high) = ends(wilson(cost.hits, cost.of), fine);
+    row.damaged_runs = (cost.of > 0).then_some(cost.runs);
+    row.damage_keys_of = cost.keys_of;
+    row.damaged_keys = (cost.of > 0).then_some(cost.keys);
 }
 
 /// Denominator, count, share and the upper end of its interval.

@@ -18,10 +18,11 @@ mod store;
 pub(crate) mod testing;
 
 pub use crate::analysis::Exhibit;
+pub use crate::scenario::answer::{Class, Counts, stands_for};
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
 pub use fault::{FaultLine, FaultPlan, Side, TimelineLine};
 pub use journal::{JOURNAL, Journal};
-pub use note::{Claim, Evidence, LinkLine, News, Published, RunNote, ScenarioNote};
+pub use note::{Asks, Claim, Evidence, LinkLine, News, Published, RunNote, ScenarioNote};
 pub use row::{CurvePoint, Row, SCHEMA, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, wilson, woodruff};
 pub use store::{

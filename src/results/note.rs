@@ -1,6 +1,7 @@
 //! `run.json`: where the rows come from, and what the report says of each scenario.
 
 use crate::analysis::Exhibit;
+use crate::scenario::answer::{Class, Counts};
 use serde::{Deserialize, Serialize};
 
 /// What the report says about a scenario; part of `run.json`.
@@ -33,6 +34,28 @@ pub struct ScenarioNote {
     /// What named systems call levels, and what is claimed for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub claims: Vec<Claim>,
+    /// What the answer to its question is made of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asks: Option<Asks>,
+    /// The answer, made from the rows of this run; empty without the above.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub answer: String,
+}
+
+/// What an answer tells: which figure, and of which cells.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Asks {
+    /// The damage, in the domain's words: `units oversold`.
+    pub cost: String,
+    /// What it happens to: `sales`.
+    pub asked: String,
+    /// Which figure of the rows it is.
+    pub counts: Counts,
+    /// The kind of operation whose latency is told.
+    pub op: String,
+    /// Classes and cells, by the beginning of their names below the scenario's.
+    pub cells: Vec<(Class, String)>,
 }
 
 /// A cell of a named system.

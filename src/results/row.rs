@@ -222,6 +222,34 @@ pub struct Row {
     /// Upper end of Wilson's 95 % interval; 3/n where there were none.
     #[serde(default)]
     pub undone_rate_high: Option<f64>,
+    /// What is counted of the whole cell's damage in the unit of its domain; `null` where its objects
+    /// have none.
+    #[serde(default)]
+    pub damage: Option<String>,
+    /// Of how much: units sold, locks granted, increments, removes; acknowledged ones.
+    #[serde(default)]
+    pub damage_of: u64,
+    /// How much of it is damaged.
+    #[serde(default)]
+    pub damaged: Option<u64>,
+    /// Its share.
+    #[serde(default)]
+    pub damage_rate: Option<f64>,
+    /// Wilson 95 % interval.
+    #[serde(default)]
+    pub damage_rate_low: Option<f64>,
+    /// Its upper end; 3/n where there was none.
+    #[serde(default)]
+    pub damage_rate_high: Option<f64>,
+    /// Seeds under which there was any.
+    #[serde(default)]
+    pub damaged_runs: Option<u64>,
+    /// Keys of which something was acknowledged, seed by seed.
+    #[serde(default)]
+    pub damage_keys_of: u64,
+    /// Those with damage.
+    #[serde(default)]
+    pub damaged_keys: Option<u64>,
     /// Completed operations per second.
     pub throughput: f64,
     /// Planned operations per second; `null` in a closed loop.
@@ -233,6 +261,15 @@ pub struct Row {
     pub messages_per_op: Option<f64>,
     /// Bytes likewise.
     pub bytes_per_op: Option<f64>,
+    /// Updates handed over that were kept for a silent replica; whole cell, between warm-up and horizon.
+    #[serde(default)]
+    pub hints: u64,
+    /// Messages that find or bring what a replica has missed, likewise.
+    #[serde(default)]
+    pub repairs: u64,
+    /// Bytes of both.
+    #[serde(default)]
+    pub mending_bytes: u64,
     /// Virtual seconds simulated for the cell, all seeds.
     pub virtual_seconds: f64,
     /// The command that replays the cell under the seed of the evidence, or the first.
@@ -319,6 +356,7 @@ impl Check for Row {
             ("mw_broken_rate", self.mw_broken_rate),
             ("wfr_broken_rate", self.wfr_broken_rate),
             ("undone_rate", self.undone_rate),
+            ("damage_rate", self.damage_rate),
         ];
         are_within(1.0, &rates.map(|(name, rate)| (name, rate.unwrap_or_default())))
     }

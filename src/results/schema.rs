@@ -167,6 +167,25 @@ pub const ROW: &[Column] = &[
     column("undone_rate", "share or null", "undone / undone_of."),
     column("undone_rate_high", "share or null",
         "Upper end of Wilson's 95 % interval; 3/n where there were none."),
+    column("damage", "text or null",
+        "What is counted of the cell's damage in the unit of its domain, over whole runs, all phases and \
+         regions, so that these columns are the same in all rows of a cell: *oversold* units of stocks, \
+         locks that had *two holders* at once, increments *dropped* by counters, elements of sets that \
+         *came back*. Null for registers."),
+    column("damage_of", "units, locks, increments or removes",
+        "Acknowledged ones: the denominator of `damaged`."),
+    column("damaged", "likewise or null",
+        "Units acknowledged beyond what the key held at first; locks granted while another session held \
+         the same one, as both were told; increments that the counter lacks in the end; removes of \
+         elements that are there in the end though every insert of them had ended before."),
+    column("damage_rate", "share or null", "damaged / damage_of."),
+    column("damage_rate_low", "share or null",
+        "Wilson's 95 % interval, lower end, as if one did not bring about the next."),
+    column("damage_rate_high", "share or null", "Its upper end; 3/n where there was none."),
+    column("damaged_runs", "seeds or null", "Under which there was any; of `seeds`."),
+    column("damage_keys_of", "keys",
+        "Keys of which something was acknowledged, counted anew for every seed."),
+    column("damaged_keys", "keys or null", "Those with damage."),
     column("throughput", "operations/s", "ok per second of the phase."),
     column("offered", "operations/s or null", "Planned rate; null in a closed loop."),
     column("sustained", "true, false or null",
@@ -175,6 +194,13 @@ pub const ROW: &[Column] = &[
     column("messages_per_op", "messages or null",
         "Messages of the whole cell per completed operation, heartbeats included."),
     column("bytes_per_op", "bytes or null", "Bytes likewise."),
+    column("hints", "messages",
+        "Updates handed over that had been kept for a silent replica (hinted handoff), sent between warm-up \
+         and horizon; whole cell, all seeds. 0 where the protocol's messages do not tell."),
+    column("repairs", "messages",
+        "Messages that find or bring what a replica has missed and do nothing else: comparisons, what they \
+         and reads nobody waits for have found; likewise."),
+    column("mending_bytes", "bytes", "Bytes of both."),
     column("virtual_seconds", "s", "Simulated for the cell, all seeds, warm-up included."),
     column("replay", "text", "The command that runs this cell again."),
 ];

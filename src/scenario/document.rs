@@ -5,6 +5,7 @@
 //! line. Serde's untagged enums and flattening would lose spans and turn every mistake into "no
 //! variant matched"; the few keys that take two forms have visitors instead.
 
+use super::answer::Counts;
 use super::plan::{ClockError, Direction, KeyChoice, Order};
 use super::regions::MatrixTable;
 use crate::distribution::Distribution;
@@ -45,6 +46,7 @@ pub(super) struct Document {
     pub(super) levels: Option<Spanned<LevelsEntry>>,
     pub(super) modes: Spanned<Vec<Spanned<ModeEntry>>>,
     pub(super) published: Option<PublishedEntry>,
+    pub(super) answer: Option<AnswerEntry>,
     /// Taken out before, by the axes; listed so that a misspelled `vary` finds it.
     #[serde(rename = "vary")]
     _vary: Option<IgnoredAny>,
@@ -56,6 +58,23 @@ pub(super) struct Document {
 pub(super) struct PublishedEntry {
     pub(super) source: String,
     pub(super) figures: BTreeMap<Spanned<String>, FiguresEntry>,
+}
+
+/// What the answer to the question is made of.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AnswerEntry {
+    pub(super) cost: Spanned<String>,
+    pub(super) asked: Spanned<String>,
+    #[serde(default)]
+    pub(super) counts: Counts,
+    pub(super) op: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) cp: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) ap: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) hybrid: Vec<Spanned<String>>,
 }
 
 /// The figures of one cell.

@@ -107,6 +107,16 @@
 //! [published.figures]              # by mode/variant/level: p50_ms, p99_ms, p999_ms, mean_ms of
 //!                                  # reads and writes; with [probe], shares of fresh reads
 //! "async/disk=1ms/linearizable" = { read = { p50_ms = 2.1 }, fresh = { "10ms" = 0.97 } }
+//!
+//! [answer]                         # the answer, in words made from the numbers of the run
+//! cost   = "units oversold"        # what it costs in the unit of the domain
+//! asked  = "sales"                 # among how many of what
+//! counts = "damage"                # what that is in the rows: damage (of the object), stale, lost,
+//!                                  # undone, conflicts
+//! op     = "write"                 # whose latency is told, and who is refused; or read, scan, rmw
+//! cp     = ["async"]               # the cells of each class: mode, mode/level, mode/variant/level
+//! ap     = []
+//! hybrid = []
 //! ```
 //!
 //! *Lengths of time* are strings with a unit (`"1.5ms"`), except keys that end in `_ms`: those are
@@ -132,6 +142,7 @@
 //! a unit with a `/` is left out there.
 
 pub mod ad_hoc;
+pub mod answer;
 mod bounds;
 mod document;
 mod faults;
@@ -156,6 +167,7 @@ pub use regression::regression;
 pub use source::{ScenarioError, Source, builtin, find};
 
 use crate::op::{Level, Object};
+use answer::Answer;
 use document::Document;
 use plan::Plan;
 use published::Published;
@@ -215,6 +227,8 @@ pub struct Scenario {
     pub plans: Vec<Plan>,
     /// What others found of them, in the cells' order.
     pub published: Vec<Published>,
+    /// What the answer to its question is made of.
+    pub answer: Option<Answer>,
 }
 
 /// Reads a scenario and resolves all its cells.
@@ -273,6 +287,7 @@ pub fn load(
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
     if let Some(first) = documents.first() {
         scenario.published = published::published(first, &scenario.plans).map_err(refused)?;
+        scenario.answer = answer::answer(first, &scenario.plans).map_err(refused)?;
     }
     Ok(scenario)
 }
@@ -291,6 +306,7 @@ fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scena
         has_own_map: !matches!(document.regions.get_ref(), document::RegionsEntry::Named(_)),
         plans: Vec::new(),
         published: Vec::new(),
+        answer: None,
     })
 }
 

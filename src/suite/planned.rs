@@ -4,9 +4,10 @@
 use crate::catalog::ProtocolEntry;
 use crate::op::{Object, OpKind};
 use crate::results::{
-    Claim, CurvePoint, FaultPlan, News, Offered, Published, ScenarioNote, Side, Theory,
+    Asks, Claim, CurvePoint, FaultPlan, News, Offered, Published, ScenarioNote, Side, Theory,
 };
 use crate::scenario::Scenario;
+use crate::scenario::answer::Answer;
 use crate::scenario::plan::{Arrivals, FaultKind, Load, Plan};
 use crate::scenario::published::{self as scenario, What};
 use crate::scenario::systems::SystemLevel;
@@ -150,7 +151,15 @@ pub(super) fn note_of(scenario: &Scenario) -> ScenarioNote {
         published: scenario.published.iter().map(quoted).collect(),
         evidence: Vec::new(),
         claims: scenario.plans.iter().filter_map(claim).collect(),
+        asks: scenario.answer.as_ref().map(asks),
+        answer: String::new(),
     }
+}
+
+/// What its answer is made of.
+fn asks(answer: &Answer) -> Asks {
+    let Answer { cost, asked, counts, op, cells } = answer.clone();
+    Asks { cost, asked, counts, op, cells }
 }
 
 /// What a named system calls a cell's level.

@@ -75,7 +75,7 @@ pub use replica::Server;
 
 use super::parts::merge::Rule;
 use super::parts::quorum::majority;
-use super::{Env, Geometry, Offer, PartialQuorum, Protocol, ReplicaCx};
+use super::{Env, Geometry, Mend, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Acks, Leg, Level, NodeId, Object, OpKind};
 use crate::time::Duration;
@@ -181,6 +181,18 @@ impl Protocol for Leaderless {
 
     fn merges(config: &Config) -> bool {
         config.conflicts.merges()
+    }
+
+    #[inline]
+    fn mend(msg: &Msg) -> Option<Mend> {
+        match msg {
+            Msg::Store { ticket, .. } if ticket.slot == Ticket::HINT => Some(Mend::Hint),
+            Msg::Store { ticket, .. } if *ticket == Ticket::NOBODY => Some(Mend::Repair),
+            Msg::Root(_) | Msg::Ranges(_) | Msg::Cells { .. } | Msg::Items { .. } => {
+                Some(Mend::Repair)
+            }
+            _ => None,
+        }
     }
 
     #[inline]

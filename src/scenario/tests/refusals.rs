@@ -114,6 +114,30 @@ fn impossible_values_get_their_line() {
 }
 
 #[test]
+fn an_answer_that_cannot_be_given_gets_its_line() {
+    for (old, new, expected) in [
+        (
+            "",
+            "[answer]\ncost = 'x'\nasked = 'y'\ncp = ['rafd']\n",
+            "17: unknown cell `rafd`; did you mean `raft`?",
+        ),
+        (
+            "",
+            "[answer]\ncost = 'x'\nasked = 'y'\ncounts = 'stail'\n",
+            "17: unknown choice `stail`; did you mean `stale`?",
+        ),
+        (
+            "",
+            "[answer]\ncost = 'x'\nasked = 'y'\nop = 'rite'\n",
+            "17: unknown kind of operation `rite`; did you mean `write`?",
+        ),
+        ("", "[answer]\ncost = ' '\nasked = 'y'\n", "15: cost is empty; say what is counted"),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
 fn impossible_published_figures_get_their_line() {
     for (old, new, expected) in [
         (

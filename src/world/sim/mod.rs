@@ -132,7 +132,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let warm_up = Instant::ZERO + plan.warm_up;
         let mut recorder = Recorder::new(regions, warm_up, Instant::NEVER, windows, expected)
             .with_contents(plan.contents)
-            .merging(P::merges(&config));
+            .merging(P::merges(&config))
+            .overwriting(P::overwrites(&config));
         let (replicas, clients) = hosts::build::<P>(plan, config, seed, &load, &mut recorder);
         Self {
             plan,

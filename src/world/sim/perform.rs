@@ -4,7 +4,7 @@
 
 use super::{Event, Parcel, Sim};
 use crate::op::NodeId;
-use crate::protocol::{ClientCx, Cx, Effect, Protocol, Replica as _, ReplicaCx};
+use crate::protocol::{ClientCx, Cx, Effect, Mend, Protocol, Replica as _, ReplicaCx};
 use crate::time::{Duration, Instant};
 use crate::world::Step;
 use crate::world::clock::Clock;
@@ -128,6 +128,9 @@ impl<P: Protocol> Sim<'_, P> {
         let size = P::wire_size(&msg);
         if self.active > 0 {
             self.recorder.sent(self.now, size);
+            if let Some(mend) = P::mend(&msg) {
+                self.recorder.mended(self.now, size, mend == Mend::Hint);
+            }
         }
         let arrives = self.network.send(self.now, from, to, size, P::leg(&msg));
         if self.trace.is_some() {
