@@ -7,6 +7,7 @@ use crate::analysis::CHECKERS;
 use crate::op::{Level, Object, OpKind};
 use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
+use crate::protocol::kubernetes::Kubernetes;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::parts::merge::Rule;
@@ -134,6 +135,7 @@ impl Catalog {
                 ProtocolEntry::of::<MultiLeader>(),
                 ProtocolEntry::of::<Certification>(),
                 ProtocolEntry::of::<Paxos>(),
+                ProtocolEntry::of::<Kubernetes>(),
             ],
         }
     }

@@ -41,6 +41,10 @@ pub enum Level {
     EventualNearest,
     /// Whatever some replica, drawn anew for each read, has.
     EventualAny,
+    /// Whatever the instance of a service has to which the nearest machine routes the request.
+    Routed,
+    /// Whatever the name of a service was last resolved to; a resolver may remember that for a time.
+    Resolved,
     /// As many replicas as the operation asks for, in stores without a leader (Cassandra's terms).
     Replicas {
         /// How many must answer a read.
@@ -103,7 +107,7 @@ impl Level {
     /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
     /// versions. Reads and writes may differ in how many replicas they ask for: `one` is short for
     /// `R=one,W=one`.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 26] = [
         "linearizable",
         "lease",
         "local-serial",
@@ -118,6 +122,8 @@ impl Level {
         "writes-follow-reads",
         "eventual-nearest",
         "eventual-any",
+        "routed",
+        "resolved",
         "all",
         "R=one,W=all",
         "each-quorum",
@@ -149,6 +155,8 @@ impl fmt::Display for Level {
             Self::WritesFollowReads => f.write_str("writes-follow-reads"),
             Self::EventualNearest => f.write_str("eventual-nearest"),
             Self::EventualAny => f.write_str("eventual-any"),
+            Self::Routed => f.write_str("routed"),
+            Self::Resolved => f.write_str("resolved"),
             Self::Replicas { read, write } if read == write => f.write_str(read.name()),
             Self::Replicas { read, write } => {
                 write!(f, "R={},W={}", read.name(), write.name())
@@ -182,6 +190,8 @@ impl FromStr for Level {
             "writes-follow-reads" => Self::WritesFollowReads,
             "eventual-nearest" => Self::EventualNearest,
             "eventual-any" => Self::EventualAny,
+            "routed" => Self::Routed,
+            "resolved" => Self::Resolved,
             _ => return Err(unknown("level", text, Self::NAMES)),
         })
     }
