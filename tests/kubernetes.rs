@@ -133,34 +133,40 @@ fn curated(variant: &str, level: Level) -> Vec<Operation> {
 #[test]
 fn a_zone_that_is_cut_off_is_refused_by_kubectl_and_resolves_on() {
     let default = curated("zone", Level::Linearizable);
-    assert_eq!(answered(&default, OpKind::Read, 0, [22, 76]), 0.0);
-    assert_eq!(answered(&default, OpKind::Write, 0, [22, 76]), 0.0);
+    assert_eq!(answered(&default, OpKind::Read, 0, [12, 78]), 0.0);
+    assert_eq!(answered(&default, OpKind::Write, 0, [12, 78]), 0.0);
     // Two of three members elect within three seconds.
-    assert_eq!(answered(&default, OpKind::Write, 1, [24, 76]), 1.0);
-    assert_eq!(answered(&curated("zone", Level::EventualNearest), OpKind::Read, 0, [25, 76]), 1.0);
-    assert_eq!(answered(&curated("zone", Level::Resolved), OpKind::Read, 0, [25, 76]), 1.0);
+    assert_eq!(answered(&default, OpKind::Write, 1, [14, 78]), 1.0);
+    // The others' controllers take over after 15 s, and a grace of 40 s begins.
+    let routed = curated("zone", Level::Routed);
+    let before = answered(&routed, OpKind::Read, 1, [14, 62]);
+    assert!((0.8..0.97).contains(&before), "{before}");
+    assert_eq!(answered(&routed, OpKind::Read, 1, [76, 82]), 1.0);
+    assert_eq!(answered(&curated("zone", Level::EventualNearest), OpKind::Read, 0, [16, 78]), 1.0);
+    assert_eq!(answered(&curated("zone", Level::Resolved), OpKind::Read, 0, [16, 78]), 1.0);
 }
 
 #[test]
 fn without_the_control_plane_pods_answer_until_it_comes_back() {
     let routed = curated("control-plane", Level::Routed);
     for group in [0, 1] {
-        assert_eq!(answered(&routed, OpKind::Read, group, [26, 79]), 1.0);
-        assert_eq!(answered(&routed, OpKind::Write, group, [22, 76]), 0.0);
+        // A session that waited for a write may come too late for its next read.
+        assert!(answered(&routed, OpKind::Read, group, [16, 81]) > 0.999);
+        assert_eq!(answered(&routed, OpKind::Write, group, [12, 78]), 0.0);
     }
     // What it says then is that no node has been heard of, and so that no pod is an endpoint.
-    let after = answered(&routed, OpKind::Read, 0, [81, 87]);
+    let after = answered(&routed, OpKind::Read, 0, [83, 89]);
     assert!(after < 0.9, "{after}");
-    assert_eq!(answered(&routed, OpKind::Read, 0, [92, 95]), 1.0);
+    assert_eq!(answered(&routed, OpKind::Read, 0, [95, 97]), 1.0);
 }
 
 #[test]
 fn a_lost_workers_endpoints_are_removed_within_the_grace_period_and_its_pods_replaced() {
     let routed = curated("worker", Level::Routed);
     // Two services of three have a pod there; one attempt in two goes to it, and three fit in a timeout.
-    let before = answered(&routed, OpKind::Read, 1, [22, 50]);
+    let before = answered(&routed, OpKind::Read, 1, [12, 42]);
     assert!((0.8..0.97).contains(&before), "{before}");
-    assert_eq!(answered(&routed, OpKind::Read, 1, [67, 380]), 1.0);
-    let there = answered(&routed, OpKind::Read, 0, [70, 370]);
+    assert_eq!(answered(&routed, OpKind::Read, 1, [57, 370]), 1.0);
+    let there = answered(&routed, OpKind::Read, 0, [60, 360]);
     assert!((0.45..0.7).contains(&there), "{there}");
 }

@@ -18,12 +18,9 @@ pub(super) struct Stream {
 }
 
 impl Control {
-    /// A worker renews its lease. Without a leader there is nothing to renew it in, and a server that cannot
-    /// reach etcd is not ready: its load balancer sends workers to another.
+    /// A worker renews its lease, and lists if its watch is new. Without a leader a list is what the watch
+    /// cache has and the lease is not renewed; the worker turns to another server when it finds out.
     pub(super) fn on_renew(&mut self, worker: NodeId, stream: u32, cx: MachineCx<'_, '_>) {
-        if self.etcd.known_leader().is_none() {
-            return;
-        }
         if self.streams.get(&worker).is_none_or(|known| known.id != stream) {
             self.streams.insert(worker, Stream { id: stream, sent: 0 });
             self.list(worker, cx);
