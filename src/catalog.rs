@@ -8,6 +8,7 @@ use crate::op::{Level, Object, OpKind};
 use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
 use crate::protocol::escrow::Escrow;
+use crate::protocol::kubernetes::Kubernetes;
 use crate::protocol::leaderless::Leaderless;
 use crate::protocol::multi_leader::MultiLeader;
 use crate::protocol::parts::merge::Rule;
@@ -153,6 +154,7 @@ impl Catalog {
                 ProtocolEntry::of::<Certification>(),
                 ProtocolEntry::of::<Paxos>(),
                 ProtocolEntry::of::<Escrow>(),
+                ProtocolEntry::of::<Kubernetes>(),
             ],
         }
     }

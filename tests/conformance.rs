@@ -184,6 +184,12 @@ fn paxos_of_each_region_keeps_its_promise() {
     swarm("paxos-region", 1);
 }
 
+/// With one etcd member; `tests/kubernetes.rs` has three.
+#[test]
+fn kubernetes_keeps_its_promises() {
+    swarm("kubernetes", 8);
+}
+
 /// Every kind of fault, on every protocol at every level.
 #[test]
 fn every_promise_is_kept_in_gray_weather() {

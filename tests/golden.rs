@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// Settings beside each protocol's plain ones that send other messages: the file's name, the protocol,
 /// the settings.
-const OTHERS: [(&str, &str, &str); 9] = [
+const OTHERS: [(&str, &str, &str); 10] = [
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("raft-commit-wait", "raft", "uncertainty = \"5ms\", reads = \"closed-timestamp\""),
     ("chain-apportioned", "chain", "apportioned = true"),
@@ -27,6 +27,7 @@ const OTHERS: [(&str, &str, &str); 9] = [
     ("paxos-region", "paxos", "scope = \"region\""),
     ("multi-leader-siblings", "multi-leader", "conflicts = \"siblings\""),
     ("escrow-optimistic", "escrow", "guard = \"none\""),
+    ("kubernetes-two-members", "kubernetes", "control_plane = 2"),
 ];
 
 /// Three replicas 20, 30 and 40 ms apart, a client beside the second, a sync of 1 ms.

@@ -41,6 +41,10 @@ pub enum Level {
     EventualNearest,
     /// Whatever some replica, drawn anew for each read, has.
     EventualAny,
+    /// Whatever the instance of a service has to which the nearest machine routes the request.
+    Routed,
+    /// Whatever the name of a service was last resolved to; a resolver may remember that for a time.
+    Resolved,
     /// As many replicas as the operation asks for, in stores without a leader (Cassandra's terms).
     Replicas {
         /// How many must answer a read.
@@ -121,7 +125,7 @@ impl Level {
     /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
     /// versions. Reads and writes may differ in how many replicas they ask for, in words or numbers:
     /// `one` is short for `R=one,W=one`, and `R=4,W=2` is possible too.
-    pub const NAMES: [&'static str; 24] = [
+    pub const NAMES: [&'static str; 26] = [
         "linearizable",
         "lease",
         "local-serial",
@@ -136,6 +140,8 @@ impl Level {
         "writes-follow-reads",
         "eventual-nearest",
         "eventual-any",
+        "routed",
+        "resolved",
         "all",
         "R=one,W=all",
         "each-quorum",
@@ -167,6 +173,8 @@ impl fmt::Display for Level {
             Self::WritesFollowReads => f.write_str("writes-follow-reads"),
             Self::EventualNearest => f.write_str("eventual-nearest"),
             Self::EventualAny => f.write_str("eventual-any"),
+            Self::Routed => f.write_str("routed"),
+            Self::Resolved => f.write_str("resolved"),
             Self::Replicas { read, write } => match (read, write) {
                 (Acks::Count(_), _) | (_, Acks::Count(_)) => write!(f, "R={read},W={write}"),
                 _ if read == write => write!(f, "{read}"),
@@ -203,6 +211,8 @@ impl FromStr for Level {
             "writes-follow-reads" => Self::WritesFollowReads,
             "eventual-nearest" => Self::EventualNearest,
             "eventual-any" => Self::EventualAny,
+            "routed" => Self::Routed,
+            "resolved" => Self::Resolved,
             _ => return Err(unknown("level", text, Self::NAMES)),
         })
     }

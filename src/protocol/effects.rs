@@ -117,6 +117,17 @@ impl<P: Protocol> ReplicaCx<'_, P> {
         self.0.effects.queue.push(Effect::Truncate(from));
     }
 
+    /// Calls a machine of another protocol that this one contains. What it asks for stays in `inner`, for
+    /// the machine around it to translate; its records take the positions they would have here.
+    pub fn within<Q: Protocol>(
+        &mut self,
+        inner: &mut Effects<Q>,
+        call: impl FnOnce(&mut ReplicaCx<'_, Q>),
+    ) {
+        inner.next_write = self.0.effects.next_write;
+        call(&mut ReplicaCx(Cx::new(inner, self.0.rng, self.0.clock)));
+    }
+
     /// Tells the recorder that a write has been decided and ordered. It changes nothing in the run;
     /// the simulated world's omniscient staleness is computed from it.
     pub fn note_commit(&mut self, key: Key, value: Value) {

@@ -21,6 +21,7 @@ pub mod certification;
 pub mod chain;
 mod effects;
 pub mod escrow;
+pub mod kubernetes;
 pub mod leaderless;
 pub mod multi_leader;
 pub mod parts;

@@ -57,6 +57,7 @@ impl Protocols for Fake {
             Level::Replicas { .. } | Level::LocalSerial | Level::Sequential | Level::Causal => {
                 false
             }
+            Level::Routed | Level::Resolved => false,
             Level::Lease => protocol == "raft",
             _ => true,
         }

@@ -69,6 +69,12 @@ impl Table {
         self.values.get(key.0 as usize).copied().unwrap_or_default()
     }
 
+    /// How many keys there are.
+    #[must_use]
+    pub fn keys(&self) -> u32 {
+        self.values.len() as u32
+    }
+
     /// A key's version and state word.
     #[must_use]
     pub fn state(&self, key: Key) -> State {

@@ -112,7 +112,7 @@ impl Config {
     }
 
     /// Refuses settings that make no sense for this many replicas.
-    pub(super) fn validate(&self, replicas: u32) -> Result<(), String> {
+    pub(in crate::protocol) fn validate(&self, replicas: u32) -> Result<(), String> {
         let Self { leader, heartbeat, election_timeout, max_drift_ppm, .. } = *self;
         if replicas == 0 {
             return Err("raft needs at least one replica".into());

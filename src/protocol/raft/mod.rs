@@ -10,6 +10,7 @@
 //! - `replication`, `following`: entries from the leader to its followers, commits, snapshots.
 //! - `reads`: one path per consistency level.
 //! - `stamps`: commit wait and closed timestamps, if clocks have a known uncertainty.
+//! - `embedded`: what a protocol that contains this one asks of it.
 //! - `client`: finds the leader, keeps the session's tokens.
 //!
 //! **Latency**, at constant delay, with `c` the client's round trip to the leader, `r` the leader's
@@ -31,6 +32,7 @@
 mod client;
 mod config;
 mod election;
+mod embedded;
 mod following;
 mod log;
 mod message;

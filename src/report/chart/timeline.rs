@@ -58,23 +58,50 @@ fn share(part: u64, whole: u64) -> Option<f64> {
 
 fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "The other client regions", ..Drawing::default() };
-    let variant = *scenario.variants.last()?;
+    let last = *scenario.variants.last()?;
+    let of = |variant| scenario.timelines.iter().copied().filter(move |l| l.variant == variant);
+    // Where each variant is another fault, each is a story of its own; else the last one speaks for all.
+    let fault = |variant| (of(variant).next().map(|l| &l.faults), regions(of(variant)));
+    let each = scenario.variants.iter().any(|variant| fault(*variant) != fault(last));
     let mut words = Vec::new();
-    if scenario.variants.len() > 1 {
-        words.push(format!("Drawn at {variant}."));
+    if scenario.variants.len() > 1 && !each {
+        words.push(format!("Drawn at {last}."));
     }
     if scenario.levels.len() > 1 {
         let named = scenario.levels.iter().zip(STYLES);
         let named: Vec<String> =
             named.map(|(level, (_, style))| format!("{style} at {level}")).collect();
-        words.push(format!("Lines are {}.", named.join(", ")));
+        let others =
+            if scenario.levels.len() > STYLES.len() { ", and solid at others" } else { "" };
+        words.push(format!("Lines are {}{others}.", named.join(", ")));
     }
     drawing.remark = words.join(" ");
-    let here: Vec<&TimelineLine> =
-        scenario.timelines.iter().copied().filter(|l| l.variant == variant).collect();
-    let regions = regions(&here);
-    for (at, (region, side)) in regions.iter().enumerate() {
-        let (from, more) = (drawing.panels.len(), at > 0);
+    if each {
+        drawing.more_title = "Writes, and response times and staleness";
+    }
+    let mut shown: Vec<&str> = Vec::new();
+    for variant in scenario.variants.iter().filter(|variant| each || **variant == last) {
+        let here: Vec<&TimelineLine> = of(*variant).collect();
+        let about = if each { format!("{variant}: ") } else { String::new() };
+        if !add_panels(scenario, &here, &about, &mut drawing) {
+            return None;
+        }
+        shown.extend(here.iter().map(|l| l.system.as_str()));
+    }
+    drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
+    (!drawing.panels.is_empty()).then_some(drawing)
+}
+
+/// The pictures of one variant; of several variants whatever is not the share of reads answered comes below.
+/// Says whether there are any of its first region.
+fn add_panels(
+    scenario: &Scenario<'_>,
+    here: &[&TimelineLine],
+    about: &str,
+    drawing: &mut Drawing,
+) -> bool {
+    let from = drawing.panels.len();
+    for (at, (region, side)) in regions(here.iter().copied()).iter().enumerate() {
         for (op, title) in OPS {
             let lines: Vec<&TimelineLine> =
                 here.iter().copied().filter(|l| l.client_region == *region && l.op == op).collect();
@@ -82,22 +109,25 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
                 if op == "read" { &[ANSWERED, MEDIAN, STALE][..] } else { &[ANSWERED, MEDIAN] };
             for measure in stale {
                 let Some(svg) = panel(scenario, &lines, measure) else { continue };
-                let title = format!("{title} in {region}{}, {}", words_of(*side), measure.what);
+                let more = match about {
+                    "" => at > 0,
+                    _ => op != "read" || measure.what != ANSWERED.what,
+                };
+                let words = words_of(*side);
+                let title = format!("{about}{title} in {region}{words}, {}", measure.what);
                 let panel = Panel { title, svg, width: WIDTH };
                 if more { drawing.more.push(panel) } else { drawing.panels.push(panel) }
             }
         }
-        if !more && drawing.panels.len() == from {
-            return None;
+        if at == 0 && drawing.panels.len() == from {
+            return false;
         }
     }
-    let shown: Vec<&str> = here.iter().map(|l| l.system.as_str()).collect();
-    drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
-    (!drawing.panels.is_empty()).then_some(drawing)
+    true
 }
 
 /// The client regions, those that a cut leaves without a majority first.
-fn regions<'a>(lines: &[&'a TimelineLine]) -> Vec<(&'a str, Option<Side>)> {
+fn regions<'a>(lines: impl Iterator<Item = &'a TimelineLine>) -> Vec<(&'a str, Option<Side>)> {
     let mut found: Vec<(&str, Option<Side>)> = Vec::new();
     for line in lines {
         if !found.iter().any(|(name, _)| *name == line.client_region) {
