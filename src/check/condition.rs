@@ -83,6 +83,12 @@ impl Condition {
             ),
             (CausalConvergence, Causal | Session | One(_)) => true,
             (CausalMemory, Causal) => true,
+            // What they ask of one key's versions is part of the causal order, which has no cycle.
+            (CausalMemory | Causal, One(one)) => matches!(
+                one,
+                super::session::Session::MonotonicWrites
+                    | super::session::Session::WritesFollowReads
+            ),
             (Session, One(one)) => one <= super::session::Session::WritesFollowReads,
             _ => false,
         }

@@ -175,8 +175,9 @@ fn satisfiable(history: &History, guarantees: &[Session], limits: &Limits<'_>) -
     }
 }
 
-/// Leaves out every operation without which the others still contradict each other. Fewer
-/// operations ask for less, so going through them once is enough. Says whether it came to the end.
+/// Leaves out every operation without which the others still contradict each other, large parts
+/// first. Fewer operations ask for less, so going through them one by one once is enough in the end.
+/// Says whether it came to the end.
 fn fewest(
     history: &History,
     mut kept: Vec<u32>,
@@ -185,20 +186,28 @@ fn fewest(
 ) -> (Vec<u32>, bool) {
     let limits = limits.shrinking();
     let mut meter = limits.meter();
-    let mut at = 0;
-    while at < kept.len() {
-        let ops = kept.iter().enumerate().filter(|(i, _)| *i != at);
-        let ops: Vec<Operation> = ops.map(|(_, op)| history.operations()[*op as usize]).collect();
-        let Some(orders) = demands(history, &ops, guarantees, &limits, &mut meter) else {
-            return (kept, false);
-        };
-        if orders.contradiction().is_some() {
-            kept.remove(at);
-        } else {
-            at += 1;
+    let mut size = (kept.len() / 2).max(1);
+    loop {
+        let mut at = 0;
+        while at < kept.len() {
+            let end = (at + size).min(kept.len());
+            let rest = [&kept[..at], &kept[end..]].concat();
+            let ops: Vec<Operation> =
+                rest.iter().map(|op| history.operations()[*op as usize]).collect();
+            let Some(orders) = demands(history, &ops, guarantees, &limits, &mut meter) else {
+                return (kept, false);
+            };
+            if orders.contradiction().is_some() {
+                kept = rest;
+            } else {
+                at = end;
+            }
         }
+        if size == 1 {
+            return (kept, true);
+        }
+        size /= 2;
     }
-    (kept, true)
 }
 
 /// A contradiction in words.
