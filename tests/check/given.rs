@@ -81,7 +81,7 @@ fn a_set_begins_with_each_element_once() {
     assert!(try_read(&text, &json!([2, 3])).is_ok());
 }
 
-fn given(text: &str, condition: &str, order: Value) -> Option<bool> {
+fn given(text: &str, condition: &str, order: &Value) -> Option<bool> {
     let history = parse(text);
     let order: Vec<Value> = order.as_array().expect("values").clone();
     let versions = Versions::new(&history, [("x", &order)]).expect("an order");
@@ -94,15 +94,15 @@ fn a_given_order_is_what_sessions_are_judged_by() {
     // Under some order this holds, under the given one it does not.
     let text = write(1, "1", 0) + &write(2, "2", 0) + &seen(3, "1", 4) + &seen(3, "2", 6);
     for condition in ["session", "monotonic-reads"] {
-        assert_eq!(given(&text, condition, json!([1, 2])), Some(true), "{condition}");
-        assert_eq!(given(&text, condition, json!([2, 1])), Some(false), "{condition}");
+        assert_eq!(given(&text, condition, &json!([1, 2])), Some(true), "{condition}");
+        assert_eq!(given(&text, condition, &json!([2, 1])), Some(false), "{condition}");
         // What has no place earns nothing.
-        assert_eq!(given(&text, condition, json!([])), None, "{condition}");
-        assert_eq!(given(&text, condition, json!([2])), None, "{condition}");
+        assert_eq!(given(&text, condition, &json!([])), None, "{condition}");
+        assert_eq!(given(&text, condition, &json!([2])), None, "{condition}");
     }
     let swap = "\"op\":\"cas\",\"expected\":1,\"value\":2,\"result\":true";
     let text = write(1, "1", 0) + &op(1, swap, 2, 3) + &seen(1, "1", 4);
-    assert_eq!(given(&text, "read-your-writes", json!([1, 2])), None);
+    assert_eq!(given(&text, "read-your-writes", &json!([1, 2])), None);
     let history = parse(&write(1, "1", 0));
     let twice = [json!(1), json!(1)];
     assert!(Versions::new(&history, [("x", &twice)]).is_err_and(|why| why.contains("twice")));
@@ -164,7 +164,7 @@ fn shrinking_stops_when_it_is_told_to_and_says_so() {
     let limits = Limits { stop: Some(&stop), ..Limits::default() };
     match judge(&history, Condition::Linearizable, &limits) {
         Verdict::Violated(example) => {
-            assert!(example.message.contains("fewer may do"), "{example:?}")
+            assert!(example.message.contains("fewer may do"), "{example:?}");
         }
         Verdict::Unknown(_) => {}
         Verdict::Holds(_) => panic!("a stale read is not linearizable"),
