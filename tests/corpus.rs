@@ -79,7 +79,7 @@ fn versions(entry: &Entry) -> Option<Versions> {
     let orders = entry.facts["version_order"].as_object()?;
     let orders =
         orders.iter().map(|(key, all)| (key.as_str(), all.as_array().into_iter().flatten()));
-    Some(Versions::new(&entry.history, orders))
+    Some(Versions::new(&entry.history, orders).expect("an order"))
 }
 
 fn compare_sessions(entry: &Entry, limits: &Limits<'_>, comparison: &mut Comparison) {

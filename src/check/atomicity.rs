@@ -72,8 +72,8 @@ pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdic
         _ => format!("some read returns none of the last {k} writes"),
     };
     let few = limits.at_most(SHRINK_STEPS);
-    let breaks = |ops: &[Operation]| matches!(without_k(ops, k, &few), Ok(Some(_)));
-    verdict(history, break_of_k(history, k, limits), message, breaks)
+    let breaks = |ops: &[Operation]| without_k(ops, k, &few).ok().map(|broken| broken.is_some());
+    verdict(history, break_of_k(history, k, limits), message, limits, breaks)
 }
 
 /// Whether the history is delta-atomic, as a verdict.
@@ -84,9 +84,14 @@ pub(super) fn delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -
         Err(_) => format!("some read is more than {delta} ticks late"),
     };
     let few = limits.at_most(SHRINK_STEPS);
-    let breaks =
-        |ops: &[Operation]| matches!(without_delta(history, ops, delta, &few), Ok(Some(_)));
-    verdict(history, without_delta(history, history.operations(), delta, limits), message, breaks)
+    let breaks = |ops: &[Operation]| Some(without_delta(history, ops, delta, &few).ok()?.is_some());
+    verdict(
+        history,
+        without_delta(history, history.operations(), delta, limits),
+        message,
+        limits,
+        breaks,
+    )
 }
 
 /// The operations that break a condition, none if it holds, or why that is not known.
@@ -96,13 +101,15 @@ fn verdict(
     history: &History,
     answer: Broken,
     message: impl FnOnce() -> String,
-    breaks: impl FnMut(&[Operation]) -> bool,
+    limits: &Limits<'_>,
+    breaks: impl FnMut(&[Operation]) -> Option<bool>,
 ) -> Verdict {
     match answer {
         Ok(None) => Verdict::because("an order with this slack exists"),
         Ok(Some(start)) => {
-            let operations = shrink(history.operations(), start, TRIES, breaks);
-            Verdict::Violated(Counterexample { pattern: None, message: message(), operations })
+            let (operations, least) = shrink(history.operations(), start, TRIES, limits, breaks);
+            let message = limits.told(message(), least);
+            Verdict::Violated(Counterexample { pattern: None, message, operations })
         }
         Err(reason) => Verdict::Unknown(reason),
     }

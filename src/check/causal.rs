@@ -82,18 +82,23 @@ pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits
     let Some((name, start)) = found.into_iter().next() else {
         return Verdict::because("there is no bad pattern in it");
     };
-    let few = Limits::default();
-    let has = |ops: &[Operation]| {
-        let found = patterns(history, ops, strength, &mut few.meter());
-        found.is_some_and(|found| found.iter().any(|(other, _)| *other == name))
+    let few = limits.shrinking();
+    let mut meter = few.meter();
+    let mut has = |ops: &[Operation]| {
+        let found = patterns(history, ops, strength, &mut meter)?;
+        Some(found.iter().any(|(other, _)| *other == name))
     };
     // What the pattern names is usually enough; if its causes lie elsewhere, all are.
     let of = |kept: &[u32]| kept.iter().map(|i| ops[*i as usize]).collect::<Vec<_>>();
-    let start = if has(&of(&start)) { start } else { (0..ops.len() as u32).collect() };
-    let operations = if name == "ThinAirRead" { start } else { shrink(ops, start, TRIES, has) };
+    let start =
+        if has(&of(&start)) == Some(true) { start } else { (0..ops.len() as u32).collect() };
+    let (operations, least) = match name {
+        "ThinAirRead" => (start, true),
+        _ => shrink(ops, start, TRIES, &few, has),
+    };
     let did: Vec<String> =
         operations.iter().take(6).map(|i| describe(history, &ops[*i as usize])).collect();
-    let message = format!("{name}: {}", did.join("; "));
+    let message = few.told(format!("{name}: {}", did.join("; ")), least);
     Verdict::Violated(Counterexample { pattern: Some(name.to_owned()), message, operations })
 }
 
@@ -305,16 +310,30 @@ impl<'o> Graph<'o> {
         let named = [("WriteCOInitRead", initial), ("WriteCORead", stale)];
         let pattern = |(name, nodes): (_, Option<Vec<usize>>)| {
             let nodes = nodes?;
-            let between = self.between(clocks, nodes[1], nodes[0]);
-            Some((name, self.operations(&[nodes, between].concat())))
+            let mut story = self.chain(clocks, nodes[1], nodes[0]);
+            if let Some(source) = nodes.get(2) {
+                story.extend(self.chain(clocks, *source, nodes[1]));
+            }
+            Some((name, self.operations(&[nodes, story].concat())))
         };
         named.into_iter().filter_map(pattern).collect()
     }
 
-    /// What lies causally between two nodes.
-    fn between(&self, clocks: &Clocks, from: usize, to: usize) -> Vec<usize> {
-        let precedes = |a: usize, b: usize| clocks.of(b)[self.at[a].0 as usize] >= self.at[a].1;
-        (0..self.nodes.len()).filter(|n| precedes(from, *n) && precedes(*n, to)).collect()
+    /// The reads, with the writes they name, by which one node precedes another.
+    fn chain(&self, clocks: &Clocks, from: usize, to: usize) -> Vec<usize> {
+        let (process, place) = self.at[from];
+        let (mut at, mut chain) = (to, Vec::new());
+        while self.at[at].0 != process {
+            // The first of this process that knows of `from` was told by a read.
+            let own = &self.processes[self.at[at].0 as usize];
+            let knows = |node: &u32| clocks.of(*node as usize)[process as usize] >= place;
+            let first = own.partition_point(|node| !knows(node));
+            let Some(read) = own.get(first).map(|node| *node as usize) else { break };
+            let Some(source) = self.source[read] else { break };
+            chain.extend([read, source as usize]);
+            at = source as usize;
+        }
+        chain
     }
 
     /// From each write that comes before one of these reads to the write the read names.

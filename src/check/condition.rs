@@ -4,6 +4,7 @@ use super::atomicity;
 use super::causal::{self, Strength};
 use super::history::History;
 use super::session::{self, Session};
+use super::staleness::Versions;
 use super::verdict::{Limits, Verdict};
 use super::{linearizable, sequential, staleness};
 use std::fmt;
@@ -82,6 +83,12 @@ impl Condition {
             ),
             (CausalConvergence, Causal | Session | One(_)) => true,
             (CausalMemory, Causal) => true,
+            // What they ask of one key's versions is part of the causal order, which has no cycle.
+            (CausalMemory | Causal, One(one)) => matches!(
+                one,
+                super::session::Session::MonotonicWrites
+                    | super::session::Session::WritesFollowReads
+            ),
             (Session, One(one)) => one <= super::session::Session::WritesFollowReads,
             _ => false,
         }
@@ -151,6 +158,22 @@ pub fn judge(history: &History, condition: Condition, limits: &Limits<'_>) -> Ve
         Condition::KAtomic(k) => atomicity::k_atomic(history, k, limits),
         Condition::DeltaAtomic(delta) => atomicity::delta_atomic(history, delta, limits),
         Condition::BoundedStaleness(bound) => staleness::bounded(history, bound),
+    }
+}
+
+/// Compares a history with a condition where the order of each key's versions is known. Session
+/// guarantees are judged by it; the other conditions are defined without one.
+#[must_use]
+pub fn judge_in_order(
+    history: &History,
+    condition: Condition,
+    versions: &Versions,
+    limits: &Limits<'_>,
+) -> Verdict {
+    match condition {
+        Condition::One(guarantee) => session::in_order(history, guarantee, versions, limits),
+        Condition::Session => session::all_in_order(history, versions, limits),
+        _ => judge(history, condition, limits),
     }
 }
 

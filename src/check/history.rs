@@ -14,6 +14,13 @@ use std::fmt;
 pub const INITIAL: u32 = 0;
 /// When an operation ends whose end nobody saw.
 pub const NEVER: u64 = u64::MAX;
+/// The last instant there is. Far from [`NEVER`], so that no sum of times comes near it.
+pub(super) const LAST: u64 = i64::MAX as u64;
+
+/// What is wrong with a later time.
+pub(super) fn late() -> String {
+    format!("a time is a whole number of ticks from 0 to {LAST}, which is 2^63 - 1")
+}
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -311,10 +318,20 @@ impl Builder {
     ///
     /// # Errors
     ///
-    /// The first two operations of one process that overlap (one may begin in the instant in which
+    /// A time of 2^63 or later, the first two operations of one process that overlap (one may begin in the instant in which
     /// the one before it ended), or the first operation that does not suit what its key holds.
     pub fn finish(mut self) -> Result<History, Unfit> {
         let history = &mut self.history;
+        for op in &mut history.operations {
+            // So NEVER says the same as the outcome, and may be asked instead of it.
+            if op.outcome == Outcome::Unknown {
+                op.completed = NEVER;
+            }
+            let ends = op.outcome == Outcome::Ok || op.completed != NEVER;
+            if op.invoked > LAST || ends && op.completed > LAST {
+                return Err(Unfit { line: op.line, message: late() });
+            }
+        }
         if !self.sorted {
             history.operations.sort_by_key(|op| (op.invoked, op.completed));
         }
@@ -353,7 +370,8 @@ impl Builder {
                 return Err(Unfit { line: read, message });
             }
             if !is_one(kind, initial) {
-                let message = format!("key {name} is {kind}, and cannot begin as {initial}");
+                let right = if kind == Kind::Set { "; a set has each element once" } else { "" };
+                let message = format!("key {name} is {kind}, and cannot begin as {initial}{right}");
                 return Err(Unfit { line: *line, message });
             }
         }
@@ -367,7 +385,15 @@ fn is_one(kind: Kind, json: &str) -> bool {
     match kind {
         Kind::Register | Kind::Lock => true,
         Kind::Counter => json == "null" || json.parse::<i128>().is_ok(),
-        Kind::Set => json == "null" || json.starts_with('['),
+        Kind::Set => match serde_json::from_str(json) {
+            Ok(serde_json::Value::Null) => true,
+            Ok(serde_json::Value::Array(all)) => {
+                let mut all: Vec<String> = all.iter().map(ToString::to_string).collect();
+                all.sort_unstable();
+                all.windows(2).all(|two| two[0] != two[1])
+            }
+            _ => false,
+        },
     }
 }
 

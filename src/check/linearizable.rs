@@ -26,8 +26,10 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
         Decided::Order(order) if limits.witness => Verdict::Holds(Witness::Order(order)),
         Decided::Order(_) => Verdict::because("every key has an order that agrees with real time"),
         Decided::Exhausted(reason) => Verdict::Unknown(reason),
-        Decided::Fault(operations, fault) => Verdict::Violated(explain(history, operations, fault)),
-        Decided::Illegal(kept) => Verdict::Violated(illegal(history, kept)),
+        Decided::Fault(operations, fault) => {
+            Verdict::Violated(explain(history, operations, fault, limits))
+        }
+        Decided::Illegal(kept) => Verdict::Violated(illegal(history, kept, limits)),
         Decided::Breach(Breach { law, message, operations }) => {
             Verdict::Violated(Counterexample { pattern: Some(law.to_owned()), message, operations })
         }
@@ -184,14 +186,22 @@ pub fn proves(history: &History, order: &[u32], real_time: bool, processes: bool
 }
 
 /// A fault of zones in words.
-fn explain(history: &History, mut operations: Vec<u32>, fault: Fault) -> Counterexample {
+fn explain(
+    history: &History,
+    mut operations: Vec<u32>,
+    fault: Fault,
+    limits: &Limits<'_>,
+) -> Counterexample {
     let ops = history.operations();
     let did = |i: u32| describe(history, &ops[i as usize]);
-    let quiet = Limits::default();
+    let (quiet, mut least) = (limits.shrinking(), true);
     if !matches!(fault, Fault::ThinAir(_)) {
-        operations = shrink(ops, operations, TRIES, |few| {
-            !matches!(decide(history, few, &quiet), Decided::Order(_))
-        });
+        (operations, least) =
+            shrink(ops, operations, TRIES, &quiet, |few| match decide(history, few, &quiet) {
+                Decided::Exhausted(_) => None,
+                Decided::Order(_) => Some(false),
+                _ => Some(true),
+            });
     }
     let message = match fault {
         Fault::ThinAir(read) => {
@@ -212,6 +222,7 @@ fn explain(history: &History, mut operations: Vec<u32>, fault: Fault) -> Counter
         }
         Fault::Clash { .. } => clash(history, &operations),
     };
+    let message = limits.told(message, least);
     Counterexample { pattern: None, message, operations }
 }
 
@@ -234,34 +245,38 @@ fn clash(history: &History, operations: &[u32]) -> String {
 
 /// What a search could not order, shrunk: first to the shortest beginning that has no order, then
 /// to the operations in it that matter.
-fn illegal(history: &History, members: Vec<u32>) -> Counterexample {
+fn illegal(history: &History, members: Vec<u32>, limits: &Limits<'_>) -> Counterexample {
     let ops = history.operations();
-    let limits = Limits { steps: ALL_SHRINK_STEPS, ..Limits::default() };
+    let limits = limits.shrinking().at_most(ALL_SHRINK_STEPS);
     let mut meter = limits.meter();
     let mut violated = |few: &[Operation]| {
+        if meter.is_empty() {
+            return None;
+        }
         let steps = SHRINK_STEPS.min(meter.left());
         let mut part = limits.at_most(steps).meter();
         let found = search(&mut Object::new(history), few, &mut part);
         meter.spend(&part, steps);
-        found == Found::Nothing
+        Some(found == Found::Nothing)
     };
     let mut ends: Vec<u64> = members.iter().map(|i| ops[*i as usize].completed).collect();
     ends.sort_unstable();
     let at = ends.partition_point(|end| {
         let few: Vec<Operation> =
             members.iter().filter_map(|i| until(&ops[*i as usize], *end)).collect();
-        !violated(&few)
+        violated(&few) != Some(true)
     });
     let end = ends.get(at).copied().unwrap_or(NEVER);
     let kept: Vec<u32> =
         members.into_iter().filter(|i| until(&ops[*i as usize], end).is_some()).collect();
     let cut: Vec<Operation> = ops.iter().map(|op| until(op, end).unwrap_or(*op)).collect();
-    let operations = shrink(&cut, kept, TRIES, violated);
+    let (operations, least) = shrink(&cut, kept, TRIES, &limits, violated);
     let key = operations.first().map_or("", |i| history.key(ops[*i as usize].key));
     let message = format!(
         "no order of these operations on {} agrees with real time and explains every answer",
         short(key)
     );
+    let message = limits.told(message, least);
     Counterexample { pattern: None, message, operations }
 }
 

@@ -64,12 +64,20 @@ fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits
         Found::Order(order) => Verdict::Holds(Witness::Order(order)),
         Found::Exhausted => Verdict::Unknown(limits.exhausted()),
         Found::Nothing => {
-            let few = Limits { steps: SHRINK_STEPS, ..Limits::default() };
             let all = (0..ops.len() as u32).collect();
-            let operations = shrink(ops, all, TRIES, |ops| {
-                find(history, ops, &mut few.meter()) == Found::Nothing
+            let limits = limits.shrinking();
+            let mut meter = limits.meter();
+            let (operations, least) = shrink(ops, all, TRIES, &limits, |ops| {
+                if meter.is_empty() {
+                    return None;
+                }
+                let mut part = limits.at_most(SHRINK_STEPS.min(meter.left())).meter();
+                let found = find(history, ops, &mut part);
+                meter.spend(&part, SHRINK_STEPS);
+                meter.spend_steps(ops.len() as u64);
+                Some(found == Found::Nothing)
             });
-            let message = message.to_owned();
+            let message = limits.told(message.to_owned(), least);
             Verdict::Violated(Counterexample { pattern: None, message, operations })
         }
     }

@@ -13,27 +13,33 @@
 //! first.
 
 use super::history::Operation;
+use super::verdict::Limits;
 
 /// The smallest part found of `kept` (indices into `ops`) that is still violated by itself, in
-/// order. `violated` is asked at most `tries` times.
+/// order, and whether nothing cut the looking short. `violated` is asked at most `tries` times, until
+/// it says nothing because its budget ended, or until the limits say stop.
 pub(super) fn shrink(
     ops: &[Operation],
     mut kept: Vec<u32>,
     tries: u32,
-    mut violated: impl FnMut(&[Operation]) -> bool,
-) -> Vec<u32> {
-    let mut tries = tries;
+    limits: &Limits<'_>,
+    mut violated: impl FnMut(&[Operation]) -> Option<bool>,
+) -> (Vec<u32>, bool) {
+    let (mut tries, mut whole) = (tries, true);
     let mut attempt = |candidate: &[u32]| {
-        if tries == 0 {
+        if !whole || tries == 0 || limits.stopped() {
+            whole = false;
             return false;
         }
         tries -= 1;
         let few: Vec<Operation> = candidate.iter().map(|i| ops[*i as usize]).collect();
-        violated(&few)
+        let answer = violated(&few);
+        whole &= answer.is_some();
+        answer.unwrap_or(false)
     };
     // Some parts are only sound, not necessarily violated.
     if !attempt(&kept) {
-        return kept;
+        return (kept, false);
     }
     loop {
         let before = kept.len();
@@ -45,7 +51,7 @@ pub(super) fn shrink(
         remove(&mut kept, classes, &mut attempt);
         remove(&mut kept, observations, &mut attempt);
         if kept.len() == before {
-            return kept;
+            return (kept, whole);
         }
     }
 }

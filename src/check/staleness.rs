@@ -8,6 +8,7 @@
 
 use super::history::{Action, History, INITIAL, NEVER, Operation};
 use super::intern::Table;
+use super::read::exact;
 use super::verdict::{Counterexample, Verdict};
 use super::words::describe;
 use super::zones::{self, Clusters, Fault};
@@ -22,22 +23,39 @@ pub struct Versions {
 impl Versions {
     /// Takes the order of each key by name, with values as JSON. Keys and values that the history
     /// does not know are left out.
-    #[must_use]
-    pub fn new<'a, K, V>(history: &History, orders: K) -> Self
+    ///
+    /// # Errors
+    ///
+    /// A value that stands twice, an initial value that is not the oldest, or a number that cannot
+    /// be compared.
+    pub fn new<'a, K, V>(history: &History, orders: K) -> Result<Self, String>
     where
         K: IntoIterator<Item = (&'a str, V)>,
         V: IntoIterator<Item = &'a serde_json::Value>,
     {
         let mut ranks = BTreeMap::new();
-        for (key, values) in orders {
-            let Some(key) = history.keys.find(key) else { continue };
+        for (name, values) in orders {
+            let Some(key) = history.keys.find(name) else { continue };
             for (rank, value) in values.into_iter().enumerate() {
-                if let Some(value) = history.values.find(&value.to_string()) {
-                    ranks.insert((key, value), rank as u32 + 1);
+                let mut value = value.clone();
+                exact(&mut value).map_err(|why| format!("the versions of `{name}`: {why}"))?;
+                let Some(number) = history.values.find(&value.to_string()) else { continue };
+                if number == INITIAL && rank > 0 {
+                    return Err(format!(
+                        "the versions of `{name}`: the initial value {value} is older than all \
+                         others; it comes first or is left out"
+                    ));
+                }
+                let place = if number == INITIAL { 0 } else { rank as u32 + 1 };
+                if ranks.insert((key, number), place).is_some() {
+                    return Err(format!(
+                        "the versions of `{name}`: {value} stands there twice; each value has one \
+                         place"
+                    ));
                 }
             }
         }
-        Self { ranks }
+        Ok(Self { ranks })
     }
 
     /// The place of a value among those of its key, 0 for the initial one; `None` if it has none.

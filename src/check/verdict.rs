@@ -61,6 +61,9 @@ impl Verdict {
     }
 }
 
+/// Steps for shrinking a counterexample, all in all.
+const SHRINK_STEPS: u64 = 5_000_000;
+
 /// What a judgement may cost.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
@@ -89,6 +92,28 @@ impl<'a> Limits<'a> {
     /// The same limits with at most this many steps.
     pub(super) fn at_most(&self, steps: u64) -> Self {
         Self { steps: self.steps.min(steps), ..*self }
+    }
+
+    /// What a counterexample says if looking for a smaller one was cut short.
+    const NOT_LEAST: &'static str =
+        " (the budget ended while operations were left out; fewer may do)";
+
+    /// What shrinking a counterexample may cost: never more than the verdict itself.
+    pub(super) fn shrinking(&self) -> Self {
+        Self { witness: false, ..self.at_most(SHRINK_STEPS) }
+    }
+
+    /// A message about a counterexample, and whether smaller ones may be in it.
+    pub(super) fn told(&self, mut message: String, least: bool) -> String {
+        if !least {
+            message.push_str(Self::NOT_LEAST);
+        }
+        message
+    }
+
+    /// Whether it is asked to stop.
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop())
     }
 
     /// Why a search ended without an answer.

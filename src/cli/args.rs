@@ -302,11 +302,13 @@ pub(super) struct CheckArgs {
     /// What to compare them with; may be repeated [default: linearizable]
     #[arg(short, long = "guarantee", value_name = "NAME")]
     pub(super) guarantees: Vec<Condition>,
-    /// The value of every key before the first operation, as JSON
+    /// The value of every key before the first operation, as JSON. Whole numbers are compared by
+    /// value: 1 and 1.0 are one, and what no 64 bits hold is refused
     #[arg(long, value_name = "JSON", default_value = "null", value_parser = json)]
     pub(super) initial: serde_json::Value,
     /// The order of each key's versions, oldest first, as a JSON file {"key": [values]}; session
-    /// guarantees are then judged by it instead of by any order
+    /// guarantees are then judged by it instead of by any order, and unknown where a value has no
+    /// place in it
     #[arg(long, value_name = "FILE")]
     pub(super) versions: Option<PathBuf>,
     /// How the files are written [default: by their content]

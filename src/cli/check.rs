@@ -4,11 +4,11 @@ use super::args::CheckArgs;
 use super::{print, style, style_end};
 use crate::check::{
     Action, Condition, Counterexample, Format, History, Limits, NEVER, Outcome, Verdict, Versions,
-    Witness, all_in_some_order, describe, in_order, judge, read,
+    Witness, describe, judge, judge_in_order, read,
 };
 use crate::report::{Bar, SpaceTime, Ticks};
 use crate::results::{VerdictWord, replace};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
@@ -35,8 +35,16 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     for file in files {
         let name = if file.as_os_str() == "-" { "stdin" } else { &file.display().to_string() };
         let history = load(file, name, format, &args.initial)?;
+        let versions = match (&orders, &args.versions) {
+            (Some(all), Some(path)) => {
+                let all = all.iter().map(|(key, values)| (key.as_str(), values));
+                let versions = Versions::new(&history, all);
+                Some(versions.map_err(|why| anyhow!("{}: {why}", path.display()))?)
+            }
+            _ => None,
+        };
         for condition in conditions {
-            let verdict = decide(args, &history, *condition, orders.as_ref());
+            let verdict = decide(args, &history, *condition, versions.as_ref());
             worst = worst.max(word(&verdict));
             let text = if args.json {
                 format!("{}\n", as_json(name, &history, *condition, &verdict))
@@ -93,7 +101,7 @@ fn decide(
     args: &CheckArgs,
     history: &History,
     condition: Condition,
-    orders: Option<&Orders>,
+    versions: Option<&Versions>,
 ) -> Verdict {
     let late = args.seconds.map(deadline);
     let stop = || late.as_ref().is_some_and(|late| late());
@@ -103,14 +111,9 @@ fn decide(
         witness: args.json,
         stop: Some(&stop),
     };
-    let versions =
-        orders.map(|all| Versions::new(history, all.iter().map(|(key, v)| (key.as_str(), v))));
-    match (condition, versions) {
-        (Condition::One(guarantee), Some(versions)) => {
-            in_order(history, guarantee, &versions, &limits)
-        }
-        (Condition::Session, Some(_)) => all_in_some_order(history, &limits),
-        _ => judge(history, condition, &limits),
+    match versions {
+        Some(versions) => judge_in_order(history, condition, versions, &limits),
+        None => judge(history, condition, &limits),
     }
 }
 

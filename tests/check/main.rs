@@ -5,6 +5,7 @@
 mod common;
 
 mod brute;
+mod given;
 mod objects;
 mod ours;
 mod published;

@@ -12,6 +12,7 @@
 use super::super::history::Builder;
 use super::Wrong;
 use super::events::{Event, Events, FailedCas, Step, action};
+use super::exact;
 use super::lines::Lines;
 use serde_json::Value;
 use std::io::BufRead;
@@ -84,7 +85,8 @@ fn take(map: &[(Edn, Edn)], line: u64, events: &mut Events) -> Result<(), Wrong>
         Value::String(key) => key,
         other => other.to_string(),
     });
-    let value = field("value").map_or(Value::Null, Edn::json);
+    let mut value = field("value").map_or(Value::Null, Edn::json);
+    exact(&mut value).map_err(|why| wrong(&why))?;
     events.take(Event { process, step, action, key, value }, line)
 }
 

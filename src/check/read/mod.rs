@@ -15,10 +15,12 @@ mod etcd;
 mod events;
 mod lines;
 mod neutral;
+mod numbers;
 mod own;
 
 use super::history::History;
 use lines::Lines;
+pub(super) use numbers::exact;
 use std::fmt;
 use std::io::BufRead;
 
@@ -114,6 +116,9 @@ pub fn read(
         line: wrong.line,
         message: wrong.message,
     };
+    let mut initial = initial.clone();
+    let number = |why| named(Wrong::new(1, format!("the initial value: {why}")));
+    exact(&mut initial).map_err(number)?;
     parse(Lines::new(source), format, &initial.to_string()).map_err(named)
 }
 

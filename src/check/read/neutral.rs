@@ -7,7 +7,8 @@
 //! ```
 //!
 //! `ok` is true, false (no effect, and tells nothing) or null (unknown). An `id`, where there is one,
-//! is that of no other operation. What a key holds, its operations say:
+//! is that of no other operation. Times are below 2^63. Numbers are compared by what they are, not by
+//! how they are written: 1 and 1.0 are one value. What a key holds, its operations say:
 //!
 //! | key | `op` | `value` | `result`, where `ok` is true |
 //! |---|---|---|---|
@@ -21,9 +22,10 @@
 //! | lock | `acquire` | the owner; without one, the process | the fencing token or true, or false: it was held |
 //! | lock | `release` | the same | true or nothing, or false: it was not the owner's |
 
-use super::super::history::{Action, Builder, INITIAL, NEVER, Operation, Outcome};
+use super::super::history::{Action, Builder, INITIAL, LAST, NEVER, Operation, Outcome, late};
 use super::super::intern::Texts;
 use super::Wrong;
+use super::exact;
 use super::lines::Lines;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -89,7 +91,12 @@ pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, initial: &str) -> Result<Bu
 }
 
 fn operation(text: &str, builder: &mut Builder, ids: &mut Texts) -> Result<Operation, String> {
-    let line: Line<'_> = serde_json::from_str(text).map_err(|error| sentence(&error))?;
+    let mut line: Line<'_> = serde_json::from_str(text).map_err(|error| sentence(&error))?;
+    let values = [&mut line.id, &mut line.value, &mut line.expected, &mut line.result];
+    values.into_iter().flatten().try_for_each(exact)?;
+    if line.invoke > LAST || line.complete.is_some_and(|at| at > LAST) {
+        return Err(late());
+    }
     if let Some(id) = &line.id
         && !ids.insert(&id.to_string()).1
     {
