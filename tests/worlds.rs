@@ -71,7 +71,8 @@ fn verdicts_agree_and_medians_are_not_far_apart() {
     for (mode, level) in CASES {
         let plan = small(mode, level);
         let virtually = simulate(&plan, 1).history;
-        let options = Options { simulated_disk: true, ..Options::default() };
+        let tcp = level != "eventual-nearest";
+        let options = Options { simulated_disk: true, tcp, ..Options::default() };
         let really = in_real_time(&plan, 1, &options);
         for history in [&virtually, &really.history] {
             assert_eq!(judge(history, promise(&plan)), Verdict::Holds, "{level}");

@@ -183,6 +183,9 @@ pub(super) struct RunArgs {
     /// one run after the other, one seed unless --seeds says more
     #[arg(long, value_name = "WORLD", default_value = "sim", value_parser = ["sim", "live"])]
     pub(super) world: String,
+    /// With --world live: messages go over TCP on loopback, or from task to task in memory
+    #[arg(long, value_name = "HOW", default_value = "memory", value_parser = ["memory", "tcp"])]
+    pub(super) transport: String,
     /// With --world live: where replicas' logs go [default: a temporary folder]
     #[arg(long, value_name = "DIR")]
     pub(super) data_dir: Option<PathBuf>,

@@ -47,10 +47,8 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
 /// The world that was asked for, if it can do what the scenarios want.
 pub(super) fn world(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<World> {
     if args.world == "sim" {
-        if args.data_dir.is_some() || args.simulated_disk {
-            bail!(
-                "--data-dir and --simulated-disk are for --world live; virtual time has no files"
-            );
+        if args.data_dir.is_some() || args.simulated_disk || args.transport != "memory" {
+            bail!("--transport, --data-dir and --simulated-disk are for --world live");
         }
         return Ok(World::Sim);
     }
@@ -63,7 +61,8 @@ pub(super) fn world(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<Wo
         live::refuse(plan).map_err(anyhow::Error::msg)?;
     }
     let (simulated_disk, data_dir) = (args.simulated_disk, args.data_dir.clone());
-    Ok(World::Live(live::Options { simulated_disk, data_dir }))
+    let tcp = args.transport == "tcp";
+    Ok(World::Live(live::Options { simulated_disk, data_dir, tcp }))
 }
 
 /// How many seeds: a run in real time takes real time, so one unless more are asked for.
@@ -82,6 +81,9 @@ pub(super) fn words(args: &RunArgs) -> String {
     let mut words = String::new();
     if args.world != "sim" {
         let _ = write!(words, " --world {}", args.world);
+    }
+    if args.transport != "memory" {
+        let _ = write!(words, " --transport {}", args.transport);
     }
     if args.simulated_disk {
         words.push_str(" --simulated-disk");

@@ -336,7 +336,8 @@ pub fn markdown() -> String {
             page += &format!("| `{name}` | {unit} | {meaning} |\n");
         }
     }
-    page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from.\n"
+    page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from; of a run in real time also `links`: for each \
+         cell, seed and link between regions the delay asked for, how many messages there were, and by how much their median and 99th percentile were late.\n"
 }
 
 #[cfg(test)]

@@ -43,7 +43,8 @@ impl AdHoc {
         let fault = self.fault.as_deref().unwrap_or("none");
         let workload = self.workload.as_deref().unwrap_or("ycsb-a");
         let systems = self.systems.join(", ");
-        let question = format!("What do {systems} do? Fault: {fault}, workload: {workload}.");
+        let verb = if self.systems.len() == 1 { "does" } else { "do" };
+        let question = format!("What {verb} {systems} do? Fault: {fault}, workload: {workload}.");
         let _ = writeln!(text, "question = {}", quoted(&question));
         let _ = writeln!(text, "analysis = \"\"\"{}\"\"\"\n", prose(fault));
         let _ = writeln!(text, "regions  = {}", quoted(&path_from(&matrix, folder)?));

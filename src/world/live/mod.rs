@@ -13,6 +13,7 @@ mod log;
 mod node;
 mod timer;
 mod wall;
+mod wire;
 
 pub use calibrate::{Floor, calibrate};
 
@@ -54,6 +55,8 @@ pub struct Options {
     pub simulated_disk: bool,
     /// Where log files go; a temporary folder if unset.
     pub data_dir: Option<PathBuf>,
+    /// Whether messages go over TCP on loopback instead of from task to task.
+    pub tcp: bool,
 }
 
 /// How late a link's messages were.
@@ -113,7 +116,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     let runtime = builder
         .worker_threads(2)
-        .enable_time()
+        .enable_all()
         .build()
         .map_err(|error| format!("no tasks: {error}"))?;
 
@@ -142,11 +145,20 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
         let mut node = ClientNode::new(Arc::clone(&hub), env, rng, client as u32, session);
         runtime.spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     }
+    let wire = if options.tcp {
+        let connected = runtime.block_on(wire::connect(&hub));
+        Some(connected.map_err(|error| format!("cannot connect the processes: {error}"))?)
+    } else {
+        None
+    };
     let keeper = Arc::clone(&hub);
     let deadlines = std::thread::spawn(move || {
-        keeper.timer.keep(|_, due| match due {
-            Due::Input(process, input) => keeper.tell(process, input),
-            Due::Fault { index, begins } => keeper.fault(index, begins),
+        keeper.timer.keep(|_, due| match (due, &wire) {
+            (Due::Input(to, Input::Message { from, msg, life, due }), Some(wire)) => {
+                wire.carry(&keeper, (from, to), &msg, life, due);
+            }
+            (Due::Input(process, input), _) => keeper.tell(process, input),
+            (Due::Fault { index, begins }, _) => keeper.fault(index, begins),
         });
     });
     start(&hub);
