@@ -112,7 +112,7 @@ fn by_clients() {
     );
     let alone = ("primary-backup", "{ acknowledge = \"async\" }", "linearizable");
     for clients in CLIENTS {
-        let operations = 1_000 * u64::from(clients.min(16));
+        let operations = 4_000 * u64::from(clients.min(16));
         let figure = |mode, nodes, tcp| {
             let history = run(&plan(mode, (nodes, 0), clients, operations, 0.0), 1, tcp);
             history.map_or_else(|why| why, |history| format!("{:.0}", throughput(&history)))

@@ -9,7 +9,7 @@ use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
 use pacelc::history::{History, Status};
 use pacelc::op::OpKind;
-use pacelc::scenario::plan::{Fault, FaultKind, Plan, Target};
+use pacelc::scenario::plan::{Between, Fault, FaultKind, Plan, Target};
 use pacelc::time::Duration;
 use pacelc::world::Run;
 use pacelc::world::live::{self, Options};
@@ -101,6 +101,23 @@ fn a_crash_in_real_time_loses_nothing_that_was_on_disk() {
         });
     assert!(written.count() > 0, "writes work again");
     assert!(run.history.finals.iter().all(|left| left == &run.history.finals[0]), "all are equal");
+}
+
+#[test]
+fn who_is_cut_off_in_real_time_is_not_answered() {
+    let mut plan = small(CASES[0].0, CASES[0].1);
+    let cut = Fault {
+        start: Duration::millis(500),
+        end: Duration::millis(2_300),
+        kind: FaultKind::Cut(Between::others(vec![0, 3])),
+    };
+    plan.faults = vec![cut];
+    let run = in_real_time(&plan, 3, &Options { simulated_disk: true, ..Options::default() });
+    assert_eq!(judge(&run.history, Guarantee::Linearizable), Verdict::Holds);
+    let struck = run.history.operations.iter().filter(|op| {
+        op.group == 0 && op.intended.0 > Duration::millis(600).0 && op.status != Status::Ok
+    });
+    assert!(struck.count() > 0, "whoever is cut off is not answered");
 }
 
 #[test]

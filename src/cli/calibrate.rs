@@ -45,7 +45,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
 }
 
 /// The world that was asked for, if it can do what the scenarios want.
-pub(super) fn world(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<World> {
+pub(super) fn world(args: &RunArgs, seeds: u32, scenarios: &[Scenario]) -> anyhow::Result<World> {
     if args.world == "sim" {
         if args.data_dir.is_some() || args.simulated_disk || args.transport != "memory" {
             bail!("--transport, --data-dir and --simulated-disk are for --world live");
@@ -58,7 +58,10 @@ pub(super) fn world(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<Wo
         );
     }
     for plan in scenarios.iter().flat_map(|scenario| &scenario.plans) {
-        live::refuse(plan).map_err(anyhow::Error::msg)?;
+        // What seeds draw differs, and is refused before the first of them has run.
+        for seed in (args.first_seed..).take(seeds as usize) {
+            live::refuse(&plan.drawn(seed)).map_err(anyhow::Error::msg)?;
+        }
     }
     let (simulated_disk, data_dir) = (args.simulated_disk, args.data_dir.clone());
     let tcp = args.transport == "tcp";

@@ -24,7 +24,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     let saved = args.save.as_deref();
     let mut scenarios = select::scenarios_or("curated", &args.select, saved, matches, &catalog)?;
     let seeds = calibrate::seeds(args, matches);
-    let world = calibrate::world(args, &scenarios)?;
+    let world = calibrate::world(args, seeds, &scenarios)?;
     let mut options = Options {
         seeds,
         world,

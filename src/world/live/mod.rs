@@ -76,7 +76,8 @@ pub struct LinkReport {
     pub late_p99_ms: f64,
 }
 
-/// What the live world cannot do to a plan, in one sentence.
+/// What the live world cannot do to a plan, in one sentence. Faults that a seed draws are those of
+/// [`Plan::drawn`].
 ///
 /// # Errors
 /// If a fault needs a machine that is only simulated.
@@ -107,6 +108,7 @@ pub fn refuse(plan: &Plan) -> Result<(), String> {
 /// What it is refused for, or what went wrong: a log that cannot be written, a queue that outgrew its
 /// bound, a broken law of the protocol.
 pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run, String> {
+    let plan = &*plan.drawn(seed);
     refuse(plan)?;
     let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
     let temporary = tempfile::tempdir().map_err(|error| format!("no folder for logs: {error}"))?;
