@@ -9,7 +9,6 @@ use crate::world::live::{self, calibrate};
 use anyhow::{Context as _, bail};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -96,21 +95,15 @@ pub(super) fn words(args: &RunArgs) -> String {
 
 /// Says how well links kept to what they were asked, over all runs; nothing of virtual time.
 pub(super) fn delivered(results: &Results) -> String {
-    let mut links: BTreeMap<(&str, &str), &LinkLine> = BTreeMap::new();
-    for line in &results.note.links {
-        let worst = links.entry((&line.from, &line.to)).or_insert(line);
-        if line.late_p50_ms > worst.late_p50_ms {
-            *worst = line;
-        }
-    }
+    let links = results.note.latest_links();
     let mut text = String::new();
     if !links.is_empty() {
         text.push_str("links, each in the run in which it was latest; times in ms\n");
         let _ = writeln!(text, "{:35} {:>8} {:>9} {:>9}", "", "asked", "late p50", "p99");
     }
-    for ((from, to), line) in links {
+    for line in links {
+        let LinkLine { from, to, asked_ms, late_p50_ms, late_p99_ms, .. } = line;
         let way = format!("{from} to {to}");
-        let LinkLine { asked_ms, late_p50_ms, late_p99_ms, .. } = line;
         let trust = if line.is_trusted() { "" } else { "  NOT TRUSTED" };
         let _ =
             writeln!(text, "{way:35} {asked_ms:8.3} {late_p50_ms:9.3} {late_p99_ms:9.3}{trust}");

@@ -12,7 +12,6 @@ use super::sources::Sources;
 use super::theme::{MARK_CSS, page_css, verdict};
 use super::view::{self, Cell, Scenario};
 use super::{LinkLine, Results, RunNote, VerdictWord};
-use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
@@ -211,13 +210,7 @@ fn contents(out: &mut String, parts: &[Part<'_>]) {
 
 /// What links were asked for and what they delivered, where that is a question.
 fn delivered(out: &mut String, note: &RunNote) {
-    let mut worst: BTreeMap<(&str, &str), &LinkLine> = BTreeMap::new();
-    for line in &note.links {
-        let known = worst.entry((&line.from, &line.to)).or_insert(line);
-        if line.late_p50_ms > known.late_p50_ms {
-            *known = line;
-        }
-    }
+    let worst = note.latest_links();
     if worst.is_empty() {
         return;
     }
@@ -229,8 +222,8 @@ fn delivered(out: &mut String, note: &RunNote) {
          <thead><tr><th>link<th>asked<th>late, p50<th>p99<th>messages<th></thead><tbody>",
         LinkLine::FLOOR_MS
     );
-    for ((from, to), line) in worst {
-        let LinkLine { asked_ms, late_p50_ms, late_p99_ms, n, .. } = line;
+    for line in worst {
+        let LinkLine { from, to, asked_ms, late_p50_ms, late_p99_ms, n, .. } = line;
         let trust = if line.is_trusted() { "" } else { "<span class=broken>not trusted</span>" };
         let _ = write!(
             out,

@@ -283,7 +283,7 @@ impl CellAccumulator {
             repairs: merged.traffic.repairs,
             mending_bytes: merged.traffic.mending_bytes,
             virtual_seconds: round(merged.span as f64 / 1e9),
-            replay: format!("{} --seed {seed}", meta.replay),
+            replay: format!("{} {} {seed}", meta.replay, seed_flag(&meta.world)),
             ..blank()
         };
         damage(&mut row, merged.cost.as_ref());
@@ -381,6 +381,11 @@ pub(super) fn word(rank: u8) -> VerdictWord {
         1 => VerdictWord::Unknown,
         _ => VerdictWord::Violated,
     }
+}
+
+/// How the command that a row is replayed with names its seed: virtual time is explained, real time is run again.
+fn seed_flag(world: &str) -> &'static str {
+    if world == "sim" { "--seed" } else { "--first-seed" }
 }
 
 #[cfg(test)]

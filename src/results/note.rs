@@ -3,6 +3,7 @@
 use crate::analysis::Exhibit;
 use crate::scenario::answer::{Class, Counts};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What the report says about a scenario; part of `run.json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -163,6 +164,21 @@ pub struct LinkLine {
     pub late_p50_ms: f64,
     /// The 99th percentile of that.
     pub late_p99_ms: f64,
+}
+
+impl RunNote {
+    /// Each link in the run in which its median message was latest, by its two regions.
+    #[must_use]
+    pub fn latest_links(&self) -> Vec<&LinkLine> {
+        let mut latest: BTreeMap<(&str, &str), &LinkLine> = BTreeMap::new();
+        for line in &self.links {
+            let known = latest.entry((&line.from, &line.to)).or_insert(line);
+            if line.late_p50_ms > known.late_p50_ms {
+                *known = line;
+            }
+        }
+        latest.into_values().collect()
+    }
 }
 
 impl LinkLine {

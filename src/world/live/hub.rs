@@ -202,18 +202,22 @@ impl<P: Protocol> Hub<P> {
             Target::Leader => leader,
         };
         let fault = &self.plan.faults[index];
+        // Telling may fail the run, which locks again: so it comes last.
         match &fault.kind {
             FaultKind::Crash(target) => {
                 let replica = host(target);
                 let before = core.crashes[replica];
-                core.crashes[replica] = if begins { before + 1 } else { before - 1 };
-                match (begins, core.crashes[replica]) {
+                let now = if begins { before + 1 } else { before - 1 };
+                core.crashes[replica] = now;
+                drop(core);
+                match (begins, now) {
                     (true, 1) => self.crash(replica),
                     (false, 0) => self.tell(replica, Input::Boot),
                     _ => {}
                 }
             }
             FaultKind::Pause(target) if begins => {
+                drop(core);
                 let until = Instant::ZERO + fault.end;
                 self.tell(host(target), Input::Pause(until));
                 self.timer.push(until, Due::Input(host(target), Input::Resume));
