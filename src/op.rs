@@ -183,7 +183,7 @@ pub enum Outcome {
 }
 
 /// "unknown level `leese`; did you mean `lease`?": one sentence that names the nearest valid choice,
-/// or all of them where none is near. A name that what was given is part of is nearer than any other.
+/// or what there is where none is near. A name that what was given is part of is nearer than any other.
 pub fn unknown<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
     let is_part = |name: &str| given.len() >= PART_LEAST && name.contains(given);
@@ -194,9 +194,18 @@ pub fn unknown<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a 
         .filter(|(is_other, distance, name)| !is_other || *distance <= 1 + name.len() / 3);
     match near {
         Some((.., name)) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
-        None => format!("unknown {what} `{given}`; known: {}", known.join(", ")),
+        None if known.len() <= LISTED => {
+            format!("unknown {what} `{given}`; known: {}", known.join(", "))
+        }
+        None => {
+            let (some, more) = known.split_at(LISTED - 2);
+            format!("unknown {what} `{given}`; known: {} and {} more", some.join(", "), more.len())
+        }
     }
 }
+
+/// Of more names than these the first are listed, and the others counted.
+const LISTED: usize = 20;
 
 /// Shorter parts of names are in too many of them to be meant.
 const PART_LEAST: usize = 3;
@@ -216,5 +225,8 @@ mod tests {
             let message = unknown("level", given, known);
             assert!(message.ends_with(expected), "{message}");
         }
+        let many: Vec<String> = (10..42).map(|i| format!("region-{i}")).collect();
+        let message = unknown("region", "x", many.iter().map(String::as_str));
+        assert!(message.ends_with(", region-26, region-27 and 14 more"), "{message}");
     }
 }

@@ -116,8 +116,10 @@ pub enum Progress<'a> {
 pub enum SuiteError {
     /// A run could not be finished: the scenario outruns what a world can hold, or a protocol broke a
     /// law of its contract.
-    #[error("{cell}, seed {seed}: {message}")]
+    #[error("{file}{cell}, seed {seed}: {message}")]
     Run {
+        /// The user's scenario file and a colon, or nothing.
+        file: String,
         /// The cell's full name.
         cell: String,
         /// The seed.
@@ -273,7 +275,14 @@ impl Suite {
         pending: &Pending,
     ) -> Result<Option<CellResult>, SuiteError> {
         let seed = self.options.first_seed + u64::from(index);
-        let failed = |message| SuiteError::Run { cell: plan.name.to_string(), seed, message };
+        let file = self.options.files.get(&plan.name.scenario);
+        let file = file.map(|file| format!("{file}: ")).unwrap_or_default();
+        let failed = |message| SuiteError::Run {
+            file: file.clone(),
+            cell: plan.name.to_string(),
+            seed,
+            message,
+        };
         let entry = self.catalog.find(&plan.protocol);
         let entry = entry.ok_or_else(|| failed(format!("no protocol `{}`", plan.protocol)))?;
         // A protocol under test may break an assertion; that must end its cell with a message.

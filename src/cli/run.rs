@@ -48,7 +48,14 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         save(args, file)?;
     }
     let mut journal = open_journal(args, &mut suite)?;
-    let Some(results) = execute(suite, &mut journal)? else {
+    let outcome = match execute(suite, &mut journal) {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            journal.abandon()?;
+            return Err(error);
+        }
+    };
+    let Some(results) = outcome else {
         anstream::eprintln!(
             "the finished cells are kept in {}; the same command with --resume goes on",
             args.output.display()

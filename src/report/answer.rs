@@ -1,4 +1,4 @@
-//! The answer to a scenario's question: one paragraph, made from the rows and the lines of faults.
+//! The answer to a scenario's question: a paragraph a class, made from the rows and the lines of faults.
 //!
 //! For each cell that stands for a class (CP, AP, hybrid) it says how long clients wait where they are
 //! nearest and where they are farthest, who was answered under the fault, who was refused, and what it cost
@@ -22,7 +22,7 @@ pub fn answer_all(results: &mut Results) {
     }
 }
 
-/// The paragraph; empty if none of its cells was run.
+/// The text; empty if none of its cells was run.
 fn answer(asks: &Asks, rows: &[&Row], faults: &[&FaultLine]) -> String {
     let mut told: Vec<Told<'_>> = Vec::new();
     for (class, name) in &asks.cells {
@@ -36,8 +36,10 @@ fn answer(asks: &Asks, rows: &[&Row], faults: &[&FaultLine]) -> String {
     let mut text = String::new();
     let mut before = None;
     for one in &told {
-        text.push_str(if text.is_empty() { "" } else { " " });
-        text.push_str(&one.sentence(asks, before != Some(one.class)));
+        let opens = before != Some(one.class);
+        // A class is a paragraph.
+        text.push_str(if text.is_empty() { "" } else { [" ", "\n\n"][usize::from(opens)] });
+        text.push_str(&one.sentence(asks, opens));
         before = Some(one.class);
     }
     text.push_str(&side_by_side(asks, &told));
@@ -360,7 +362,10 @@ fn side_by_side(asks: &Asks, told: &[Told<'_>]) -> String {
         return String::new();
     }
     let (first, with) = (word(base.class), cost(base));
-    format!(" For the region that waits longest, beside {first} with {with}: {}.", parts.join("; "))
+    format!(
+        "\n\nFor the region that waits longest, beside {first} with {with}: {}.",
+        parts.join("; ")
+    )
 }
 
 /// Two digits, or all before the point.

@@ -7,7 +7,7 @@
 use super::chart::hero;
 use super::html::{anchor, escape};
 use super::number;
-use super::section::{legend, section, show, tally};
+use super::section::{legend, notes, section, show, tally};
 use super::sources::Sources;
 use super::theme::{MARK_CSS, page_css, verdict};
 use super::view::{self, Cell, Scenario};
@@ -153,9 +153,7 @@ fn hero(out: &mut String, scenario: &Scenario<'_>) {
     out.push_str("<div class=if-wide>");
     legend(out, &narrow.keys);
     let _ = write!(out, "<figure class=full>{wide}</figure>");
-    if !remark.is_empty() {
-        let _ = write!(out, "<p class=note>{}</p>", escape(&remark));
-    }
+    notes(out, &remark);
     out.push_str("</div><div class=if-narrow>");
     show(out, &narrow);
     out.push_str("</div></section>\n");

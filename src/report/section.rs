@@ -39,8 +39,8 @@ pub(super) fn section(
     if let Some(note) = scenario.note.filter(|note| !note.answer.is_empty()) {
         let _ = writeln!(
             out,
-            "<div class=answer><h3>The answer, from the numbers of this run</h3><p>{}</p></div>",
-            escape(&note.answer)
+            "<div class=answer><h3>The answer, from the numbers of this run</h3>{}</div>",
+            prose(&note.answer)
         );
     }
     broken(out, &cells, scenario.note.map_or(&[], |note| &note.evidence));
@@ -92,7 +92,14 @@ pub(super) fn tally(cells: &[Cell<'_>]) -> String {
 }
 
 fn facts(out: &mut String, note: &ScenarioNote, sources: &Sources<'_>) {
+    let all = || note.replicas.iter().chain(&note.clients);
+    let region = |place: &str| place.split('/').next().map(str::to_owned);
+    // Zones are worth their ink only where a region has two of them.
+    let zoned = all().any(|a| all().any(|b| a != b && region(a) == region(b)));
     let list = |places: &[String]| {
+        let shown = |place: &String| if zoned { None } else { region(place) };
+        let places: Vec<String> =
+            places.iter().map(|p| shown(p).unwrap_or_else(|| p.clone())).collect();
         let mut words = Vec::new();
         let mut at = 0;
         while at < places.len() {
@@ -164,9 +171,7 @@ fn picture(found: &Evidence) -> String {
 pub(super) fn show(out: &mut String, drawing: &Drawing) {
     legend(out, &drawing.keys);
     panels(out, &drawing.panels);
-    if !drawing.remark.is_empty() {
-        let _ = write!(out, "<p class=note>{}</p>", escape(&drawing.remark));
-    }
+    notes(out, &drawing.remark);
     if let Some((head, lines)) = drawing.fits.split_first() {
         out.push_str("<div class=\"scroll fits\"><table><thead><tr>");
         for name in head {
@@ -185,6 +190,14 @@ pub(super) fn show(out: &mut String, drawing: &Drawing) {
         let _ = write!(out, "<details><summary>{}</summary>", drawing.more_title);
         panels(out, &drawing.more);
         out.push_str("</details>");
+    }
+}
+
+/// A remark below pictures, line by line.
+pub(super) fn notes(out: &mut String, remark: &str) {
+    if !remark.is_empty() {
+        let lines: Vec<String> = remark.lines().map(escape).collect();
+        let _ = write!(out, "<p class=note>{}</p>", lines.join("<br>"));
     }
 }
 

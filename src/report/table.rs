@@ -41,7 +41,9 @@ pub fn summary(results: &Results, width: usize) -> String {
         write_scenario(&mut out, &scenario, width);
         if let Some(note) = scenario.note.filter(|note| !note.answer.is_empty()) {
             let _ = writeln!(out, "{bold}answer{bold:#}");
-            out.push_str(&wrapped(&clean(&note.answer), width.clamp(40, 120)));
+            for paragraph in note.answer.split("\n\n") {
+                out.push_str(&wrapped(&clean(paragraph), width.clamp(40, 120)));
+            }
         }
         out.push('\n');
     }

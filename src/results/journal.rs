@@ -21,6 +21,8 @@ pub const JOURNAL: &str = "journal.jsonl";
 pub struct Journal {
     path: PathBuf,
     file: File,
+    /// Cells in it.
+    cells: usize,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -46,7 +48,7 @@ impl Journal {
         if file.metadata().is_ok_and(|about| about.is_file()) {
             file.set_len(0).map_err(cannot("write", &path))?;
         }
-        let mut journal = Self { path, file };
+        let mut journal = Self { path, file, cells: 0 };
         journal.put(&Head { schema: SCHEMA, fingerprint: fingerprint.to_owned() })?;
         Ok(journal)
     }
@@ -91,7 +93,7 @@ impl Journal {
         }
         file.set_len(good as u64).map_err(cannot("write", &path))?;
         file.seek(SeekFrom::End(0)).map_err(cannot("write", &path))?;
-        Ok((Self { path, file }, finished))
+        Ok((Self { path, file, cells: finished.len() }, finished))
     }
 
     /// Adds a finished cell.
@@ -99,7 +101,9 @@ impl Journal {
     /// # Errors
     /// If it cannot be written.
     pub fn append(&mut self, cell: &CellResult) -> Result<(), StoreError> {
-        self.put(cell)
+        self.put(cell)?;
+        self.cells += 1;
+        Ok(())
     }
 
     fn put(&mut self, line: &impl Serialize) -> Result<(), StoreError> {
@@ -110,6 +114,15 @@ impl Journal {
             self.file.flush()
         });
         written.map_err(cannot("write", &self.path))
+    }
+
+    /// Deletes the journal of a run that was refused before any cell was finished: there is nothing
+    /// to go on from.
+    ///
+    /// # Errors
+    /// If the file cannot be removed.
+    pub fn abandon(self) -> Result<(), StoreError> {
+        if self.cells == 0 { self.remove() } else { Ok(()) }
     }
 
     /// Deletes the journal: the run is complete.
@@ -173,6 +186,21 @@ mod tests {
         journal.remove().expect("removed");
         let error = Journal::resume(folder.path(), "f").expect_err("gone").to_string();
         assert!(error.contains("was finished or never begun"), "{error}");
+    }
+
+    #[test]
+    fn a_refused_run_leaves_its_journal_only_if_there_is_something_to_go_on_from() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join(JOURNAL);
+        Journal::create(folder.path(), "f").expect("created").abandon().expect("removed");
+        assert!(!path.exists());
+        let mut journal = Journal::create(folder.path(), "f").expect("created");
+        journal.append(&cell("a")).expect("appended");
+        journal.abandon().expect("kept");
+        let (journal, finished) = Journal::resume(folder.path(), "f").expect("resumed");
+        assert_eq!(finished, [cell("a")]);
+        journal.abandon().expect("kept");
+        assert!(path.exists());
     }
 
     #[test]

@@ -20,6 +20,13 @@ pub(super) fn check(plan: &Plan) -> Result<(), String> {
     let rates = plan.clients.iter().enumerate().map(|(group, clients)| rate(plan, group, clients));
     let rate: f64 = rates.sum();
     match plan.length {
+        Length::Time(time) if rate * (time.as_secs() - plan.warm_up.as_secs()) < 1.0 => {
+            Err(format!(
+                "less than one operation begins in the {time} that a run lasts, warm-up of {} \
+                 included; plan more arrivals or a longer run",
+                plan.warm_up
+            ))
+        }
         Length::Time(time) if rate * time.as_secs() > OPERATIONS_MAX as f64 => {
             let many = match rate * time.as_secs() {
                 many if many < 1e15 => format!("up to {many:.0} operations"),

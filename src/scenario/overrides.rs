@@ -125,6 +125,9 @@ fn nobody_knows(list: &[String]) -> String {
     let regions: Vec<&str> =
         sets.iter().flat_map(|set| set.regions.iter().map(String::as_str)).collect();
     match list.iter().find(|region| !regions.contains(&region.as_str())) {
+        Some(path) if path.contains(['/', '\\']) => {
+            format!("`{path}` is not a matrix file: the name of one ends in .csv or .toml")
+        }
         Some(region) => {
             let names: Vec<&str> = Matrix::builtin_names().collect();
             unknown("region or region set", region, names.into_iter().chain(regions))

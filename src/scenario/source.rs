@@ -123,7 +123,7 @@ impl From<toml::de::Error> for Refusal {
 /// Gives a refusal its line in `text`.
 pub(super) fn locate(file: &str, text: &str, refusal: Refusal) -> ScenarioError {
     let line = refusal.at.map(|span| line_of(text.as_bytes(), span.start));
-    ScenarioError { file: file.to_owned(), line, message: refusal.message }
+    ScenarioError { file: file.to_owned(), line, message: legible(&refusal.message) }
 }
 
 /// Reads a file as UTF-8.
@@ -139,6 +139,27 @@ pub(super) fn read_text(file: &str) -> Result<String, ScenarioError> {
 fn line_of(text: &[u8], offset: usize) -> usize {
     1 + text.iter().take(offset).filter(|byte| **byte == b'\n').count()
 }
+
+/// Numbers of more digits than anybody reads are written with an exponent: `1e308`.
+fn legible(message: &str) -> String {
+    let numeral = |c: char| c.is_ascii_digit() || c == '.';
+    let mut out = String::with_capacity(message.len());
+    let mut rest = message;
+    while let Some(start) = rest.find(numeral) {
+        let (before, from) = rest.split_at(start);
+        let (digits, after) = from.split_at(from.find(|c| !numeral(c)).unwrap_or(from.len()));
+        out.push_str(before);
+        match digits.parse::<f64>() {
+            Ok(number) if digits.len() > DIGITS => out.push_str(&format!("{number:e}")),
+            _ => out.push_str(digits),
+        }
+        rest = after;
+    }
+    out + rest
+}
+
+/// As many as the largest whole number of 64 bits has.
+const DIGITS: usize = 20;
 
 /// Serde's words in ours: the nearest valid choice instead of the whole list of them.
 pub(super) fn plain(message: &str) -> String {
@@ -182,6 +203,9 @@ fn in_toml(what: &str) -> String {
         ("sequence", "a list"),
         ("a sequence", "a list"),
         ("struct", "a table"),
+        ("unit variant", "a name alone"),
+        ("struct variant", "a table with its settings, as in { NAME = { KEY = VALUE } }"),
+        ("newtype variant", "a table with its value, as in { NAME = VALUE }"),
         ("u16", "a whole number from 0 to 65535"),
         ("u32", "a whole number from 0 to 4294967295"),
         ("u64", "a whole number from 0 on"),
@@ -194,6 +218,14 @@ fn in_toml(what: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_number_is_longer_than_anybody_reads() {
+        let long = format!("rate is {}; it must be up to 1000000000", 1e300);
+        assert_eq!(legible(&long), "rate is 1e300; it must be up to 1000000000");
+        assert_eq!(legible(&format!("n is {}", 1e-300)), "n is 1e-300");
+        assert_eq!(legible("18446744073709551615, v1.2.3."), "18446744073709551615, v1.2.3.");
+    }
 
     #[test]
     fn a_path_gives_name_and_group() {

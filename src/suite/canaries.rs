@@ -174,5 +174,5 @@ fn needed(canary: &Canary, promise: Guarantee) -> Result<(), String> {
 }
 
 fn failed(plan: &Plan, seed: u64, message: String) -> SuiteError {
-    SuiteError::Run { cell: plan.name.to_string(), seed, message }
+    SuiteError::Run { file: String::new(), cell: plan.name.to_string(), seed, message }
 }

@@ -123,7 +123,12 @@ impl Swarm<'_> {
     }
 
     fn one(&self, plan: &Plan, seed: u64) -> Result<Outcome, SuiteError> {
-        let failed = |message| SuiteError::Run { cell: plan.name.to_string(), seed, message };
+        let failed = |message| SuiteError::Run {
+            file: String::new(),
+            cell: plan.name.to_string(),
+            seed,
+            message,
+        };
         let promise = self.promise(plan)?;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let plan = plan.drawn(seed);
@@ -157,6 +162,7 @@ impl Swarm<'_> {
         let entry = self.catalog.find(&plan.protocol);
         let offer = entry.and_then(|entry| entry.offer(&plan.config, plan.name.level));
         offer.map(|offer| offer.promise).ok_or_else(|| SuiteError::Run {
+            file: String::new(),
             cell: plan.name.to_string(),
             seed: self.first_seed,
             message: "the level is not offered".to_owned(),

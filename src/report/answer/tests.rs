@@ -63,9 +63,9 @@ fn latency_refusals_and_damage_are_told_with_their_intervals() {
         told(&asks(Counts::Damage, &BOTH), &rows, &[]),
         "CP: raft (linearizable, ✓ holds) answers the median write in 70.0 ms (here) to 240.0 ms (there), \
          p99 300.0 ms; it refused 25.0 % of 1 000 writes; no units oversold among 1 000 sales, in no run (at \
-         95 % fewer than 0.30 %). AP: alone (linearizable, ✓ holds) answers the median write in 2.00 ms (here) to 4.00 ms \
+         95 % fewer than 0.30 %).\n\nAP: alone (linearizable, ✓ holds) answers the median write in 2.00 ms (here) to 4.00 ms \
          (there), p99 300.0 ms; 50 units oversold among 1 000 sales (5.00 %, 95 % interval 3.81 % to 6.53 %), in 18 of 20 \
-         runs, on 25 of 400 keys. For the region that waits longest, beside CP with no units oversold: AP 60 \
+         runs, on 25 of 400 keys.\n\nFor the region that waits longest, beside CP with no units oversold: AP 60 \
          times as fast, with 5.00 % units oversold."
     );
 }

@@ -98,7 +98,7 @@ fn panel<'a>(
     scenario: &Scenario<'a>,
     pair: &Pair<'_>,
     (all, shown): (&[Point<'a>], &[&Point<'a>]),
-    counted: &mut Counted<'a>,
+    counted: &mut Counted,
 ) -> Option<String> {
     if shown.len() < 2 {
         return None;
@@ -132,8 +132,8 @@ fn panel<'a>(
         let spots: Vec<Spot> = shown.iter().map(spot).collect();
         marks(area, &spots)?;
         shown.iter().for_each(|p| tips.add(at(p), &tip(p, pair)));
-        let wishes = labels::wishes(shown.iter().map(|p| name(p, at(p))), WIDTH as i32 / 2);
-        counted.add(&wishes);
+        let named = shown.iter().map(|p| name(p, at(p)));
+        let wishes = labels::wishes(named, WIDTH as i32 / 2, counted);
         let mut covered: Vec<Box> =
             spots.iter().map(|s| Box::around(s.at, size::MARK + 2)).collect();
         covered.push(Box { edges: [middle.0 - 110, middle.1 - 14, middle.0 + 110, middle.1 + 14] });

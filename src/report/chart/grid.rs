@@ -23,20 +23,20 @@ pub(super) struct Value {
 }
 
 /// One row.
-pub(super) struct Line<'a, T> {
+pub(super) struct Line<T> {
     /// The mode's colour.
     pub(super) ink: Ink,
-    /// The mode.
-    pub(super) mode: &'a str,
+    /// What its rows stand under: the mode, and its variant where there are several.
+    pub(super) mode: String,
     /// What tells the row from others of its mode; empty where there is no other.
     pub(super) name: String,
     /// One a column.
     pub(super) values: Vec<Option<T>>,
 }
 
-impl<'a, T> Line<'a, T> {
+impl<T> Line<T> {
     /// The same row with other values.
-    pub(super) fn map<U>(self, change: impl Fn(T) -> U) -> Line<'a, U> {
+    pub(super) fn map<U>(self, change: impl Fn(T) -> U) -> Line<U> {
         let Self { ink, mode, name, values } = self;
         Line { ink, mode, name, values: values.into_iter().map(|v| v.map(&change)).collect() }
     }
@@ -51,39 +51,39 @@ pub(super) fn merged<'a>(
     scenario: &Scenario<'a>,
     cells: &[(&Cell<'a>, Vec<Option<Told>>)],
     slack: f64,
-    counted: &mut Counted<'a>,
-) -> Vec<Line<'a, Told>> {
+    counted: &mut Counted,
+) -> Vec<Line<Told>> {
     let near = |a: &[Option<Told>], b: &[Option<Told>]| {
         a.iter().zip(b).all(|(a, b)| match (a, b) {
             (Some(a), Some(b)) => (a.0 - b.0).abs() <= 0.05 * a.0.max(b.0) + slack,
             (a, b) => a.is_none() && b.is_none(),
         })
     };
-    let mut found: Vec<(Vec<&'a str>, &str, Line<'a, Told>)> = Vec::new();
+    let mut found: Vec<(Vec<&'a str>, &str, Line<Told>)> = Vec::new();
     for (cell, values) in cells.iter().filter(|c| c.1.iter().any(Option::is_some)) {
         let (mode, level) = (cell.head.system.as_str(), cell.head.level.as_str());
         let sign = sign(cell);
-        let same = |known: &&mut (Vec<&str>, &str, Line<'a, Told>)| {
+        let same = |known: &&mut (Vec<&str>, &str, Line<Told>)| {
             known.2.mode == mode && known.1 == sign && near(&known.2.values, values)
         };
         match found.iter_mut().find(same) {
             Some(known) => known.0.push(level),
             None => {
                 let (ink, name) = (scenario.ink(mode), String::new());
-                found.push((vec![level], sign, Line { ink, mode, name, values: values.clone() }));
+                let (mode, values) = (mode.to_owned(), values.clone());
+                found.push((vec![level], sign, Line { ink, mode, name, values }));
             }
         }
     }
     let rows = |mode: &str| found.iter().filter(|f| f.2.mode == mode).count();
-    let alone: Vec<bool> = found.iter().map(|f| rows(f.2.mode) == 1).collect();
+    let alone: Vec<bool> = found.iter().map(|f| rows(&f.2.mode) == 1).collect();
     let mut lines = Vec::new();
     for ((levels, sign, mut line), alone) in found.into_iter().zip(alone) {
         if !alone {
             line.name = levels.join(", ");
         }
         if levels.len() > 1 && width(&line.name) > NAMES - 60 {
-            line.name = format!("{} levels", levels.len());
-            counted.group(line.mode, levels);
+            line.name = format!("{} levels {}", levels.len(), counted.letter(&levels));
         }
         line.name = format!("{} {sign}", line.name).trim().to_owned();
         lines.push(line);
@@ -100,13 +100,13 @@ pub(super) fn sign(cell: &Cell<'_>) -> &'static str {
 }
 
 /// A grid of values under column names, beside row names.
-pub(super) struct Grid<'a> {
+pub(super) struct Grid {
     /// What the picture shows, in words.
     pub(super) about: String,
     /// Columns, left to right.
     pub(super) columns: Vec<String>,
     /// Rows, top to bottom.
-    pub(super) rows: Vec<Line<'a, Value>>,
+    pub(super) rows: Vec<Line<Value>>,
 }
 
 /// How latencies are written in a grid of so many columns, and what its title then says of their unit:
@@ -126,14 +126,14 @@ const BREAKS: [char; 5] = ['-', '/', ' ', '_', '='];
 /// How far levels stand in below their mode.
 const INDENT: i32 = 22;
 
-impl Grid<'_> {
+impl Grid {
     /// Its picture and natural width; `None` without rows or columns.
     pub(super) fn draw(&self) -> Option<(String, u32)> {
         if self.rows.is_empty() || self.columns.is_empty() {
             return None;
         }
-        let long = |l: &Line<'_, Value>| {
-            let below = if self.headed(l.mode) { INDENT + width(&l.name) } else { 0 };
+        let long = |l: &Line<Value>| {
+            let below = if self.headed(&l.mode) { INDENT + width(&l.name) } else { 0 };
             below.max(width(&self.title(l)))
         };
         let left = (self.rows.iter().map(long).max()? + 30).clamp(120, NAMES);
@@ -141,12 +141,13 @@ impl Grid<'_> {
         let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
         let widest = texts.map(|v| width(&v.text) + 12).max()?;
         let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
-        let head = pieces.map(width).max()?.min(180) * 14 / 15;
+        // With a gap to the next name.
+        let head = pieces.map(|piece| width(piece) + 6).max()?.min(180);
         // Names that would make the grid wide stand upright.
         let upright = left + head * columns + 8 > WIDTH as i32;
         let least = if upright { widest } else { widest.max(head) };
         let cell = ((WIDTH as i32 - left - 8) / columns).clamp(least, 170.max(least));
-        let room = if upright { UPRIGHT } else { cell * 15 / 14 + 2 };
+        let room = if upright { UPRIGHT } else { cell - 6 };
         let heads: Vec<Vec<String>> = (self.columns.iter())
             .map(|c| if upright { vec![fit(c, room)] } else { wrap(c, room) })
             .collect();
@@ -182,17 +183,17 @@ impl Grid<'_> {
     }
 
     /// The mode, and what else there is to say of its only row.
-    fn title(&self, line: &Line<'_, Value>) -> String {
-        if self.headed(line.mode) {
-            return line.mode.to_owned();
+    fn title(&self, line: &Line<Value>) -> String {
+        if self.headed(&line.mode) {
+            return line.mode.clone();
         }
         format!("{} {}", line.mode, line.name).trim_end().to_owned()
     }
 
     /// Whether the `i`-th row is the first of a mode that has a line of its own.
     fn opens(&self, i: usize) -> bool {
-        let mode = self.rows[i].mode;
-        self.headed(mode) && (i == 0 || self.rows[i - 1].mode != mode)
+        let mode = &self.rows[i].mode;
+        self.headed(mode) && (i == 0 || self.rows[i - 1].mode != *mode)
     }
 
     fn below(&self, top: i32) -> u32 {
@@ -213,7 +214,7 @@ impl Grid<'_> {
         };
         let mut y = top;
         for (i, row) in self.rows.iter().enumerate() {
-            let headed = self.headed(row.mode);
+            let headed = self.headed(&row.mode);
             if self.opens(i) || !headed {
                 block(area, (4, y + ROW / 2 - 9), (16, y + ROW / 2 + 9), row.ink)?;
                 name(area, 26, y, &self.title(row))?;
@@ -256,9 +257,9 @@ fn wrap(name: &str, room: i32) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn line<'a>(mode: &'a str, name: &str) -> Line<'a, Value> {
+    fn line(mode: &str, name: &str) -> Line<Value> {
         let value = Value { text: "1 ms".into(), step: 0, tip: String::new() };
-        Line { ink: Ink::mode(0), mode, name: name.into(), values: vec![Some(value)] }
+        Line { ink: Ink::mode(0), mode: mode.into(), name: name.into(), values: vec![Some(value)] }
     }
 
     #[test]

@@ -67,8 +67,8 @@ fn grid<'a>(
     cells: &[Cell<'a>],
     regions: &[&str],
     op: &str,
-    counted: &mut Counted<'a>,
-) -> Grid<'a> {
+    counted: &mut Counted,
+) -> Grid {
     let told = |cell: &Cell<'a>| -> Vec<Option<Told>> {
         let value = |region: &&str| {
             let row = cell.row("healthy", region, op)?;
@@ -115,7 +115,7 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let drawing = draw(&all[0]).expect("drawn");
-        assert!(drawing.panels[0].svg.contains(" levels</text>"));
-        assert!(drawing.remark.contains("levels: session, eventual-nearest, eventual-any"));
+        assert!(drawing.panels[0].svg.contains(" levels ᵃ<"));
+        assert!(drawing.remark.contains(" session, eventual-nearest, eventual-any"));
     }
 }

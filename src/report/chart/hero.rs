@@ -37,7 +37,7 @@ impl<'s> Pair<'s> {
         EACH * self.panels.len() as u32
     }
 
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips, counted: &mut Counted<'s>) -> Drawn {
+    fn draw(&self, area: &Area<'_>, tips: &mut Tips, counted: &mut Counted) -> Drawn {
         for (i, (picture, points)) in self.panels.iter().enumerate() {
             let at = ((EACH as usize * i) as i32, (self.height - picture.height) as i32);
             let first = points.first().map_or("", |p| p.row.variant.as_str());
@@ -80,7 +80,7 @@ pub(in super::super) fn standalone(scenario: &Scenario<'_>) -> Option<String> {
             }
         }
         let style = text(Ink::SOFT, HPos::Left, VPos::Center);
-        write(area, (30, below), &counted.words(), style)
+        write(area, (30, below), &counted.words().replace('\n', " "), style)
     })
 }
 

@@ -55,6 +55,7 @@ fn advance(letter: char) -> f64 {
         'f' | 'r' | 't' | ' ' | '-' | '/' | '(' | ')' => 0.38,
         'm' | 'w' | 'M' | 'W' | '%' | '…' => 0.96,
         '=' | '<' | '>' | '+' | '~' => 0.84,
+        letter if LETTERS.contains(&letter) => 0.46,
         'A'..='Z' => 0.72,
         _ => 0.62,
     }
@@ -88,7 +89,7 @@ pub(super) struct Name<'a> {
     pub(super) broken: bool,
 }
 
-/// One label for the points of a mode that lie on each other.
+/// One label for points that lie on each other.
 pub(super) struct Wish<'a> {
     at: At,
     mode: &'a str,
@@ -99,20 +100,32 @@ pub(super) struct Wish<'a> {
     text: String,
 }
 
-/// Merges what lies together: `raft session, eventual-any`, or `raft, 5 levels` or `raft, all levels`
-/// where that is wider than `room`.
-pub(super) fn wishes<'a>(names: impl IntoIterator<Item = Name<'a>>, room: i32) -> Vec<Wish<'a>> {
+impl Wish<'_> {
+    /// Whether one label can stand for both.
+    fn lies_on(&self, at: At, silent: bool, broken: bool) -> bool {
+        let (dx, dy) = ((self.at.0 - at.0).abs(), (self.at.1 - at.1).abs());
+        self.silent == silent && self.broken == broken && dx < 24 && dy < 10
+    }
+}
+
+/// From so many labels on, modes that lie on each other share one too.
+const CROWD: usize = 9;
+
+/// Merges what lies together: `raft session, eventual-any`, or `raft, 5 levels ᵃ` or `raft, all
+/// levels` where that is wider than `room`; in a crowd also `4 modes ᵇ`. What is only counted is
+/// remembered in `counted`, which explains the letters.
+pub(super) fn wishes<'a>(
+    names: impl IntoIterator<Item = Name<'a>>,
+    room: i32,
+    counted: &mut Counted,
+) -> Vec<Wish<'a>> {
     let mut wishes: Vec<Wish<'a>> = Vec::new();
     let mut known: Vec<(&str, &str)> = Vec::new();
     for Name { at, mode, level, silent, broken } in names {
         if !known.contains(&(mode, level)) {
             known.push((mode, level));
         }
-        let near = |w: &&mut Wish<'_>| {
-            let (dx, dy) = ((w.at.0 - at.0).abs(), (w.at.1 - at.1).abs());
-            w.silent == silent && w.mode == mode && w.broken == broken && dx < 24 && dy < 10
-        };
-        match wishes.iter_mut().find(near) {
+        match wishes.iter_mut().find(|w| w.mode == mode && w.lies_on(at, silent, broken)) {
             Some(wish) if level.is_empty() || wish.levels.contains(&level) => {}
             Some(wish) => {
                 wish.levels.push(level);
@@ -124,23 +137,60 @@ pub(super) fn wishes<'a>(names: impl IntoIterator<Item = Name<'a>>, room: i32) -
             }
         }
     }
-    for wish in &mut wishes {
-        let all = wish.levels.join(", ");
-        let (mode, gap) = if wish.silent { ("", "") } else { (wish.mode, " ") };
-        wish.text = format!("{mode}{gap}{all}").trim_end().to_owned();
-        if wish.levels.len() > 1 && width(&wish.text) > room {
-            let comma = if wish.silent { "" } else { ", " };
-            let all = known.iter().filter(|k| k.0 == wish.mode).count();
-            wish.text = match wish.levels.len() {
-                n if n == all => format!("{mode}{comma}all levels"),
-                n => format!("{mode}{comma}{n} levels"),
-            };
-        }
+    if wishes.iter().filter(|w| !w.silent).count() >= CROWD {
+        wishes = crowded(wishes, counted);
+    }
+    for wish in wishes.iter_mut().filter(|w| w.text.is_empty()) {
+        let all = known.iter().filter(|k| k.0 == wish.mode).count();
+        wish.text = words(wish, room, all, counted);
     }
     wishes.retain(|w| !w.text.is_empty());
     // Those of lanes first, because they have the least room; then from top to bottom.
     wishes.sort_by_key(|w| (!w.silent, w.at.1, w.at.0));
     wishes
+}
+
+/// The mode and its levels, or how many of its `all` levels they are.
+fn words(wish: &Wish<'_>, room: i32, all: usize, counted: &mut Counted) -> String {
+    let levels = wish.levels.join(", ");
+    let (mode, gap) = if wish.silent { ("", "") } else { (wish.mode, " ") };
+    let text = format!("{mode}{gap}{levels}").trim_end().to_owned();
+    if wish.levels.len() < 2 || width(&text) <= room {
+        return text;
+    }
+    let comma = if wish.silent { "" } else { ", " };
+    match wish.levels.len() {
+        n if n == all => format!("{mode}{comma}all levels"),
+        n => format!("{mode}{comma}{n} levels {}", counted.letter(&wish.levels)),
+    }
+}
+
+/// One label for three modes and more that lie on each other.
+fn crowded<'a>(wishes: Vec<Wish<'a>>, counted: &mut Counted) -> Vec<Wish<'a>> {
+    let mut heaps: Vec<Vec<Wish<'a>>> = Vec::new();
+    for wish in wishes {
+        let near = |heap: &&mut Vec<Wish<'_>>| {
+            !wish.silent && heap[0].lies_on(wish.at, wish.silent, wish.broken)
+        };
+        match heaps.iter_mut().find(near) {
+            Some(heap) => heap.push(wish),
+            None => heaps.push(vec![wish]),
+        }
+    }
+    let mut left = Vec::new();
+    for mut heap in heaps {
+        if heap.len() < 3 {
+            left.append(&mut heap);
+            continue;
+        }
+        let whole = |w: &Wish<'_>| format!("{} {}", w.mode, w.levels.join(", "));
+        let members: Vec<String> = heap.iter().map(|w| whole(w).trim_end().to_owned()).collect();
+        let text = format!("{} modes {}", heap.len(), counted.letter(&members));
+        let mut one = heap.swap_remove(0);
+        one.at.0 = heap.iter().map(|w| w.at.0).fold(one.at.0, i32::max);
+        left.push(Wish { text, ..one });
+    }
+    left
 }
 
 /// Writes the labels that find a place; a thin line leads to those that stand far off.
@@ -161,40 +211,40 @@ pub(super) fn label(area: &Area<'_>, wishes: &[&Wish<'_>], marks: &[Box], bounds
     Ok(())
 }
 
-/// Groups of a mode's levels that some label only counts, each with its mode.
+/// What stands behind labels that only count, a letter a group as in a table's footnotes.
 #[derive(Default)]
-pub(super) struct Counted<'a>(Vec<(Vec<&'a str>, Vec<&'a str>)>);
+pub(super) struct Counted(Vec<Vec<String>>);
 
-impl<'a> Counted<'a> {
-    /// Remembers those of `wishes` that only count.
-    pub(super) fn add(&mut self, wishes: &[Wish<'a>]) {
-        let counts = |w: &&Wish<'_>| w.text.ends_with(" levels") && !w.text.ends_with("all levels");
-        for wish in wishes.iter().filter(counts) {
-            self.group(wish.mode, wish.levels.clone());
-        }
+/// Small raised letters, as far as Unicode has them.
+const LETTERS: [char; 25] = [
+    'ᵃ', 'ᵇ', 'ᶜ', 'ᵈ', 'ᵉ', 'ᶠ', 'ᵍ', 'ʰ', 'ⁱ', 'ʲ', 'ᵏ', 'ˡ', 'ᵐ', 'ⁿ', 'ᵒ', 'ᵖ', 'ʳ', 'ˢ', 'ᵗ',
+    'ᵘ', 'ᵛ', 'ʷ', 'ˣ', 'ʸ', 'ᶻ',
+];
+
+/// That of the `i`-th group; doubled once the alphabet is used up.
+fn letter(i: usize) -> String {
+    LETTERS[i % LETTERS.len()].to_string().repeat(1 + i / LETTERS.len())
+}
+
+impl Counted {
+    /// The letter of a group, the same for the same group.
+    pub(super) fn letter<S: AsRef<str>>(&mut self, group: &[S]) -> String {
+        let same = |known: &Vec<String>| known.iter().eq(group.iter().map(AsRef::as_ref));
+        let at = self.0.iter().position(same).unwrap_or_else(|| {
+            self.0.push(group.iter().map(|s| s.as_ref().to_owned()).collect());
+            self.0.len() - 1
+        });
+        letter(at)
     }
 
-    /// Remembers one group.
-    pub(super) fn group(&mut self, mode: &'a str, levels: Vec<&'a str>) {
-        match self.0.iter_mut().find(|known| known.0 == levels) {
-            Some((_, modes)) if modes.contains(&mode) => {}
-            Some((_, modes)) => modes.push(mode),
-            None => self.0.push((levels, vec![mode])),
-        }
-    }
-
-    /// `5 levels: session, ... .`, with the modes where a number stands for two things.
+    /// `ᵃ session, eventual-any.`, a line a group.
     pub(super) fn words(&self) -> String {
-        let same = |n: usize| self.0.iter().filter(|g| g.0.len() == n).count();
-        let group = |(levels, modes): &(Vec<&str>, Vec<&str>)| {
-            let of = if same(levels.len()) > 1 {
-                format!(" of {}", modes.join(", "))
-            } else {
-                String::new()
-            };
-            format!("{} levels{of}: {}.", levels.len(), levels.join(", "))
+        let group = |(i, members): (usize, &Vec<String>)| {
+            // Some levels have a comma in their name.
+            let comma = if members.iter().any(|m| m.contains(',')) { "; " } else { ", " };
+            format!("{} {}.", letter(i), members.join(comma))
         };
-        self.0.iter().map(group).collect::<Vec<_>>().join(" ")
+        self.0.iter().enumerate().map(group).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -242,21 +292,40 @@ mod tests {
         assert!(at_the_edge[0].cover.edges[2] < 690);
     }
 
+    fn name<'a>(at: At, mode: &'a str, level: &'a str) -> Name<'a> {
+        Name { at, mode, level, silent: false, broken: false }
+    }
+
     #[test]
     fn points_that_lie_together_share_a_label_and_the_count_is_explained() {
-        let name =
-            |level| Name { at: (100, 100), mode: "raft", level, silent: false, broken: false };
-        let found = wishes(["lease", "linearizable"].map(name), 400);
-        assert_eq!((found.len(), found[0].text.as_str()), (1, "raft lease, linearizable"));
-        let tight = wishes(["lease", "linearizable", "session"].map(name), 200);
-        assert_eq!(tight[0].text, "raft, all levels");
-        let apart = Name { at: (300, 100), ..name("eventual-any") };
-        let three = ["lease", "linearizable", "session"].map(name);
-        let tight = wishes(three.into_iter().chain([apart]), 200);
-        assert_eq!(tight[0].text, "raft, 3 levels");
+        let raft = |level| name((100, 100), "raft", level);
         let mut counted = Counted::default();
-        counted.add(&tight);
-        assert_eq!(counted.words(), "3 levels: lease, linearizable, session.");
+        let found = wishes(["lease", "linearizable"].map(raft), 400, &mut counted);
+        assert_eq!((found.len(), found[0].text.as_str()), (1, "raft lease, linearizable"));
+        let three = || ["lease", "linearizable", "session"].map(raft);
+        let tight = wishes(three(), 200, &mut counted);
+        assert_eq!(tight[0].text, "raft, all levels");
+        let apart = name((300, 100), "raft", "eventual-any");
+        let tight = wishes(three().into_iter().chain([apart]), 200, &mut counted);
+        assert_eq!(tight[0].text, "raft, 3 levels ᵃ");
+        assert_eq!(counted.letter(&["R=1,W=2", "one"]), "ᵇ");
+        assert_eq!(counted.letter(&["lease", "linearizable", "session"]), "ᵃ");
+        assert_eq!(counted.words(), "ᵃ lease, linearizable, session.\nᵇ R=1,W=2; one.");
+        let many: Vec<String> = (0..30).map(|i| counted.letter(&[i.to_string()])).collect();
+        assert_eq!((many[22].as_str(), many[23].as_str()), ("ᶻ", "ᵃᵃ"));
+    }
+
+    #[test]
+    fn in_a_crowd_modes_share_a_label_too() {
+        let modes = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        let at = |i: usize| if i < 3 { (100, 100) } else { (100, 100 + 40 * i as i32) };
+        let names =
+            |n: usize| (0..n).map(move |i| name(at(i), modes[i], "one")).collect::<Vec<_>>();
+        let mut counted = Counted::default();
+        assert_eq!(wishes(names(8), 400, &mut counted).len(), 8);
+        let found = wishes(names(9), 400, &mut counted);
+        assert_eq!((found.len(), found[0].text.as_str()), (7, "3 modes ᵃ"));
+        assert_eq!(counted.words(), "ᵃ a one, b one, c one.");
     }
 
     proptest! {

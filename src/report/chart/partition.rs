@@ -79,7 +79,7 @@ fn panel<'a>(
     scenario: &Scenario<'a>,
     op: &str,
     pairs: &[(&'a Row, f64)],
-    counted: &mut labels::Counted<'a>,
+    counted: &mut labels::Counted,
 ) -> Option<String> {
     let x = Axis::roomy_log(pairs.iter().map(|p| p.0.p50_ms), number::tick_ms)?;
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0];
@@ -105,8 +105,8 @@ fn panel<'a>(
         let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
         let covered: Vec<Box> = spots.iter().map(|s| Box::around(s.at, size::MARK + 2)).collect();
         let name = |((row, _), spot): (&(&'a Row, f64), &Spot)| name(scenario, row, spot.at);
-        let wishes = labels::wishes(pairs.iter().zip(&spots).map(name), WIDTH as i32 / 2);
-        counted.add(&wishes);
+        let named = pairs.iter().zip(&spots).map(name);
+        let wishes = labels::wishes(named, WIDTH as i32 / 2, counted);
         label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
     })
 }

@@ -2,14 +2,16 @@
 //!
 //! The x axis is that of the odds q/(1-q): the median in the middle and each further nine one step
 //! to the right, so tails are read as easily as medians. Reads get a panel a level, because the
-//! level is what a read pays for; writes hardly depend on it and share one.
+//! level is what a read pays for; writes hardly depend on it and share one, and so do levels that
+//! one mode alone has. Where a mode has several lines in a panel, they are named by their levels.
 
 use super::super::number;
 use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines};
+use super::labels::{self, Box, Counted, Name, Wish, label};
+use super::svg::{Area, At, Drawn, Frame, Layout, WIDTH, dot, inline, line, lines};
 use super::{Chart, Drawing, KeyMark, OPS, Panel, mode_keys};
 
 pub(super) const CHART: Chart = Chart {
@@ -45,6 +47,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         number::tick_ms,
     )?;
     let mut shown: Vec<&str> = Vec::new();
+    let mut counted = Counted::default();
     let panels_each = scenario.levels.len() + 1;
     for region in std::iter::once("all").chain(scenario.regions()) {
         for variant in &variants {
@@ -55,10 +58,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
                 words.extend((variants.len() > 1).then(|| (*variant).to_owned()));
                 words.extend((region != "all").then(|| region.to_owned()));
                 let title = words.join(", ");
-                let Some(svg) = panel(scenario, &rows, &y, &title, region == "all") else {
+                let looks = (title.as_str(), region == "all");
+                let Some(svg) = panel(scenario, &rows, &y, looks, &mut counted) else {
                     continue;
                 };
-                shown.extend(rows.iter().map(|r| r.system.as_str()));
+                shown.extend(rows.iter().map(|r| r.row.system.as_str()));
                 let panel = Panel { title, svg, width: WIDTH };
                 let main = *variant == variants[0] || variants.len() * panels_each <= SHOWN;
                 if region == "all" && main {
@@ -73,48 +77,75 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         drawing.more.clear();
     }
     drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
+    drawing.remark = format!("{} {}", drawing.remark, counted.words()).trim().to_owned();
     (!drawing.panels.is_empty()).then_some(drawing)
 }
+
+/// A line: what it shows, and the levels that share it.
+struct Curve<'a> {
+    row: &'a Row,
+    levels: Vec<&'a str>,
+}
+
+/// So many levels that one mode alone has share a panel.
+const ALONE: usize = 3;
 
 /// Reads by level, then writes, then whatever else is asked: what each panel shows.
 fn panels<'a>(
     scenario: &Scenario<'a>,
     cells: &[&Cell<'a>],
     region: &str,
-) -> Vec<(String, Vec<&'a Row>)> {
-    let mut panels = Vec::new();
-    for level in &scenario.levels {
-        let rows: Vec<&Row> = cells
-            .iter()
-            .filter(|c| c.head.level == *level)
-            .filter_map(|c| c.row("healthy", region, "read"))
-            .collect();
-        panels.push((format!("Reads, {level}"), rows));
-    }
-    for (op, title) in OPS.into_iter().skip(1) {
-        // Two levels of a mode are drawn apart only where they differ.
-        let mut rows: Vec<&Row> = Vec::new();
-        for row in cells.iter().filter_map(|c| c.row("healthy", region, op)) {
-            let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * a.max(b) + 0.02;
-            let same = |other: &&Row| {
-                other.system == row.system
-                    && other.verdict == row.verdict
-                    && near(other.p50_ms, row.p50_ms)
-                    && near(other.p99_ms, row.p99_ms)
-            };
-            if !rows.iter().any(same) {
-                rows.push(row);
-            }
+) -> Vec<(String, Vec<Curve<'a>>)> {
+    let mut panels: Vec<(String, Vec<Curve<'a>>)> = Vec::new();
+    let mut alone: Vec<Curve<'a>> = Vec::new();
+    let reads = |level: &&str| {
+        let these = cells.iter().filter(|c| c.head.level == *level);
+        let rows = these.filter_map(|c| c.row("healthy", region, "read"));
+        rows.map(|row| Curve { row, levels: vec![&row.level] }).collect::<Vec<_>>()
+    };
+    let each: Vec<(&str, Vec<Curve<'a>>)> =
+        scenario.levels.iter().map(|level| (*level, reads(level))).collect();
+    let lone = each.iter().filter(|e| e.1.len() == 1).count();
+    for (level, mut curves) in each {
+        if curves.len() == 1 && lone >= ALONE && scenario.modes.len() > lone {
+            alone.append(&mut curves);
+        } else {
+            panels.push((format!("Reads, {level}"), curves));
         }
-        panels.push((title.to_owned(), rows));
+    }
+    panels.push(("Reads, levels that one mode has".to_owned(), agreed(alone)));
+    for (op, title) in OPS.into_iter().skip(1) {
+        let rows = cells.iter().filter_map(|c| c.row("healthy", region, op));
+        let curves = rows.map(|row| Curve { row, levels: vec![&row.level] }).collect();
+        panels.push((title.to_owned(), agreed(curves)));
     }
     panels.retain(|p| !p.1.is_empty());
     panels
 }
 
+/// Two levels of a mode are drawn apart only where they differ.
+fn agreed(curves: Vec<Curve<'_>>) -> Vec<Curve<'_>> {
+    let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * a.max(b) + 0.02;
+    let mut apart: Vec<Curve<'_>> = Vec::new();
+    for curve in curves {
+        let row = curve.row;
+        let same = |other: &&mut Curve<'_>| {
+            other.row.system == row.system
+                && other.row.verdict == row.verdict
+                && near(other.row.p50_ms, row.p50_ms)
+                && near(other.row.p99_ms, row.p99_ms)
+        };
+        match apart.iter_mut().find(same) {
+            Some(other) => other.levels.extend(curve.levels),
+            None => apart.push(curve),
+        }
+    }
+    apart
+}
+
 /// The last point only where there are operations enough.
-fn curve(row: &Row) -> Vec<(f64, f64)> {
-    let points = [
+fn points(row: &Row) -> Vec<(f64, f64)> {
+    let all = [
         (10.0, row.p10_ms),
         (25.0, row.p25_ms),
         (50.0, row.p50_ms),
@@ -124,17 +155,20 @@ fn curve(row: &Row) -> Vec<(f64, f64)> {
         (99.0, row.p99_ms),
         (99.9, row.p999_ms),
     ];
-    let known = if row.n >= number::ENOUGH_FOR_P999 { points.len() } else { points.len() - 1 };
-    points[..known].to_vec()
+    let known = if row.n >= number::ENOUGH_FOR_P999 { all.len() } else { all.len() - 1 };
+    all[..known].to_vec()
 }
 
-/// One picture; `tipped` with points that say what they are.
-fn panel(
-    scenario: &Scenario<'_>,
-    rows: &[&Row],
+/// Lines of a mode that are nowhere farther apart than this need no names: they look like one.
+const APART: i32 = 20;
+
+/// One picture with its title; `tipped` with points that say what they are.
+fn panel<'a>(
+    scenario: &Scenario<'a>,
+    curves: &[Curve<'a>],
     y: &Axis,
-    title: &str,
-    tipped: bool,
+    (title, tipped): (&str, bool),
+    counted: &mut Counted,
 ) -> Option<String> {
     let height = 430;
     let about = format!("Latency percentiles in {}: {title}", scenario.name);
@@ -142,45 +176,93 @@ fn panel(
         let outer = (0, 0, WIDTH, height);
         let layout = Layout { outer, x: Some("percentile"), y: "latency", left: 104 };
         let frame = Frame::new(area, Axis::percentiles(), y.clone(), layout)?;
-        let paths: Vec<(Vec<At>, Ink)> = rows
-            .iter()
-            .map(|r| {
-                (
-                    curve(r).into_iter().map(|(q, ms)| frame.at(q, ms)).collect(),
-                    scenario.ink(&r.system),
-                )
-            })
-            .collect();
+        let at = |row: &Row| points(row).into_iter().map(|(q, ms)| frame.at(q, ms)).collect();
+        let paths: Vec<(Vec<At>, Ink)> =
+            curves.iter().map(|c| (at(c.row), scenario.ink(&c.row.system))).collect();
         lines(area, &paths)?;
-        for (row, (points, ink)) in rows.iter().zip(paths) {
+        if tipped {
+            names(area, &frame, curves, &paths, counted)?;
+        }
+        for (row, (path, ink)) in curves.iter().map(|c| c.row).zip(paths) {
             if row.verdict == VerdictWord::Violated {
-                line(area, &points, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
+                line(area, &path, Ink::BROKEN.styled(Style::Dotted), size::LINE)?;
             }
             if !tipped {
                 continue;
             }
             let told = |q: f64| [50.0, 99.0, 99.9].contains(&q);
-            let ends = curve(row).into_iter().zip(points).filter(|((q, _), _)| told(*q));
+            let ends = points(row).into_iter().zip(path).filter(|((q, _), _)| told(*q));
             let ends: Vec<At> = ends.map(|(_, at)| at).collect();
             ends.iter().try_for_each(|at| dot(area, *at, 6, ink))?;
-            let text = format!(
-                "{}\np50 {}, p99 {}{}\npromise {}: {}\nn {}",
-                row.cell,
-                number::ms(row.p50_ms),
-                number::ms(row.p99_ms),
-                if row.n >= number::ENOUGH_FOR_P999 {
-                    format!(", p99.9 {}", number::ms(row.p999_ms))
-                } else {
-                    String::new()
-                },
-                row.promise,
-                verdict(row.verdict).0,
-                number::count(row.n)
-            );
-            tips.add_all(&ends, &text);
+            tips.add_all(&ends, &tip(row));
         }
         Ok(())
     })
+}
+
+/// Names the lines of modes that have several by their levels, there where they are farthest apart.
+fn names(
+    area: &Area<'_>,
+    frame: &Frame<'_>,
+    curves: &[Curve<'_>],
+    paths: &[(Vec<At>, Ink)],
+    counted: &mut Counted,
+) -> Drawn {
+    let mut wished = Vec::new();
+    for (curve, (path, _)) in curves.iter().zip(paths) {
+        let mode = &curve.row.system;
+        let lines: Vec<&Vec<At>> = curves
+            .iter()
+            .zip(paths)
+            .filter(|(other, _)| other.row.system == *mode)
+            .map(|(_, (path, _))| path)
+            .collect();
+        let apart = |i: usize| {
+            let here = || lines.iter().filter_map(|line| line.get(i)).map(|at| at.1);
+            here().max().unwrap_or(0) - here().min().unwrap_or(0)
+        };
+        let Some(most) = (0..path.len()).max_by_key(|i| apart(*i)).filter(|i| apart(*i) >= APART)
+        else {
+            continue;
+        };
+        let broken = curve.row.verdict == VerdictWord::Violated;
+        for level in &curve.levels {
+            wished.push(Name { at: path[most], mode, level, silent: false, broken });
+        }
+    }
+    let covered: Vec<Box> = paths
+        .iter()
+        .flat_map(|(path, _)| path.windows(2).flat_map(|leg| along(leg[0], leg[1])))
+        .map(|at| Box::around(at, size::LINE as i32 + 2))
+        .collect();
+    let ((left, top), (right, bottom)) = frame.corners();
+    let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
+    let wishes = labels::wishes(wished, WIDTH as i32, counted);
+    label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
+}
+
+/// Points so close that nothing fits between them.
+fn along(from: At, to: At) -> impl Iterator<Item = At> {
+    let steps = ((to.0 - from.0).abs().max((to.1 - from.1).abs()) / 8).max(1);
+    let part = move |a: i32, b: i32, i: i32| a + (b - a) * i / steps;
+    (0..=steps).map(move |i| (part(from.0, to.0, i), part(from.1, to.1, i)))
+}
+
+fn tip(row: &Row) -> String {
+    let p999 = if row.n >= number::ENOUGH_FOR_P999 {
+        format!(", p99.9 {}", number::ms(row.p999_ms))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}\np50 {}, p99 {}{p999}\npromise {}: {}\nn {}",
+        row.cell,
+        number::ms(row.p50_ms),
+        number::ms(row.p99_ms),
+        row.promise,
+        verdict(row.verdict).0,
+        number::count(row.n)
+    )
 }
 
 #[cfg(test)]
@@ -189,13 +271,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_have_a_panel_a_level_and_writes_one() {
+    fn reads_have_a_panel_a_level_that_several_modes_have_and_writes_one() {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let drawing = draw(&all[0]).expect("drawn");
         let titles: Vec<&str> = drawing.panels.iter().map(|p| p.title.as_str()).collect();
-        assert_eq!(titles.last(), Some(&"Writes"));
-        assert_eq!(titles.len(), all[0].levels.len() + 1, "{titles:?}");
+        let reads = ["linearizable", "session", "eventual-nearest", "eventual-any"];
+        let reads = reads.map(|level| format!("Reads, {level}"));
+        assert_eq!(titles[..4], reads.each_ref().map(String::as_str));
+        assert_eq!(titles[4..], ["Reads, levels that one mode has", "Writes"]);
+        assert!(all[0].levels.len() > reads.len() + 2, "levels of one mode alone share a panel");
         assert_eq!(drawing.more.len(), titles.len() * all[0].regions().len());
     }
 }

@@ -48,7 +48,7 @@ fn grid<'a>(
     phases: &[&str],
     op: &str,
     show: impl Fn(&Row) -> (String, usize),
-) -> Grid<'a> {
+) -> Grid {
     let value = |cell: &Cell<'_>, phase: &str| {
         let row = cell.row(phase, "all", op).filter(|r| r.n > 0)?;
         let (text, step) = show(row);
@@ -70,10 +70,18 @@ fn grid<'a>(
         let mode = cell.head.system.as_str();
         let variant = if scenario.variants.len() > 1 { cell.head.variant.as_str() } else { "" };
         let level = if scenario.levels.len() > 1 { cell.head.level.as_str() } else { "" };
-        let words = [variant, level, sign(cell)].map(str::trim);
-        let words: Vec<&str> = words.into_iter().filter(|w| !w.is_empty()).collect();
+        let words = |some: &[&str]| {
+            let some: Vec<&str> = some.iter().copied().filter(|w| !w.is_empty()).collect();
+            some.join(" ")
+        };
         let values = phases.iter().map(|p| value(cell, p)).collect();
-        Line { ink: scenario.ink(mode), mode, name: words.join(" "), values }
+        // Two lines of names: variant and level together are too long for one.
+        let (mode, name) = if level.is_empty() {
+            (mode.to_owned(), words(&[variant, sign(cell)]))
+        } else {
+            (words(&[mode, variant]), words(&[level, sign(cell)]))
+        };
+        Line { ink: scenario.ink(&cell.head.system), mode, name, values }
     };
     Grid {
         about: format!("{op}s by phase and mode in {}", scenario.name),

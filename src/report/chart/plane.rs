@@ -215,7 +215,7 @@ impl<'s> Picture<'s> {
         tips: &mut Tips,
         origin: At,
         points: &[&Point<'s>],
-        counted: &mut Counted<'s>,
+        counted: &mut Counted,
     ) -> Drawn {
         let (left, top) = origin;
         let width = self.size.0;
@@ -270,8 +270,7 @@ impl<'s> Picture<'s> {
         let right = left + width as i32 - 2;
         let upper = Box { edges: [start + 4, top + 54, right, band_top - GAP] };
         let lanes = Box { edges: [start + 4, band_top, right, bottom] };
-        let wishes = names(points, &spots, width as i32 * 2 / 5);
-        counted.add(&wishes);
+        let wishes = names(points, &spots, width as i32 * 2 / 5, counted);
         let covered: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
         for (silent, bounds) in [(true, lanes), (false, upper)] {
             let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
@@ -332,7 +331,12 @@ impl Point<'_> {
     }
 }
 
-fn names<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
+fn names<'a>(
+    points: &[&Point<'a>],
+    spots: &[At],
+    room: i32,
+    counted: &mut Counted,
+) -> Vec<Wish<'a>> {
     let name = |(p, at): (&&Point<'a>, &At)| Name {
         at: *at,
         mode: p.mode,
@@ -340,7 +344,7 @@ fn names<'a>(points: &[&Point<'a>], spots: &[At], room: i32) -> Vec<Wish<'a>> {
         silent: p.rate.is_none(),
         broken: p.row.verdict == VerdictWord::Violated,
     };
-    labels::wishes(points.iter().zip(spots).map(name), room)
+    labels::wishes(points.iter().zip(spots).map(name), room, counted)
 }
 
 #[cfg(test)]

@@ -96,8 +96,8 @@ fn grid<'a>(
     scenario: &Scenario<'a>,
     (op, title): (&str, &str),
     figure: Figure,
-    counted: &mut Counted<'a>,
-) -> Option<(Grid<'a>, String)> {
+    counted: &mut Counted,
+) -> Option<(Grid, String)> {
     let cells = scenario.cells();
     let row = |c: &Cell<'a>| c.healthy(op).and_then(|r| Some((r, figure.of(r)?)));
     let holds = |v: &&&str| cells.iter().any(|c| c.head.variant == **v && row(c).is_some());

@@ -54,6 +54,17 @@ fn impossible_values_get_their_line() {
         ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
         ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
         ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
+        (
+            "",
+            "arrivals = { poisson = { rate = 1e308 } }\n",
+            "14: rate is 1e308; it must be above 0",
+        ),
+        (
+            "",
+            "arrivals = 'poisson'\n",
+            "14: a name alone will not do here; it must be a table with",
+        ),
+        ("operations = 100", "duration = '1ns'", "12: less than one operation begins in the 1ns"),
         ("operations = 100", "operations = 0", "5: operations is 0"),
         (
             "",
