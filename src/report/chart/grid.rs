@@ -133,8 +133,7 @@ impl Grid {
             return None;
         }
         let long = |l: &Line<Value>| {
-            let below = if self.headed(&l.mode) { INDENT + width(&l.name) } else { 0 };
-            below.max(width(&self.title(l)))
+            if self.headed(&l.mode) { INDENT + width(&l.name) } else { width(&self.title(l)) }
         };
         let left = (self.rows.iter().map(long).max()? + 30).clamp(120, NAMES);
         let columns = self.columns.len() as i32;
@@ -208,8 +207,9 @@ impl Grid {
         (left, top): (i32, i32),
         cell: i32,
     ) -> Drawn {
-        let name = |area: &Area<'_>, x: i32, y: i32, words: &str| {
-            let words = fit(words, left - x - 2);
+        // A mode above its rows has their boxes' room too.
+        let name = |area: &Area<'_>, x: i32, y: i32, words: &str, right: i32| {
+            let words = fit(words, right - x - 2);
             write(area, (x, y + ROW / 2), &words, text(Ink::TEXT, HPos::Left, VPos::Center))
         };
         let mut y = top;
@@ -217,13 +217,14 @@ impl Grid {
             let headed = self.headed(&row.mode);
             if self.opens(i) || !headed {
                 block(area, (4, y + ROW / 2 - 9), (16, y + ROW / 2 + 9), row.ink)?;
-                name(area, 26, y, &self.title(row))?;
+                let right = if headed { WIDTH as i32 } else { left };
+                name(area, 26, y, &self.title(row), right)?;
             }
             if self.opens(i) {
                 y += ROW;
             }
             if headed {
-                name(area, 26 + INDENT, y, &row.name)?;
+                name(area, 26 + INDENT, y, &row.name, left)?;
             }
             for (j, value) in row.values.iter().enumerate() {
                 let x = left + cell * j as i32;
