@@ -245,9 +245,15 @@ fn peak_memory() -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// What runs of two lengths need: the cluster, its clients and the program; and, apart from these, the
-/// history and what judges it, which grow with every operation.
-fn print_memory(catalog: &Catalog) {
+/// What the engine needs by itself; then what runs of two lengths need: the cluster, its clients and the
+/// program; and, apart from these, the history and what judges it, which grow with every operation.
+fn print_memory(catalog: &Catalog, geography: &Geography) {
+    our_queue(geography, 0, OPERATIONS);
+    if let Some(bare) = peak_memory() {
+        println!(
+            "peak memory with 64 clients: {bare} kB for {OPERATIONS} operations of the bare engine"
+        );
+    }
     let peak = |operations| {
         full_run(catalog, &plan(BACKUP, 5, 64, operations), 0);
         peak_memory()
@@ -270,7 +276,7 @@ fn strongest(entry: &ProtocolEntry) -> (String, String) {
 fn main() {
     let catalog = Catalog::builtin().with::<Ten>();
     let geography = Geography::new(64);
-    print_memory(&catalog);
+    print_memory(&catalog, &geography);
     contest(&catalog, &geography);
     let mut criterion = Criterion::default()
         .sample_size(10)
