@@ -35,6 +35,7 @@ pub struct ProtocolEntry {
     check: fn(&toml::Table, u32) -> Result<(), String>,
     offer: fn(&toml::Table, Level) -> Option<Offer>,
     objects: fn(&toml::Table) -> &'static [Object],
+    serves: fn(&toml::Table, Level, Object) -> bool,
     theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
     visibility: fn(&Plan) -> Option<Vec<Vec<f64>>>,
     simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
@@ -53,6 +54,9 @@ impl ProtocolEntry {
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
             objects: |config| parse::<P>(config).map_or(&[], |config| P::objects(&config)),
+            serves: |config, at, object| {
+                parse::<P>(config).is_ok_and(|config| P::serves(&config, at, object))
+            },
             theory: |plan, op, group| {
                 let config = parse::<P>(&plan.config).ok()?;
                 let client = client_address(plan, group);
@@ -191,6 +195,10 @@ impl Protocols for Catalog {
 
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
+    }
+
+    fn serves(&self, protocol: &str, config: &toml::Table, at: Level, object: Object) -> bool {
+        self.find(protocol).is_some_and(|entry| (entry.serves)(config, at, object))
     }
 
     fn plain(&self, protocol: &str) -> &'static str {

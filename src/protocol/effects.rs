@@ -146,6 +146,15 @@ impl<P: Protocol> ReplicaCx<'_, P> {
 pub struct ClientCx<'a, P: Protocol>(pub Cx<'a, P>);
 
 impl<P: Protocol> ClientCx<'_, P> {
+    /// Calls a client of another protocol that this one contains; see [`ReplicaCx::within`].
+    pub fn within<Q: Protocol>(
+        &mut self,
+        inner: &mut Effects<Q>,
+        call: impl FnOnce(&mut ClientCx<'_, Q>),
+    ) {
+        call(&mut ClientCx(Cx::new(inner, self.0.rng, self.0.clock)));
+    }
+
     /// Ends the session's operation.
     pub fn complete(&mut self, op: OpId, outcome: Outcome) {
         self.0.effects.queue.push(Effect::Complete(op, outcome));

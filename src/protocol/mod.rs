@@ -92,6 +92,12 @@ pub trait Protocol: Sized + 'static {
         &[Object::Register]
     }
 
+    /// Whether the updates of an object that keys may hold are carried out at this level; all levels do,
+    /// unless some were made for it.
+    fn serves(_config: &Self::Config, _level: Level, _object: Object) -> bool {
+        true
+    }
+
     /// Whether updates that conflict are merged under these settings, so that no order of versions says
     /// which one stays, and a read of a register may return several values.
     fn merges(_config: &Self::Config) -> bool {
