@@ -142,6 +142,18 @@ impl Protocol for Leaderless {
         Some(Offer { read_path, write_path, promise })
     }
 
+    fn kept_beyond(_: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        match guarantee {
+            Guarantee::MonotonicWrites if stamped_by_session(level) => {
+                Some("a session's stamps increase")
+            }
+            Guarantee::WritesFollowReads if stamped_by_session(level) => Some(
+                "sessions stamp by their own clocks, which agree here, and above what they wrote",
+            ),
+            _ => None,
+        }
+    }
+
     fn theory(
         config: &Config,
         level: Level,

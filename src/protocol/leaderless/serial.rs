@@ -14,14 +14,13 @@
 
 use super::super::parts::version::Version;
 use super::message::{Image, Msg, Record, Timer};
-use super::{Config, Coordinator, Env, Leaderless, Server, ServerCx, Session};
+use super::{Config, Coordinator, Leaderless, Server, ServerCx, Session};
 use crate::op::{Key, Level, Request};
 use crate::protocol::paxos::{self, Paxos, Scope};
 use crate::protocol::{
     Client, ClientCx, Effect, Effects, Offer, Protocol, Replica, ReplicaCx, WriteId,
 };
 use crate::time::Duration;
-use std::sync::Arc;
 
 /// Both levels' scopes, in the order of their machines.
 const SCOPES: [Scope; 2] = [Scope::All, Scope::Region];
@@ -53,22 +52,6 @@ pub(super) fn offer(config: &Config, scope: Scope) -> Option<Offer> {
         && config.coordinator == Coordinator::Replica;
     let level = if scope == Scope::All { Level::Linearizable } else { Level::LocalSerial };
     Paxos::offer(&self::config(config, scope), level).filter(|_| plain)
-}
-
-/// What a process of the protocol within is told about itself.
-fn env(env: &Env<Leaderless>, scope: Scope) -> Env<Paxos> {
-    Env {
-        me: env.me,
-        replicas: env.replicas,
-        config: Arc::new(config(&env.config, scope)),
-        nearest: Arc::clone(&env.nearest),
-        regions: Arc::clone(&env.regions),
-        region: env.region,
-        keys: env.keys,
-        contents: env.contents,
-        first_boot: env.first_boot,
-        attempt_timeout: env.attempt_timeout,
-    }
 }
 
 /// One level's machine in a replica.
@@ -132,7 +115,8 @@ impl Server {
     }
 
     fn start(&mut self, scope: Scope, log: &[paxos::Record], cx: ServerCx<'_, '_>) {
-        let (env, mut scratch) = (env(&self.env, scope), Effects::default());
+        let env = self.env.within(config(&self.env.config, scope));
+        let mut scratch = Effects::default();
         let mut started = None;
         cx.within(&mut scratch, |cx| {
             started = Some(paxos::Server::recover(env, log, cx).inside());
@@ -213,7 +197,7 @@ impl Session {
     /// A request at one of the two levels.
     pub(super) fn ask_serial(&mut self, scope: Scope, request: Request, cx: SessionCx<'_, '_>) {
         if self.serial.as_ref().is_none_or(|inner| inner.scope != scope) {
-            let session = paxos::Session::start(env(&self.env, scope));
+            let session = paxos::Session::start(self.env.within(config(&self.env.config, scope)));
             let inner = Inner { scope, session, scratch: Effects::default() };
             self.serial = Some(Box::new(inner));
         }
