@@ -4,6 +4,7 @@
 //! is one line in [`Catalog::builtin`], or one call of [`Catalog::with`] in a program of your own.
 
 use crate::analysis::CHECKERS;
+use crate::guarantee::Guarantee;
 use crate::op::{Level, Object, OpKind};
 use crate::protocol::certification::Certification;
 use crate::protocol::chain::Chain;
@@ -34,7 +35,9 @@ pub struct ProtocolEntry {
     pub rules: &'static [Rule],
     check: fn(&toml::Table, u32) -> Result<(), String>,
     offer: fn(&toml::Table, Level) -> Option<Offer>,
+    kept_beyond: fn(&toml::Table, Level, Guarantee) -> Option<&'static str>,
     objects: fn(&toml::Table) -> &'static [Object],
+    serves: fn(&toml::Table, Level, Object) -> bool,
     theory: fn(&Plan, OpKind, usize) -> Option<Duration>,
     visibility: fn(&Plan) -> Option<Vec<Vec<f64>>>,
     simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
@@ -52,7 +55,13 @@ impl ProtocolEntry {
             rules: P::RULES,
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
+            kept_beyond: |config, level, guarantee| {
+                P::kept_beyond(&parse::<P>(config).ok()?, level, guarantee)
+            },
             objects: |config| parse::<P>(config).map_or(&[], |config| P::objects(&config)),
+            serves: |config, at, object| {
+                parse::<P>(config).is_ok_and(|config| P::serves(&config, at, object))
+            },
             theory: |plan, op, group| {
                 let config = parse::<P>(&plan.config).ok()?;
                 let client = client_address(plan, group);
@@ -72,6 +81,18 @@ impl ProtocolEntry {
     #[must_use]
     pub fn offer(&self, config: &toml::Table, level: Level) -> Option<Offer> {
         (self.offer)(config, level)
+    }
+
+    /// Why a guarantee is kept under these settings at a level that does not promise it; `None` where some
+    /// run breaks it.
+    #[must_use]
+    pub fn kept_beyond(
+        &self,
+        config: &toml::Table,
+        level: Level,
+        guarantee: Guarantee,
+    ) -> Option<&'static str> {
+        (self.kept_beyond)(config, level, guarantee)
     }
 
     /// The levels it offers under its smallest settings, in the order of [`Level::NAMES`].
@@ -191,6 +212,10 @@ impl Protocols for Catalog {
 
     fn levels_offered(&self, protocol: &str, config: &toml::Table, asked: Level) -> bool {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
+    }
+
+    fn serves(&self, protocol: &str, config: &toml::Table, at: Level, object: Object) -> bool {
+        self.find(protocol).is_some_and(|entry| (entry.serves)(config, at, object))
     }
 
     fn plain(&self, protocol: &str) -> &'static str {

@@ -98,7 +98,7 @@ fn leaderless() {
     // Anti-entropy allocates for each comparison, whatever the number of operations.
     let calm = "anti_entropy = '0ms', trusts_network = true";
     let with = |more: &str| format!("{calm}, {more}");
-    twice_the_work_allocates_no_more("leaderless", calm, &["quorum", "one", "all"]);
+    twice_the_work_allocates_no_more("leaderless", calm, &["quorum", "one", "all", "serial"]);
     let levels = ["local-quorum", "quorum"];
     twice_the_work_allocates_no_more("leaderless", &with("coordinator = 'client'"), &levels);
     twice_the_work_allocates_no_more("leaderless", &with("write_back = true"), &["quorum"]);

@@ -121,7 +121,7 @@ fn craq_keeps_its_promises() {
 
 #[test]
 fn leaderless_replication_keeps_its_promises() {
-    swarm("leaderless", 17);
+    swarm("leaderless", 19);
 }
 
 #[test]

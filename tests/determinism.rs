@@ -56,7 +56,7 @@ smoke-levels/commit-wait  23fdd1978280930a a082301c073ba1cb
 smoke-levels/follower-reads a04e53733afab537 78f4df11ce3d7ede
 smoke-levels/chain        a4ffcba9e2ebf8e3 4501f07fa56e061b
 smoke-levels/craq         097f1b2ca90809a1 6ab53c943b36b6f1
-smoke-levels/leaderless   32a135925b387d77 2db3740e7e7ae767
+smoke-levels/leaderless   8a5ee8c00b43ed6f 3e7994f257fa0c40
 smoke-levels/plain        bed37c0f89a0f4c9 b40a1745cd06835e
 smoke-levels/library      67b9bd54026a8173 dc9dc5379ca54a5a
 smoke-levels/sloppy       8b590d926c65880b 3d16673aa9c6299e
@@ -83,6 +83,8 @@ smoke-random/sync         291bedd861b590fc 431fe193dc46b163
 smoke-random/semi-sync    9c1b5b60bea2055b 2b5e67d6187e527d
 smoke-random/raft         3a9ca5a47bd44472 25797602057a52db
 smoke-random/paxos        51f5eca8fb82912c 2f5f5e303455c546
+smoke-serial/serial       904f9796fb651cd1 1bc6891e838a88b8
+smoke-serial/snapshots    904f9796fb651cd1 1bc6891e838a88b8
 ";
 
 /// FNV-1a over the digests of the levels.

@@ -172,6 +172,11 @@ fn is_close(what: &str, got: f64, want: f64, relative: f64) -> Option<String> {
 
 /// Runs all quorums of a fit and holds them against the model.
 fn agrees(fit: &str, w: Fit, ars: Fit, far: f64) -> Vec<[f64; 3]> {
+    agrees_in(None, fit, w, ars, far)
+}
+
+/// The same, with so many trials for each quorum and time, or as many as is quick.
+fn agrees_in(each: Option<u64>, fit: &str, w: Fit, ars: Fit, far: f64) -> Vec<[f64; 3]> {
     let cells = plans(include_str!("../scenarios/curated/pbs.toml"));
     let (mut wrong, mut table) = (Vec::new(), Vec::new());
     for (mut model, quorum) in predict(w, ars, far).into_iter().zip(QUORUMS) {
@@ -185,16 +190,24 @@ fn agrees(fit: &str, w: Fit, ars: Fit, far: f64) -> Vec<[f64; 3]> {
         let around = if t > 0.0 { vec![0.97 * t, 1.03 * t] } else { vec![0.0] };
         let offsets: Vec<Duration> = around.into_iter().map(Duration::from_ms).collect();
         // Strict quorums are never stale; only the latencies are left to find.
-        let trials = if strict { TRIALS / 2 } else { TRIALS };
+        let quick = if strict { TRIALS / 2 } else { TRIALS };
+        let trials = each.map_or(quick, |each| each * offsets.len() as u64);
         let mut found = measure(cell, &offsets, trials);
         let [lr, lw] = [&mut found.read, &mut found.write].map(|all| quantile(all, 0.999));
         let fresh: Vec<f64> = (0..offsets.len()).map(|at| found.share(at)).collect();
         let first = match t {
             0.0 => fresh[0],
-            _ => measure(cell, &[Duration::ZERO], TRIALS / 10).share(0),
+            _ => measure(cell, &[Duration::ZERO], each.unwrap_or(TRIALS / 10)).share(0),
         };
+        // Between the two times the logarithm of what is stale is nearly straight.
+        let logs: Vec<f64> = fresh.iter().map(|share| libm::log((1.0 - share).max(1e-9))).collect();
+        let way = (libm::log(0.001) - logs[0]) / (logs[logs.len() - 1] - logs[0]);
+        let found_t = if t > 0.0 { (0.97 + 0.06 * way) * t } else { 0.0 };
         let name = format!("{fit} R{} W{}", quorum.0, quorum.1);
-        println!("{name}: {first:.5} at once, model {at_once:.5}; Lr {lr:.3} Lw {lw:.3} t {t:.3}");
+        println!(
+            "{name}: {first:.5} at once, model {at_once:.5}; Lr {lr:.3} Lw {lw:.3}; t {found_t:.3}, \
+             model {t:.3}"
+        );
         if (first - at_once).abs() > 0.005 || strict && first < 1.0 {
             wrong.push(format!("{name} at once: {first}, not {at_once}"));
         }
@@ -249,6 +262,22 @@ fn riak_of_yammer() {
 #[test]
 fn three_data_centres() {
     agrees("wan", DISK, SSD, 75.0);
+}
+
+/// Each share and quantile from a million trials of its own: `cargo test --release --test pbs a_million --
+/// --ignored --nocapture`. METHODOLOGY.md has what it printed.
+#[test]
+#[ignore = "it takes minutes"]
+fn a_million_trials_for_each_quorum_and_time() {
+    let each = Some(TRIALS);
+    for (fit, w, ars, far) in [
+        ("lnkd-ssd", SSD, SSD, 0.0),
+        ("lnkd-disk", DISK, SSD, 0.0),
+        ("ymmr", YMMR_W, YMMR_ARS, 0.0),
+        ("wan", DISK, SSD, 75.0),
+    ] {
+        assert_eq!(agrees_in(each, fit, w, ars, far).len(), QUORUMS.len());
+    }
 }
 
 /// One answer each way from so many replicas, with exponential or fitted delays.

@@ -16,6 +16,9 @@ pub enum Level {
     Linearizable,
     /// The latest write, from a leader that trusts its lease and its clock.
     Lease,
+    /// The latest write among those that ask the same, in stores whose other writes ask for less and have no
+    /// place in that order (Cassandra's SERIAL).
+    Serial,
     /// The latest write of this region's replicas, in whose eyes those of other regions arrive some time
     /// (Cassandra's LOCAL_SERIAL).
     LocalSerial,
@@ -125,9 +128,10 @@ impl Level {
     /// Every level as a user writes it, strongest first; `bounded` takes a duration or a number of
     /// versions. Reads and writes may differ in how many replicas they ask for, in words or numbers:
     /// `one` is short for `R=one,W=one`, and `R=4,W=2` is possible too.
-    pub const NAMES: [&'static str; 26] = [
+    pub const NAMES: [&'static str; 27] = [
         "linearizable",
         "lease",
+        "serial",
         "local-serial",
         "bounded(500ms)",
         "bounded(5 versions)",
@@ -160,6 +164,7 @@ impl fmt::Display for Level {
         match self {
             Self::Linearizable => f.write_str("linearizable"),
             Self::Lease => f.write_str("lease"),
+            Self::Serial => f.write_str("serial"),
             Self::LocalSerial => f.write_str("local-serial"),
             Self::Bounded(age) => write!(f, "bounded({age})"),
             Self::BoundedVersions(1) => f.write_str("bounded(1 version)"),
@@ -201,6 +206,7 @@ impl FromStr for Level {
         Ok(match text {
             "linearizable" => Self::Linearizable,
             "lease" => Self::Lease,
+            "serial" => Self::Serial,
             "local-serial" => Self::LocalSerial,
             "sequential" => Self::Sequential,
             "causal" => Self::Causal,

@@ -96,6 +96,22 @@ impl<'a, P: Protocol> Cx<'a, P> {
     pub fn cancel_timer(&mut self, timer: P::Timer) {
         self.effects.queue.push(Effect::CancelTimer(timer));
     }
+
+    /// Asks for what a contained machine has asked for.
+    fn pass_on<Q: Protocol<Msg = P::Msg, Record = P::Record, Timer = P::Timer>>(
+        &mut self,
+        inner: &mut Effects<Q>,
+    ) {
+        self.effects.queue.extend(inner.queue.drain(..).map(|effect| match effect {
+            Effect::Send { to, msg } => Effect::Send { to, msg },
+            Effect::SetTimer(timer, after) => Effect::SetTimer(timer, after),
+            Effect::CancelTimer(timer) => Effect::CancelTimer(timer),
+            Effect::Persist(record) => Effect::Persist(record),
+            Effect::Truncate(from) => Effect::Truncate(from),
+            Effect::Complete(op, outcome) => Effect::Complete(op, outcome),
+            Effect::Commit(key, value, rank) => Effect::Commit(key, value, rank),
+        }));
+    }
 }
 
 /// What a replica may do: everything in [`Cx`], and it owns a disk.
@@ -128,6 +144,19 @@ impl<P: Protocol> ReplicaCx<'_, P> {
         call(&mut ReplicaCx(Cx::new(inner, self.0.rng, self.0.clock)));
     }
 
+    /// The same of one that speaks as this one does: what it asks for is asked for at once.
+    pub fn through<Q: Protocol<Msg = P::Msg, Record = P::Record, Timer = P::Timer>, T>(
+        &mut self,
+        inner: &mut Effects<Q>,
+        call: impl FnOnce(&mut ReplicaCx<'_, Q>) -> T,
+    ) -> T {
+        inner.next_write = self.0.effects.next_write;
+        let told = call(&mut ReplicaCx(Cx::new(inner, self.0.rng, self.0.clock)));
+        self.0.effects.next_write = inner.next_write;
+        self.0.pass_on(inner);
+        told
+    }
+
     /// Tells the recorder that a write has been decided and ordered. It changes nothing in the run;
     /// the simulated world's omniscient staleness is computed from it.
     pub fn note_commit(&mut self, key: Key, value: Value) {
@@ -146,6 +175,25 @@ impl<P: Protocol> ReplicaCx<'_, P> {
 pub struct ClientCx<'a, P: Protocol>(pub Cx<'a, P>);
 
 impl<P: Protocol> ClientCx<'_, P> {
+    /// Calls a client of another protocol that this one contains; see [`ReplicaCx::within`].
+    pub fn within<Q: Protocol>(
+        &mut self,
+        inner: &mut Effects<Q>,
+        call: impl FnOnce(&mut ClientCx<'_, Q>),
+    ) {
+        call(&mut ClientCx(Cx::new(inner, self.0.rng, self.0.clock)));
+    }
+
+    /// The same of one that speaks as this one does; see [`ReplicaCx::through`].
+    pub fn through<Q: Protocol<Msg = P::Msg, Record = P::Record, Timer = P::Timer>>(
+        &mut self,
+        inner: &mut Effects<Q>,
+        call: impl FnOnce(&mut ClientCx<'_, Q>),
+    ) {
+        self.within(inner, call);
+        self.0.pass_on(inner);
+    }
+
     /// Ends the session's operation.
     pub fn complete(&mut self, op: OpId, outcome: Outcome) {
         self.0.effects.queue.push(Effect::Complete(op, outcome));

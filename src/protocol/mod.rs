@@ -72,6 +72,17 @@ pub trait Protocol: Sized + 'static {
     /// How `level` is served and what is then promised; `None` where the protocol does not offer it.
     fn offer(config: &Self::Config, level: Level) -> Option<Offer>;
 
+    /// Why every run keeps a guarantee at a level that is offered and does not promise it; `None` where some
+    /// run breaks it. Clocks are as good as the settings say; where replicas stamp writes by them and nothing
+    /// of a session's is promised, they may be bad.
+    fn kept_beyond(
+        _config: &Self::Config,
+        _level: Level,
+        _guarantee: Guarantee,
+    ) -> Option<&'static str> {
+        None
+    }
+
     /// The exact latency of a healthy operation at constant delay, idle nodes and the geometry's disk,
     /// where the protocol's theory gives one.
     fn theory(
@@ -90,6 +101,12 @@ pub trait Protocol: Sized + 'static {
     /// to a request sent again, and notes as commits only updates that took effect.
     fn objects(_config: &Self::Config) -> &'static [Object] {
         &[Object::Register]
+    }
+
+    /// Whether the updates of an object that keys may hold are carried out at this level; all levels do,
+    /// unless some were made for it.
+    fn serves(_config: &Self::Config, _level: Level, _object: Object) -> bool {
+        true
     }
 
     /// Whether updates that conflict are merged under these settings, so that no order of versions says
@@ -199,6 +216,23 @@ impl<P: Protocol> Clone for Env<P> {
 }
 
 impl<P: Protocol> Env<P> {
+    /// What a machine of another protocol is told that this process contains.
+    #[must_use]
+    pub fn within<Q: Protocol>(&self, config: Q::Config) -> Env<Q> {
+        Env {
+            me: self.me,
+            replicas: self.replicas,
+            config: Arc::new(config),
+            nearest: Arc::clone(&self.nearest),
+            regions: Arc::clone(&self.regions),
+            region: self.region,
+            keys: self.keys,
+            contents: self.contents,
+            first_boot: self.first_boot,
+            attempt_timeout: self.attempt_timeout,
+        }
+    }
+
     /// The other replicas, in order of address.
     pub fn peers(&self) -> impl Iterator<Item = NodeId> + use<P> {
         let me = self.me;

@@ -202,6 +202,11 @@ pub trait Protocols {
 
     /// What keys may hold in the protocol, so configured.
     fn objects(&self, protocol: &str, config: &toml::Table) -> &'static [Object];
+
+    /// Whether the protocol, so configured, carries out such an object's updates at a level that it offers.
+    fn serves(&self, _protocol: &str, _config: &toml::Table, _at: Level, _object: Object) -> bool {
+        true
+    }
 }
 
 /// A scenario, resolved.

@@ -10,7 +10,7 @@ use super::systems::{self, SystemLevel};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
 use super::{Protocols, faults, random, workload};
-use crate::op::{Contents, Level, unknown};
+use crate::op::{Contents, Level, Object, unknown};
 use crate::time::Duration;
 use std::ops::Range;
 use std::path::Path;
@@ -176,7 +176,7 @@ fn mode(
         return Err(Refusal::at(span, message));
     }
     let levels = match written.levels.as_ref().or(document.levels.as_ref()) {
-        Some(levels) => offered(levels, &protocol, &config, protocols)?,
+        Some(levels) => offered(levels, &protocol, &config, object, protocols)?,
         None if !offers.is_empty() => offers.iter().map(|offer| offer.level).collect(),
         None => {
             let message =
@@ -263,16 +263,21 @@ fn canary(entry: &CanaryEntry, protocols: &dyn Protocols) -> Result<Canary, Refu
     Ok(Canary { caught_by: caught_by.clone(), within })
 }
 
-/// The levels of a mode, each of which its protocol offers.
+/// The levels of a mode, each of which its protocol offers for what keys hold.
 fn offered(
     entry: &Spanned<LevelsEntry>,
     protocol: &str,
     config: &toml::Table,
+    object: Object,
     protocols: &dyn Protocols,
 ) -> Result<Vec<Level>, Refusal> {
+    let is_offered = |level: &Level| {
+        protocols.levels_offered(protocol, config, *level)
+            && protocols.serves(protocol, config, *level, object)
+    };
     let every = || {
         let named = Level::NAMES.iter().filter_map(|name| name.parse().ok());
-        named.filter(|level| protocols.levels_offered(protocol, config, *level)).collect()
+        named.filter(is_offered).collect()
     };
     let list = match entry.get_ref() {
         LevelsEntry::All => return Ok(every()),
@@ -282,10 +287,15 @@ fn offered(
     for written in list {
         let wrong = |message: String| Refusal::at(written.span(), message);
         let level: Level = written.get_ref().parse().map_err(wrong)?;
-        if !protocols.levels_offered(protocol, config, level) {
+        if !is_offered(&level) {
             let names: Vec<String> = every().iter().map(Level::to_string).collect();
+            let of = match protocols.levels_offered(protocol, config, level) {
+                true => format!(" for a {object}"),
+                false => String::new(),
+            };
             let offers = names.join(", ");
-            return Err(wrong(format!("{protocol} does not offer {level}; it offers {offers}")));
+            let message = format!("{protocol} does not offer {level}{of}; it offers {offers}");
+            return Err(wrong(message));
         }
         if levels.contains(&level) {
             return Err(wrong(format!("{level} is listed twice")));

@@ -54,10 +54,8 @@ impl Protocols for Fake {
 
     fn levels_offered(&self, protocol: &str, _: &toml::Table, asked: Level) -> bool {
         match asked {
-            Level::Replicas { .. } | Level::LocalSerial | Level::Sequential | Level::Causal => {
-                false
-            }
-            Level::Routed | Level::Resolved => false,
+            Level::Replicas { .. } | Level::Sequential | Level::Causal => false,
+            Level::Serial | Level::LocalSerial | Level::Routed | Level::Resolved => false,
             Level::Lease => protocol == "raft",
             _ => true,
         }

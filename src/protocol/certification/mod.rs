@@ -75,7 +75,7 @@ pub use message::{Ask, Beat, Entry, Epoch, Image, Msg, Need, Promise, Record, Wi
 pub use server::Server;
 pub use state::State;
 
-use super::parts::limits;
+use super::parts::{beyond, limits};
 use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
 use crate::op::{Level, NodeId, OpKind};
@@ -179,6 +179,11 @@ impl Protocol for Certification {
             _ => return None,
         };
         Some(Offer { read_path, write_path: "nearest replica, all have it, certified", promise })
+    }
+
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        let promise = Self::offer(config, level)?.promise;
+        beyond::of_one_order(promise, guarantee)
     }
 
     fn theory(

@@ -20,8 +20,8 @@ pub use super::parts::store::Record;
 pub use client::Session;
 pub use server::Server;
 
-use super::parts::limits;
 use super::parts::table::{Command, FRAME_BYTES, VALUE_BYTES};
+use super::parts::{beyond, limits};
 use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, Object, OpId, OpKind, Ret};
@@ -205,6 +205,12 @@ impl Protocol for Chain {
             _ => return None,
         };
         Some(Offer { read_path, write_path: "head to tail, one after another", promise })
+    }
+
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        let promise = Self::offer(config, level)?.promise;
+        let all = beyond::of_all_replicas(promise, guarantee);
+        all.or_else(|| beyond::of_one_order(promise, guarantee))
     }
 
     fn theory(

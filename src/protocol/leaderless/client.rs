@@ -9,10 +9,11 @@
 //! `write_back`, every client.
 
 use super::super::parts::version::{HybridClock, Version};
-use super::config::{Config, Coordinator};
+use super::config::{Config, Coordinator, Flaw};
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{Places, members};
 use super::round::{Round, Span, Step};
+use super::serial::{self, Inner};
 use super::token::Token;
 use super::updates::Updates;
 use super::{Env, Leaderless, acks, stamped_by_session};
@@ -22,7 +23,7 @@ use crate::protocol::{Client, ClientCx};
 /// A client's session.
 #[derive(Debug)]
 pub struct Session {
-    env: Env<Leaderless>,
+    pub(super) env: Env<Leaderless>,
     current: Option<Current>,
     /// What a library knows and does; a thin client has none.
     library: Option<Library>,
@@ -32,6 +33,8 @@ pub struct Session {
     updates: Option<Updates>,
     /// What it must not go back behind.
     token: Token,
+    /// What asks at the serial levels, once it has been asked to.
+    pub(super) serial: Option<Box<Inner>>,
 }
 
 /// The operation in flight.
@@ -81,6 +84,12 @@ impl Current {
 }
 
 impl Session {
+    /// A mistake: every other write, by chance, is a plain one.
+    fn writes_plainly(&self, request: Request, cx: Cx<'_, '_>) -> bool {
+        let mixes = self.env.config.flaw == Some(Flaw::PlainBesideSerial);
+        mixes && matches!(request.op, Op::Write(..)) && cx.rng().below(2) == 0
+    }
+
     /// Begins the operation, or its second half, or tries again.
     fn attempt(&mut self, cx: Cx<'_, '_>) {
         let Some(current) = &mut self.current else { return };
@@ -267,11 +276,16 @@ impl Client<Leaderless> for Session {
         let (library, stamps) = (coordinates.then(library), HybridClock::default());
         let (rule, initial) = (env.config.conflicts, env.contents.initial);
         let updates = rule.merges().then(|| Updates::new(rule, initial, env.me.0));
-        Self { current: None, library, stamps, updates, token: Token::default(), env }
+        let token = Token::default();
+        Self { current: None, library, stamps, updates, token, serial: None, env }
     }
 
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, Leaderless>) {
-        let Some((read, write)) = acks(request.level) else { return };
+        let scope = serial::scope(request.level).filter(|_| !self.writes_plainly(request, cx));
+        if let Some(scope) = scope {
+            return self.ask_serial(scope, request, cx);
+        }
+        let (read, write) = acks(request.level).unwrap_or((Acks::Quorum, Acks::Quorum));
         let stamped = match request.op {
             Op::Write(value, _) if self.updates.is_some() || stamped_by_session(request.level) => {
                 let time = self.stamps.next(cx.clock());
@@ -305,6 +319,9 @@ impl Client<Leaderless> for Session {
             }
             return;
         }
+        if let Msg::Serial(scope, msg) = msg {
+            return self.paxos(scope, cx, |session, cx| session.on_message(from, msg, cx));
+        }
         let Some(library) = &mut self.library else { return };
         let Some((ticket, round)) = &mut library.round else { return };
         let step = match msg {
@@ -324,6 +341,9 @@ impl Client<Leaderless> for Session {
                     current.silent += 1;
                 }
                 self.attempt(cx);
+            }
+            Timer::Serial(scope, timer) => {
+                self.paxos(scope, cx, |session, cx| session.on_timer(timer, cx));
             }
             _ if self.current.is_some() => self.on_patience(cx),
             _ => {}

@@ -62,6 +62,8 @@ pub struct Config {
 pub enum Flaw {
     /// What intersects is sold as linearizable, without writing back.
     SoldAsAtomic,
+    /// Half of the writes at the serial levels are plain writes to a majority.
+    PlainBesideSerial,
 }
 
 /// Who coordinates an operation.

@@ -74,7 +74,7 @@ impl Server {
         }
         for (key, version) in theirs {
             self.note(*key, *version, cx);
-            self.store.put(*key, *version, &self.places, cx);
+            self.put(*key, *version, cx);
         }
     }
 

@@ -4,6 +4,8 @@ use super::super::parts::merge::Cell;
 use super::super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::super::parts::version::{Version, Versions};
 use crate::op::{Acks, Key, NodeId, OpId, Value};
+use crate::protocol::Protocol;
+use crate::protocol::paxos::{self, Paxos, Scope};
 use crate::time::LocalTime;
 use serde::{Deserialize, Serialize};
 
@@ -182,6 +184,8 @@ pub enum Msg {
         /// Whether the other's newer versions are wanted in return.
         answer: bool,
     },
+    /// What the Paxos of one of the serial levels says.
+    Serial(Scope, paxos::Msg),
 }
 
 impl Msg {
@@ -204,6 +208,8 @@ impl Msg {
                 Self::Stored(_) => 12,
                 Self::Root(_) => 8,
                 Self::Ranges(ranges) => 8 * ranges.len() as u32,
+                // Which of them is in the frame.
+                Self::Serial(_, msg) => Paxos::wire_size(msg) - FRAME_BYTES,
                 Self::Items { items, .. } => 33 + (4 + Version::WIRE_SIZE) * items.len() as u32,
             }
     }
@@ -218,6 +224,8 @@ pub enum Record {
     Cell(Key, Box<Cell>),
     /// What it keeps for another.
     Hint(NodeId, Key, Copies),
+    /// What the Paxos of one of the serial levels must not forget.
+    Serial(Scope, paxos::Record),
     /// All that came before.
     Snapshot(Box<Image>),
 }
@@ -231,6 +239,8 @@ pub struct Image {
     pub cells: Vec<Cell>,
     /// In the order they came.
     pub hints: Vec<(NodeId, Key, Copies)>,
+    /// What the acceptors of the serial levels know, as far as there are any.
+    pub serial: Vec<(Scope, Box<[paxos::Cell]>)>,
 }
 
 /// Timers.
@@ -246,4 +256,6 @@ pub enum Timer {
     Handoff,
     /// Digests are compared.
     AntiEntropy,
+    /// What the Paxos of one of the serial levels waits for.
+    Serial(Scope, paxos::Timer),
 }

@@ -41,6 +41,7 @@
 //! - `config`: the settings, and which levels intersect. `places`: where keys live.
 //! - `round`: one coordination. `coordinator`, `client`: its two hosts.
 //! - `updates`: what sessions do where updates are merged. `token`: what they have seen.
+//! - `serial`: compare-and-set by Paxos per key, beside all this.
 //! - `replica`, `store`: what a node keeps. `hints`, `entropy`: how it reaches the others.
 //!
 //! **Conflict rules.** With `conflicts` updates are merged and not ordered (`parts::merge::cell`): a write
@@ -62,6 +63,7 @@ mod message;
 mod places;
 mod replica;
 mod round;
+mod serial;
 mod store;
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,7 @@ pub use replica::Server;
 
 use super::parts::merge::Rule;
 use super::parts::quorum::majority;
+use super::paxos::{Paxos, Scope};
 use super::{Env, Geometry, Mend, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Acks, Leg, Level, NodeId, Object, OpKind};
@@ -105,6 +108,9 @@ impl Protocol for Leaderless {
     }
 
     fn offer(config: &Config, level: Level) -> Option<Offer> {
+        if let Some(scope) = serial::scope(level) {
+            return serial::offer(config, scope);
+        }
         let (read, write) = acks(level)?;
         let by_region =
             |acks| matches!(acks, Acks::LocalOne | Acks::LocalQuorum | Acks::EachQuorum);
@@ -136,6 +142,18 @@ impl Protocol for Leaderless {
         Some(Offer { read_path, write_path, promise })
     }
 
+    fn kept_beyond(_: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        match guarantee {
+            Guarantee::MonotonicWrites if stamped_by_session(level) => {
+                Some("a session's stamps increase")
+            }
+            Guarantee::WritesFollowReads if stamped_by_session(level) => Some(
+                "sessions stamp by their own clocks, which agree here, and above what they wrote",
+            ),
+            _ => None,
+        }
+    }
+
     fn theory(
         config: &Config,
         level: Level,
@@ -143,6 +161,9 @@ impl Protocol for Leaderless {
         geometry: &Geometry,
         client: NodeId,
     ) -> Option<Duration> {
+        if let Some(scope) = serial::scope(level) {
+            return Paxos::theory(&serial::config(config, scope), level, op, geometry, client);
+        }
         let (read, write) = acks(level)?;
         // Some keys, or some quorums, are near and others far.
         if config.n.is_some_and(|n| n < geometry.replicas) || config.send_to == SendTo::Random {
@@ -176,7 +197,15 @@ impl Protocol for Leaderless {
     }
 
     fn objects(config: &Config) -> &'static [Object] {
-        config.conflicts.objects()
+        match serial::offer(config, Scope::All) {
+            Some(_) => &[Object::Register, Object::CasRegister],
+            None => config.conflicts.objects(),
+        }
+    }
+
+    /// Regions that compare by themselves may both find what they compared with.
+    fn serves(_: &Config, level: Level, object: Object) -> bool {
+        object != Object::CasRegister || level == Level::Serial
     }
 
     fn merges(config: &Config) -> bool {

@@ -7,6 +7,7 @@ use super::hints::Hints;
 use super::message::{Copies, Msg, Record, Ticket, Timer};
 use super::places::{Places, only};
 use super::round::Span;
+use super::serial::Machines;
 use super::store::Store;
 use super::{Env, Leaderless, ServerCx};
 use crate::op::{Key, NodeId, Value};
@@ -22,6 +23,8 @@ pub struct Server {
     pub(super) hints: Hints,
     pub(super) rounds: Rounds,
     pub(super) stamps: HybridClock,
+    /// What serves the serial levels.
+    pub(super) machines: Machines,
     /// Who is told when which record is on disk, in order of records.
     acks: VecDeque<(WriteId, NodeId, Ticket)>,
 }
@@ -67,6 +70,12 @@ impl Server {
         if let Copies::Cell(cell) = kept { *cell } else { Cell::default() }
     }
 
+    /// Takes a version if it is newer; the record after which it, or the newer one, is safe.
+    pub(super) fn put(&mut self, key: Key, version: Version, cx: ServerCx<'_, '_>) -> WriteId {
+        self.machines.take_beside(key, version);
+        self.store.put(key, version, &self.places, cx)
+    }
+
     /// The recorder learns of every version some node has, be it overwritten already.
     pub(super) fn note(&self, key: Key, version: Version, cx: ServerCx<'_, '_>) {
         if version.value != Value::INITIAL {
@@ -96,7 +105,7 @@ impl Server {
             for (key, version) in (first.0..).map(Key).zip(copies.versions()) {
                 if self.owns(key) {
                     self.note(key, *version, cx);
-                    safe = safe.max(self.store.put(key, *version, &self.places, cx));
+                    safe = safe.max(self.put(key, *version, cx));
                 }
             }
         }
@@ -146,8 +155,10 @@ impl Replica<Leaderless> for Server {
         });
         hints.arm(cx);
         let (stamps, acks) = (HybridClock::default(), VecDeque::new());
-        let server = Self { env, places, store, hints, rounds, stamps, acks };
+        let machines = Machines::default();
+        let mut server = Self { env, places, store, hints, rounds, stamps, machines, acks };
         server.start_anti_entropy(cx);
+        server.recover_serial(log, cx);
         server
     }
 
@@ -175,6 +186,9 @@ impl Replica<Leaderless> for Server {
             Msg::Cells { ranges, cells, answer } => {
                 self.on_cells(from, ranges, &cells, answer, cx);
             }
+            Msg::Serial(scope, msg) => {
+                self.paxos(scope, cx, |paxos, cx| paxos.on_message(from, msg, cx));
+            }
             // Only clients are told.
             Msg::Reply { .. } => {}
         }
@@ -186,6 +200,9 @@ impl Replica<Leaderless> for Server {
             Timer::Expiry => self.on_expiry(cx),
             Timer::Handoff => self.hints.on_timer(cx),
             Timer::AntiEntropy => self.on_anti_entropy(cx),
+            Timer::Serial(scope, timer) => {
+                self.paxos(scope, cx, |paxos, cx| paxos.on_timer(timer, cx));
+            }
             // Only clients set it.
             Timer::Attempt => {}
         }
@@ -198,8 +215,9 @@ impl Replica<Leaderless> for Server {
             self.acks.pop_front();
             self.acknowledge(to, ticket, cx);
         }
-        let hints = &self.hints;
-        self.store.compact(self.env.config.snapshot_every, || hints.all().collect(), cx);
+        self.serial_on_durable(upto, cx);
+        let (every, hints) = (self.env.config.snapshot_every, &self.hints);
+        self.store.compact(every, hints, &self.machines, cx);
     }
 
     fn inspect(&self, key: Key) -> Value {

@@ -8,8 +8,10 @@
 use super::super::parts::merge::Cell;
 use super::super::parts::table::slot;
 use super::super::parts::version::{Version, Versions};
+use super::hints::Hints;
 use super::message::{Copies, Image, Record};
 use super::places::{Places, Set, only, spread};
+use super::serial::Machines;
 use super::{Env, Leaderless, ServerCx};
 use crate::op::{Key, NodeId};
 use crate::protocol::WriteId;
@@ -61,6 +63,8 @@ impl Store {
                 Record::Version(key, version) => _ = store.take(*key, *version, places),
                 Record::Cell(key, cell) => _ = store.join(*key, cell, places),
                 Record::Hint(to, key, copies) => hint(*to, *key, copies.clone()),
+                // The machines of the serial levels have a memory of their own.
+                Record::Serial(..) => {}
                 Record::Snapshot(image) => {
                     for (key, cell) in (0..).map(Key).zip(&image.cells) {
                         store.join(key, cell, places);
@@ -86,6 +90,11 @@ impl Store {
     /// What it has of a key whose updates are merged.
     pub(super) fn cell(&self, key: Key) -> Option<&Cell> {
         self.cells.get(key.0 as usize)
+    }
+
+    /// What it has of all keys.
+    pub(super) fn versions(&self) -> impl Iterator<Item = (Key, Version)> + '_ {
+        self.versions.iter()
     }
 
     /// Takes a version if it is newer, in memory alone.
@@ -174,12 +183,14 @@ impl Store {
     pub(super) fn compact(
         &mut self,
         every: u64,
-        hints: impl FnOnce() -> Vec<(NodeId, Key, Copies)>,
+        hints: &Hints,
+        machines: &Machines,
         cx: ServerCx<'_, '_>,
     ) {
         if self.snapshot.is_none() && self.records >= every {
             let (versions, cells) = (self.versions.clone(), self.cells.clone());
-            let image = Image { versions, cells, hints: hints() };
+            let (hints, serial) = (hints.all().collect(), machines.images());
+            let image = Image { versions, cells, hints, serial };
             self.snapshot = Some(cx.persist(Record::Snapshot(Box::new(image))));
             self.records = 0;
         }

@@ -54,12 +54,14 @@
 //!
 //! - `store`: the logs and what they come to.
 //! - `links`: shipping, heartbeats, what others lack. `reads`, `acks`: serving clients.
+//! - `own`: conflicts merged by a function of the user's own.
 //! - `client`: the session. `message`: what is said and kept.
 
 mod acks;
 mod client;
 mod links;
 mod message;
+mod own;
 mod reads;
 mod store;
 
@@ -67,10 +69,11 @@ pub use super::parts::vector::{REPLICAS_MAX, Vector};
 pub use client::Session;
 pub use links::Standing;
 pub use message::{Ask, Msg, Need, Note, Record, Shown, Wish};
+pub use own::{Merge, Merging, Own, OwnSession};
 pub use store::{Entry, State};
 
 use super::parts::limits;
-use super::parts::merge::Rule;
+use super::parts::merge::{Reading, Rule};
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, Object, OpKind, Value};
@@ -98,6 +101,9 @@ pub struct Config {
     /// What becomes of updates that did not know of each other.
     #[serde(default)]
     pub conflicts: Rule,
+    /// How carts are read that stand beside each other; no file can give it, see [`Merging`].
+    #[serde(skip)]
+    pub reading: Reading,
     /// What decides which of two writes wins.
     #[serde(default)]
     pub stamps: Stamps,
@@ -291,6 +297,20 @@ impl Protocol for MultiLeader {
             _ => return None,
         };
         Some(Offer { read_path, write_path, promise })
+    }
+
+    fn kept_beyond(config: &Config, _: Level, guarantee: Guarantee) -> Option<&'static str> {
+        match guarantee {
+            Guarantee::MonotonicWrites if !config.conflicts.merges() => {
+                Some("a session gives its writes their stamps, which increase")
+            }
+            Guarantee::WritesFollowReads
+                if config.stamps == Stamps::Hlc && !config.conflicts.merges() =>
+            {
+                Some("hybrid stamps are above all that the session can have seen")
+            }
+            _ => None,
+        }
     }
 
     fn theory(

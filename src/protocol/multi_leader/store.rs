@@ -116,7 +116,7 @@ impl Store {
             has: Vector::default(),
             newest: 0,
             versions: Versions::new(env.keys),
-            merged: Merged::new(rule, env.keys, env.contents.initial),
+            merged: Merged::new(rule, env.keys, env.contents.initial).read_by(env.config.reading),
         };
         let mut store = Self {
             me,

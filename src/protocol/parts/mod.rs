@@ -1,5 +1,6 @@
 //! Pieces that several protocols share.
 
+pub mod beyond;
 pub mod early;
 pub mod lease;
 pub mod limits;

@@ -5,6 +5,7 @@
 //! told, for a state counts as chosen once a majority has it.
 
 use super::super::parts::table::slot;
+use super::super::parts::version::{Version, Versions};
 use super::message::{Ballot, Cell, Found, Held, Record};
 use super::{Paxos, ReplicaCx};
 use crate::op::{Contents, Key, Rank};
@@ -20,6 +21,8 @@ pub(super) struct Acceptors {
     durable: WriteId,
     /// Over all keys, for comparing with other replicas.
     digest: u64,
+    /// What a store that contains these holds of each key, whoever wrote it there; empty in one that does not.
+    beside: Versions,
     /// Records since the last snapshot, and the snapshot that is on its way to the disk.
     records: u64,
     snapshot: Option<WriteId>,
@@ -34,6 +37,7 @@ impl Acceptors {
             written: vec![WriteId(0); keys as usize],
             durable: WriteId(0),
             digest: 0,
+            beside: Versions::default(),
             records: log.len() as u64,
             snapshot: None,
         };
@@ -70,11 +74,34 @@ impl Acceptors {
     /// What it holds of a key, or of some from it on.
     pub(super) fn found(&self, key: Key, count: u16) -> Found {
         if count == 0 {
-            let cell = self.cell(key);
-            return Found::One(cell.accepted, cell.held);
+            let Cell { accepted, held, .. } = self.cell(key);
+            return match self.newer_beside(key) {
+                Some(beside) => Found::Beside(accepted, held, beside),
+                None => Found::One(accepted, held),
+            };
         }
-        let keys = (0..u32::from(count)).map(|i| self.cell(Key(key.0.saturating_add(i))));
-        Found::Many(keys.map(|cell| (cell.accepted, cell.held.recent[0])).collect())
+        let keys = (0..u32::from(count)).map(|i| Key(key.0.saturating_add(i)));
+        let newest = |key| {
+            let Cell { accepted, held, .. } = self.cell(key);
+            (accepted, held.recent[0].max(self.beside.get(key)))
+        };
+        Found::Many(keys.map(newest).collect())
+    }
+
+    /// The store around these holds a version of a key.
+    pub(super) fn take_beside(&mut self, key: Key, version: Version) {
+        self.beside.take(key, version);
+    }
+
+    /// What the store around these holds of a key, if it is newer than what was accepted of it.
+    pub(super) fn newer_beside(&self, key: Key) -> Option<Version> {
+        let beside = self.beside.get(key);
+        (beside > Version::default() && beside > self.cell(key).held.recent[0]).then_some(beside)
+    }
+
+    /// All of them.
+    pub(super) fn cells(&self) -> &[Cell] {
+        &self.cells
     }
 
     /// After which record what it says of these keys is safe.

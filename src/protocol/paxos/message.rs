@@ -61,6 +61,8 @@ pub enum Job {
 pub enum Found {
     /// The ballot it was accepted at, and what it is.
     One(Ballot, Held),
+    /// The same, and the newer version that the store around the acceptor has beside it.
+    Beside(Ballot, Held, Version),
     /// Of consecutive keys.
     Many(Box<[(Ballot, Version)]>),
 }
@@ -82,6 +84,8 @@ pub enum Msg {
     Prepare(Key, Ballot),
     /// Phase 1b: no lower ballot is heard any more; this was accepted, and when.
     Promise(Key, Ballot, Ballot, Held),
+    /// The same, and the newer version that the store around the acceptor has beside it.
+    PromiseBeside(Key, Ballot, Ballot, Held, Version),
     /// Phase 2a.
     Accept(Key, Ballot, Held),
     /// Phase 2b.
@@ -110,9 +114,11 @@ impl Msg {
                 Self::Reply(_, Ret::Written) | Self::NotDone(_) => 5,
                 Self::Reply(..) => 13 + VALUE_BYTES,
                 Self::Queried(_, Found::One(..)) => 20 + HELD,
+                Self::Queried(_, Found::Beside(..)) => 20 + HELD + Version::WIRE_SIZE,
                 Self::Queried(_, Found::Many(all)) => 8 + (24 + VALUE_BYTES) * all.len() as u32,
                 Self::Prepare(..) | Self::Accepted(..) | Self::Chosen(..) => 16,
                 Self::Promise(..) => 28 + HELD,
+                Self::PromiseBeside(..) => 28 + HELD + Version::WIRE_SIZE,
                 Self::Accept(..) => 16 + HELD,
                 Self::Learned(..) => 4 + HELD,
                 Self::Refuse(..) => 28,

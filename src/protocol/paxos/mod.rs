@@ -25,12 +25,12 @@
 //! - `round`: one job's way, pure. `proposer`, `reads`: what a node coordinates; `work`: what that has in
 //!   hand. `server`, `client`: who hosts it, who asks.
 //!
-//! - `regions`: who elects; regions that elect by themselves.
-//!
-//! Left out: plain reads and writes beside these.
+//! - `regions`: who elects; regions that elect by themselves. `embedded`: plain reads and writes beside these,
+//!   in a leaderless store that contains this one.
 
 mod acceptor;
 mod client;
+mod embedded;
 mod message;
 mod proposer;
 mod reads;
@@ -49,7 +49,7 @@ use super::{Env, Geometry, Offer, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Level, NodeId, Object, OpKind};
 use crate::time::Duration;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Replicas are compared ten seconds after everything has come to rest.
 const ENTROPY_MAX: Duration = Duration::secs(3);
@@ -80,7 +80,7 @@ pub struct Config {
 }
 
 /// Whose majority chooses.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// That of all replicas: Cassandra's SERIAL.

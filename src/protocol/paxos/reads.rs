@@ -23,7 +23,8 @@ impl Server {
         let majority = self.majority();
         let query = &mut self.queries[at];
         query.answered |= 1 << from.0;
-        let agrees = query.found.as_ref().is_none_or(|first| *first == found);
+        let alone = !matches!(found, Found::Beside(..));
+        let agrees = alone && query.found.as_ref().is_none_or(|first| *first == found);
         if agrees && (query.answered.count_ones() as usize) < majority {
             query.found = Some(found);
             return;
@@ -51,7 +52,7 @@ impl Server {
     /// What a client reads of a state that a majority holds.
     pub(super) fn told(&mut self, key: Key, found: &Found, cx: ServerCx<'_, '_>) -> Ret {
         match found {
-            Found::One(_, held) => {
+            Found::One(_, held) | Found::Beside(_, held, _) => {
                 self.note(key, held, cx);
                 match self.env.contents.is_register() {
                     true => Ret::Value(held.state().version),

@@ -66,6 +66,8 @@ pub(super) struct Round {
     accepted: Ballot,
     held: Held,
     same: u32,
+    /// The newest version that stores around acceptors have beside what was accepted.
+    beside: Version,
     /// What an earlier ballot of this round proposed the update upon, and the word that came of it.
     tried: Option<(Version, u64)>,
 }
@@ -81,6 +83,7 @@ impl Round {
             accepted: Ballot::default(),
             held: first,
             same: 0,
+            beside: Version::default(),
             tried: None,
         }
     }
@@ -96,6 +99,12 @@ impl Round {
     /// Whether the update may have taken effect, or may yet.
     pub(super) fn has_tried(&self) -> bool {
         self.tried.is_some()
+    }
+
+    /// An acceptor that promises has this beside it, which nobody proposed: a plain write of the store that
+    /// contains it. It counts as the latest update if it is newer than what phase 1 finds.
+    pub(super) fn on_beside(&mut self, version: Version) {
+        self.beside = self.beside.max(version);
     }
 
     /// An acceptor has promised, and says what it had accepted.
@@ -116,6 +125,10 @@ impl Round {
 
     /// A majority has promised: nothing below this ballot will be chosen that is not found already.
     fn decide(&mut self) -> Next {
+        let found = self.held;
+        if self.beside.rank > found.recent[0].rank {
+            self.held = found.with(self.beside, found.word);
+        }
         let held = self.held;
         let (answer, proposal) = match self.goal {
             Goal::Read | Goal::Settle => (Answer::Read, held),
@@ -126,7 +139,7 @@ impl Round {
                 None => return Next::Unknown,
             },
         };
-        if proposal == held && self.same >= self.majority && self.goal != Goal::Settle {
+        if proposal == found && self.same >= self.majority && self.goal != Goal::Settle {
             return Next::Done(answer, held);
         }
         (self.phase, self.answered, self.held) = (Phase::Accepting(answer), 0, proposal);

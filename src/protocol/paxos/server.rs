@@ -4,7 +4,7 @@
 use super::super::parts::version::{HybridClock, Version};
 use super::acceptor::Acceptors;
 use super::message::{Cell, Held, Job, Msg, Record, Timer};
-use super::round::Goal;
+use super::round::{Goal, Round};
 use super::work::{Active, Asked, Lane, Query, Task};
 use super::{Env, Flaw, Paxos, Scope, ServerCx};
 use crate::op::{Key, NodeId, OpId, Rank, Value};
@@ -31,6 +31,8 @@ pub struct Server {
     pub(super) armed: LocalTime,
     /// What was in doubt when replicas were last compared.
     pub(super) in_doubt: Vec<(Key, Rank)>,
+    /// Versions that were chosen and that the store around this machine has not been told, if there is one.
+    pub(super) untold: Option<Vec<(Key, Version)>>,
 }
 
 impl Server {
@@ -72,7 +74,10 @@ impl Server {
                     Ok(()) => {
                         self.acceptors.persist(key, Record::Promised(key, ballot), cx);
                         let Cell { accepted, held, .. } = self.acceptors.cell(key);
-                        Msg::Promise(key, ballot, accepted, held)
+                        match self.acceptors.newer_beside(key) {
+                            Some(beside) => Msg::PromiseBeside(key, ballot, accepted, held, beside),
+                            None => Msg::Promise(key, ballot, accepted, held),
+                        }
                     }
                     Err(promised) => Msg::Refuse(key, ballot, promised),
                 };
@@ -82,6 +87,7 @@ impl Server {
                 let answer = match self.acceptors.accept(key, ballot, held) {
                     Ok(()) => {
                         self.acceptors.persist(key, Record::Accepted(key, ballot, held), cx);
+                        self.tell_if_chosen(key);
                         Msg::Accepted(key, ballot)
                     }
                     Err(promised) => Msg::Refuse(key, ballot, promised),
@@ -90,6 +96,13 @@ impl Server {
             }
             Msg::Promise(key, ballot, accepted, held) => {
                 self.step(key, ballot, |round| round.on_promise(from, accepted, &held), cx);
+            }
+            Msg::PromiseBeside(key, ballot, accepted, held, beside) => {
+                let hear = |round: &mut Round| {
+                    round.on_beside(beside);
+                    round.on_promise(from, accepted, &held)
+                };
+                self.step(key, ballot, hear, cx);
             }
             Msg::Accepted(key, ballot) => {
                 self.step(key, ballot, |round| round.on_accepted(from), cx);
@@ -141,6 +154,7 @@ impl Server {
         for version in held.recent.iter().rev().filter(new) {
             cx.note_version(key, version.value, version.rank);
         }
+        self.tell(key, held.recent[0]);
         self.on_chosen(key, held.recent[0].rank, cx)
     }
 
@@ -149,6 +163,7 @@ impl Server {
         let news = self.acceptors.choose(key, rank);
         if news {
             self.acceptors.note(Record::Chosen(key, rank), cx);
+            self.tell_if_chosen(key);
         }
         news
     }
@@ -209,6 +224,7 @@ impl Replica<Paxos> for Server {
             serial: cx.clock().0,
             armed: LocalTime(u64::MAX),
             in_doubt: Vec::new(),
+            untold: None,
             env,
         }
     }

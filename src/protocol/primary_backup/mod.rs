@@ -33,6 +33,7 @@ pub use client::Session;
 pub use config::{Config, Flaw, Reached};
 pub use messages::{Msg, Need, ReadRequest, Standing, Timer, Token};
 
+use super::parts::beyond;
 use super::parts::store::Store;
 use super::parts::table::{FRAME_BYTES, VALUE_BYTES};
 use super::{Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId};
@@ -104,6 +105,15 @@ impl Protocol for PrimaryBackup {
             _ => config.write_path(),
         };
         Some(Offer { read_path, write_path, promise })
+    }
+
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        let promise = Self::offer(config, level)?.promise;
+        let everywhere = config.acknowledge == Acknowledge::All
+            && config.tells_what_it_shows()
+            && config.patience().is_none();
+        let all = everywhere.then(|| beyond::of_all_replicas(promise, guarantee)).flatten();
+        all.or_else(|| beyond::of_one_order(promise, guarantee))
     }
 
     fn theory(

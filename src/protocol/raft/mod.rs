@@ -49,7 +49,7 @@ pub use log::{BATCH, Entry, Position, Term};
 pub use message::{Append, Beat, Image, Msg, Record, Timer};
 pub use replica::Replica;
 
-use super::parts::{lease, quorum};
+use super::parts::{beyond, lease, quorum};
 use super::{Geometry, Offer, Protocol};
 use crate::guarantee::Guarantee;
 use crate::op::{Level, NodeId, Object, OpKind};
@@ -126,6 +126,11 @@ impl Protocol for Raft {
         let write_path =
             if waits { "leader, majority and commit wait" } else { "leader, majority" };
         Some(Offer { read_path, write_path, promise })
+    }
+
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        let promise = Self::offer(config, level)?.promise;
+        beyond::of_one_order(promise, guarantee)
     }
 
     fn theory(

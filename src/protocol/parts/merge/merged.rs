@@ -4,7 +4,7 @@
 use super::super::table;
 use super::super::vector::Vector;
 use super::super::version::Version;
-use super::{Delta, Names, PnCounter, Rule, Sibling, Slot};
+use super::{Delta, Names, PnCounter, Reading, Rule, Sibling, Slot};
 use crate::op::{Key, NodeId, Object};
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,9 @@ pub struct Dot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merged {
     rule: Rule,
+    /// How carts are read; of whoever holds this, and not part of what is told.
+    #[serde(skip)]
+    reading: Reading,
     /// Every key's word at first.
     initial: u64,
     /// The updates that are known, of this key or that.
@@ -43,11 +46,18 @@ impl Merged {
         let (slots, counters) = if counts { (0, keys) } else { (keys, 0) };
         Self {
             rule,
+            reading: Reading::default(),
             initial,
             names: Names::default(),
             slots: vec![Vec::new(); if rule.merges() { slots } else { 0 }],
             counters: vec![PnCounter::default(); counters],
         }
+    }
+
+    /// The same, with carts read in another way than as their union.
+    #[must_use]
+    pub fn read_by(self, reading: Reading) -> Self {
+        Self { reading, ..self }
     }
 
     fn slot(&self, key: Key, element: u8) -> Option<&Slot> {
@@ -129,7 +139,7 @@ impl Merged {
                 })
             }
             Rule::CartUnion => match self.slot(key, WHOLE) {
-                Some(slot) => slot.live().iter().fold(0, |word, cart| word | cart.word),
+                Some(slot) => self.reading.of(slot.live().iter().map(|cart| cart.word)),
                 None => self.initial,
             },
         }

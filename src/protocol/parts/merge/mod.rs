@@ -13,6 +13,7 @@
 //! sessions' own totals, so there is nothing to recognise.
 //!
 //! - `names`: sets of names. `slot`: versions that stand beside each other. `counter`: totals.
+//! - `reading`: what carts that stand beside each other are read as.
 //! - `merged`: the keys of a store under one rule, told by logs. `cell`: one key, told by states.
 //!
 //! The `crdts` crate (7.3, with `serde` pinned and hash maps in its sets) names its actors freely and keeps
@@ -23,12 +24,14 @@ mod cell;
 mod counter;
 mod merged;
 mod names;
+mod reading;
 mod slot;
 
 pub use cell::{Cell, Item};
 pub use counter::{GCounter, PnCounter};
 pub use merged::{Dot, Merged};
 pub use names::{Name, Names};
+pub use reading::Reading;
 pub use slot::{Sibling, Slot};
 
 use super::vector::Vector;

@@ -366,3 +366,52 @@ fn elements_that_a_set_has_from_the_start_can_be_taken_out() {
     assert_eq!(merged.word(KEY), 0b010);
     assert_eq!(Merged::new(Rule::CartUnion, 1, 0b110).word(KEY), 0b110);
 }
+
+/// A map whose fields are sets, such as Riak's, has a key for each field: a field is there while its set has
+/// elements, and to remove it is to take out what its reader has found there. What was put in meanwhile
+/// stays, and with it the field; other fields are not touched.
+#[test]
+fn a_map_of_sets_is_a_set_for_each_field() {
+    let (milk, tools) = (Key(0), Key(1));
+    let mut replicas = [(); 2].map(|()| Merged::new(Rule::AddWins, 2, 0));
+    let mut has = Vector::default();
+    let mut told = |replicas: &mut [Merged], origin: u32, key, delta: Delta| {
+        let origin = NodeId(origin);
+        has.set(origin, has.get(origin) + 1);
+        let dot = Dot { origin, seq: has.get(origin) };
+        replicas.iter_mut().for_each(|one| one.apply(key, dot, Version::default(), &delta));
+        has
+    };
+    let insert = |n, element| {
+        let (name, seen) = (Name { client: 9, n }, Vector::default());
+        Delta::Insert { name, element, seen }
+    };
+    for (n, key, element) in [(1, milk, 4), (2, milk, 5), (3, tools, 6)] {
+        told(&mut replicas, 0, key, insert(n, element));
+    }
+    let known = told(&mut replicas, 0, tools, insert(4, 7));
+    let field = replicas[1].word(milk);
+    assert_eq!(field, 1 << 4 | 1 << 5);
+    // The second replica's reader removes the field; on the other side of a cut something is put into it.
+    let context = replicas[1].context(milk, &known);
+    let (one, other) = replicas.split_at_mut(1);
+    let late = insert(5, 6);
+    told(one, 0, milk, late);
+    let elements = (0..64).filter(|element| field >> element & 1 == 1);
+    let removes: Vec<Delta> =
+        elements.map(|element| Delta::Remove { element, seen: context }).collect();
+    for (seq, remove) in (1..).zip(&removes) {
+        let dot = Dot { origin: NodeId(1), seq };
+        other[0].apply(milk, dot, Version::default(), remove);
+    }
+    assert_eq!((other[0].word(milk), other[0].word(tools)), (0, 1 << 6 | 1 << 7), "it is gone");
+    let dot = Dot { origin: NodeId(0), seq: 5 };
+    other[0].apply(milk, dot, Version::default(), &late);
+    for (seq, remove) in (1..).zip(&removes) {
+        let dot = Dot { origin: NodeId(1), seq };
+        one[0].apply(milk, dot, Version::default(), remove);
+    }
+    for replica in &replicas {
+        assert_eq!([milk, tools].map(|key| replica.word(key)), [1 << 6, 1 << 6 | 1 << 7]);
+    }
+}
