@@ -17,7 +17,12 @@ use std::path::Path;
 
 /// Settings beside each protocol's plain ones that send other messages: the file's name, the protocol,
 /// the settings.
-const OTHERS: [(&str, &str, &str); 10] = [
+const OTHERS: [(&str, &str, &str); 11] = [
+    (
+        "primary-backup-fail-over",
+        "primary-backup",
+        "acknowledge = \"any 1\", fail_over = { detect = \"2s\", step_down = \"1s\" }",
+    ),
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("raft-commit-wait", "raft", "uncertainty = \"5ms\", reads = \"closed-timestamp\""),
     ("chain-apportioned", "chain", "apportioned = true"),
