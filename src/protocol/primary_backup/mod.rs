@@ -55,7 +55,7 @@ pub struct PrimaryBackup;
 impl Protocol for PrimaryBackup {
     const NAME: &'static str = "primary-backup";
     const ABOUT: &'static str = "One primary orders writes and ships them; a write waits for none, k \
-        or all of the backups (Alsberg and Day 1976, PostgreSQL, MySQL).";
+        or all of the backups, and one of them may take over (Alsberg and Day 1976, PostgreSQL, MySQL).";
     const PLAIN: &'static str = "acknowledge = \"any 1\"";
     type Config = Config;
     type Msg = Msg;
