@@ -35,6 +35,11 @@ smoke-cut/certification   44cd3afc58e84ba7 9ac64c76dd38e5ff
 smoke-cut/paxos           291c415a3dc927c4 9d3a9faa09097390
 smoke-cut/kubernetes      96b8a17a9a7c151a c41c7f4d859d0cb2
 smoke-escrow/escrow       1fa165772dfc6c9a 6e6a0a5995bd4bbc
+smoke-fail-over/async     56e9286d13b1c487 e0432ba74e7c2ebe
+smoke-fail-over/semi-sync cd8ec764fadeed57 bf24d9f59c47a115
+smoke-fail-over/sync      a43afe14851fcb10 f942f52282e89004
+smoke-fail-over/unsynced  20a313f99bf47474 77945ffd40a1e63c
+smoke-fail-over/semi-sync-unfenced aba16148fd9bafe2 81086957bceedd42
 smoke-faults/primary-backup 2297aefec7ea298d 032503af93ba1aab
 smoke-faults/raft         450d8043d5fbb04a c05d1f3bd806595a
 smoke-faults/chain        d058bdb2ce704b69 b19436fb37a983a1

@@ -20,7 +20,12 @@ use std::path::Path;
 
 /// Settings beside each protocol's plain ones that send other messages: the file's name, the protocol,
 /// the settings.
-const OTHERS: [(&str, &str, &str); 14] = [
+const OTHERS: [(&str, &str, &str); 15] = [
+    (
+        "primary-backup-fail-over",
+        "primary-backup",
+        "acknowledge = \"any 1\", fail_over = { detect = \"2s\", step_down = \"1s\" }",
+    ),
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("primary-backup-memory", "primary-backup", "acknowledge = \"any 1\", reached = \"memory\""),
     (

@@ -3,7 +3,7 @@
 
 use super::early::Early;
 use super::table::{Command, Table};
-use crate::op::Contents;
+use crate::op::{Contents, NodeId};
 use crate::protocol::{Protocol, ReplicaCx, WriteId};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
@@ -20,13 +20,28 @@ pub struct Snapshot {
     pub table: Table,
 }
 
+/// Who orders, where that may change: an epoch, the vote given in it, and in which epoch's order the log
+/// of this copy ends. Where nobody ever takes over all of it stays 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tenure {
+    /// The latest that was heard of.
+    pub epoch: u32,
+    /// Who got this copy's vote in it.
+    pub vote: Option<NodeId>,
+    /// The log is the beginning of what the primary of this epoch ordered, and goes as far as that one's
+    /// did when it began, or farther.
+    pub line: u32,
+}
+
 /// What survives a crash.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Record {
     /// The entry after the previous one.
     Entry(Command),
     /// All that came before.
-    Snapshot(Box<Snapshot>),
+    Snapshot(Box<Snapshot>, Tenure),
+    /// Who orders from now on.
+    Tenure(Tenure),
 }
 
 /// Log and state. Indexes count the writes that were ordered, from 1.
@@ -48,6 +63,9 @@ pub struct Store {
     snapshot: (u64, Option<WriteId>),
     /// Entries after the log's end that arrived early, on links that reorder.
     early: Early<Command>,
+    tenure: Tenure,
+    /// Its position while on its way to the disk.
+    settling: Option<WriteId>,
 }
 
 impl Store {
@@ -64,11 +82,17 @@ impl Store {
             table: Table::new(keys, contents),
             snapshot: (0, None),
             early: Early::default(),
+            tenure: Tenure::default(),
+            settling: None,
         };
         for record in records {
             match record {
                 Record::Entry(command) => store.log.push_back(*command),
-                Record::Snapshot(snapshot) => store.reset((**snapshot).clone()),
+                Record::Snapshot(snapshot, tenure) => {
+                    store.reset((**snapshot).clone());
+                    store.tenure = *tenure;
+                }
+                Record::Tenure(tenure) => store.tenure = *tenure,
             }
         }
         store.sent = store.last();
@@ -88,6 +112,35 @@ impl Store {
     #[must_use]
     pub fn table(&self) -> &Table {
         &self.table
+    }
+
+    /// Who orders, as far as this copy knows.
+    #[must_use]
+    pub fn tenure(&self) -> Tenure {
+        self.tenure
+    }
+
+    /// Whether that is on disk.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settling.is_none()
+    }
+
+    /// Keeps who orders from now on, ahead of every later entry.
+    pub fn settle<P: Protocol<Record = Record>>(
+        &mut self,
+        tenure: Tenure,
+        cx: &mut ReplicaCx<'_, P>,
+    ) -> WriteId {
+        let id = cx.persist(Record::Tenure(tenure));
+        (self.tenure, self.settling) = (tenure, Some(id));
+        id
+    }
+
+    /// Everything up to here is in the table and no longer in the log.
+    #[must_use]
+    pub fn base(&self) -> u64 {
+        self.base
     }
 
     /// The latest index in the log.
@@ -161,18 +214,25 @@ impl Store {
         }
     }
 
-    /// Replaces the copy by another's.
+    /// Forgets what came before its turn: it was ordered by somebody who orders no more.
+    pub fn forget_early(&mut self) {
+        self.early.clear();
+    }
+
+    /// Replaces the copy by another's, whose order this one's log follows from now on.
     pub fn install<P: Protocol<Record = Record>>(
         &mut self,
         snapshot: Snapshot,
+        line: u32,
         cx: &mut ReplicaCx<'_, P>,
     ) {
         let index = snapshot.index;
+        self.tenure.line = line;
         self.early.clear();
         self.reset(snapshot.clone());
         (self.sent, self.durable) = (index, 0);
         self.syncing.clear();
-        let id = cx.persist(Record::Snapshot(Box::new(snapshot)));
+        let id = cx.persist(Record::Snapshot(Box::new(snapshot), self.tenure));
         self.syncing.push_back((id, index));
         self.snapshot = (index, Some(id));
     }
@@ -190,6 +250,7 @@ impl Store {
             self.durable = index;
             self.syncing.pop_front();
         }
+        self.settling.take_if(|id| *id <= upto);
         if let (index, Some(id)) = self.snapshot
             && id <= upto
         {
@@ -239,7 +300,7 @@ impl Store {
         }
         // Recovery counts entries, so one that the snapshot holds must not come behind it.
         self.flush(cx);
-        let id = cx.persist(Record::Snapshot(Box::new(self.snapshot())));
+        let id = cx.persist(Record::Snapshot(Box::new(self.snapshot()), self.tenure));
         self.snapshot = (self.applied, Some(id));
         for index in self.applied + 1..=self.last() {
             if let Some(command) = self.entry(index) {

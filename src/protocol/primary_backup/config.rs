@@ -2,7 +2,7 @@
 
 use super::super::Geometry;
 use super::super::parts::limits;
-use super::Acknowledge;
+use super::{Acknowledge, FailOver};
 use crate::op::NodeId;
 use crate::time::Duration;
 use serde::{Deserialize, Deserializer};
@@ -50,6 +50,12 @@ pub struct Config {
     /// Writes between two snapshots of the log.
     #[serde(default = "defaults::snapshot_every")]
     pub snapshot_every: u64,
+    /// If given, a backup takes over from a primary that is not heard.
+    pub fail_over: Option<FailOver>,
+    /// With `flush_every` and `fail_over`: whether backups get a write before the primary's disk has it, as
+    /// from Redis, or after it, as from PostgreSQL.
+    #[serde(default)]
+    pub ships_unsynced: bool,
     /// A mistake to make on purpose, to see what becomes of the promises; none in earnest.
     pub flaw: Option<Flaw>,
 }
@@ -62,6 +68,11 @@ pub enum Flaw {
     IgnoresTokens,
     /// With `flush_every`, promises as if each write were synced before it is acknowledged.
     SellsUnsynced,
+    /// With `fail_over`: nobody gives way to a later epoch, nor steps down, and backups take what any
+    /// primary ships.
+    HeedsNoEpoch,
+    /// With `fail_over`: the least up to date backup is promoted, not the most.
+    PromotesLaggard,
 }
 
 mod defaults {
@@ -145,6 +156,7 @@ impl Config {
         limits::interval("heartbeat", self.heartbeat)?;
         limits::snapshot_every(self.snapshot_every)?;
         self.acknowledge.validate(self.primary, replicas)?;
+        self.fail_over_among(replicas)?;
         self.disk_and_patience()
     }
 

@@ -1,7 +1,7 @@
 //! What clients and replicas say to each other, and the timers they set.
 
 use super::Snapshot;
-use crate::op::{Key, OpId, Ret};
+use crate::op::{Key, NodeId, OpId, Ret};
 use crate::protocol::parts::table::Command;
 use crate::time::{Duration, LocalTime};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,36 @@ pub struct Standing {
     pub commit: u64,
     /// The primary's clock.
     pub stamp: LocalTime,
+    /// The primary's epoch; 0 where nobody takes over.
+    pub epoch: u32,
+}
+
+/// Where a primary's order parts from that of the primary before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fork {
+    /// The epoch of the one before.
+    pub line: u32,
+    /// What both have: everything up to here.
+    pub start: u64,
+}
+
+/// How up to date a copy is: of two, the greater has everything that the other's acknowledgements stand
+/// for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Place {
+    /// In which epoch's order its log ends.
+    pub line: u32,
+    /// Where.
+    pub last: u64,
+}
+
+/// What a backup returns of the latest message of a primary.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Echo {
+    /// The latest epoch it knows.
+    pub epoch: u32,
+    /// The primary's clock when it sent the message.
+    pub stamp: LocalTime,
 }
 
 /// Everything that is said.
@@ -61,8 +91,8 @@ pub enum Msg {
         /// The replica's place in the order.
         token: Token,
     },
-    /// Replica to client: only the primary can serve this.
-    Redirect(OpId),
+    /// Replica to client: only the primary can serve this, and perhaps who that is.
+    Redirect(OpId, Option<NodeId>),
     /// Primary to backup: one entry.
     Ship {
         /// The primary's standing.
@@ -78,16 +108,39 @@ pub enum Msg {
         standing: Standing,
         /// The latest index.
         last: u64,
+        /// Which logs are the beginning of its own.
+        fork: Fork,
     },
     /// Backup to primary.
     Ack {
         /// It has everything up to here, as far in as [`Reached`](super::Reached) says.
         reached: u64,
-        /// It misses entries from here on; 0 for none.
+        /// It misses entries from here on; 0 for none, the greatest number if its log is another one.
         missing: u64,
+        /// Whom it answers.
+        echo: Echo,
     },
-    /// Primary to backup: begin anew from here.
-    Install(Box<Snapshot>),
+    /// Primary of an epoch to backup: begin anew from here.
+    Install(u32, Box<Snapshot>),
+    /// Replica to replica: in this epoch there is no primary any more, as far as I know.
+    Suspect {
+        /// The epoch.
+        epoch: u32,
+        /// How up to date the sender is.
+        place: Place,
+    },
+    /// Replica to replica: let me be the primary of this epoch.
+    Stand {
+        /// The epoch.
+        epoch: u32,
+        /// How up to date the sender is.
+        place: Place,
+    },
+    /// The answer, if it is yes.
+    Vote {
+        /// The epoch.
+        epoch: u32,
+    },
 }
 
 /// Timers.
@@ -103,4 +156,6 @@ pub enum Timer {
     Replay,
     /// A client has waited long enough for an answer.
     Attempt,
+    /// Time to see whether there is a primary.
+    Watch,
 }

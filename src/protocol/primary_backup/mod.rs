@@ -14,24 +14,28 @@
 //! of its key but the last k (`lag`). A backup that is cut off may then go on serving such reads, for it
 //! misses no more than that; it is the writers who wait until it is back, as Cosmos DB throttles them.
 //!
-//! There is no failover: while the primary is down, writes wait, and when it returns it continues from
-//! its own disk, which has everything that any backup has.
+//! Without `fail_over`, writes wait while the primary is down, and when it returns it continues from
+//! its own disk, which has everything that any backup has. With it, a backup is promoted (`watch`), and what is
+//! promised then is a matter of the other settings (`fail_over`).
 
 mod acknowledge;
 mod backup;
 mod client;
 mod config;
+mod fail_over;
 mod lag;
 mod messages;
 mod patience;
 mod primary;
 mod reads;
+mod watch;
 
 pub use super::parts::store::{Record, Snapshot};
 pub use acknowledge::Acknowledge;
 pub use client::Session;
 pub use config::{Config, Flaw, Reached};
-pub use messages::{Msg, Need, ReadRequest, Standing, Timer, Token};
+pub use fail_over::FailOver;
+pub use messages::{Echo, Fork, Msg, Need, Place, ReadRequest, Standing, Timer, Token};
 
 use super::parts::beyond;
 use super::parts::store::Store;
@@ -43,6 +47,7 @@ use crate::time::Duration;
 use backup::Backup;
 use primary::Primary;
 use reads::Waiting;
+use watch::Watch;
 
 /// The protocol.
 #[derive(Debug)]
@@ -51,7 +56,7 @@ pub struct PrimaryBackup;
 impl Protocol for PrimaryBackup {
     const NAME: &'static str = "primary-backup";
     const ABOUT: &'static str = "One primary orders writes and ships them; a write waits for none, k \
-        or all of the backups (Alsberg and Day 1976, PostgreSQL, MySQL).";
+        or all of the backups, and one of them may take over (Alsberg and Day 1976, PostgreSQL, MySQL).";
     const PLAIN: &'static str = "acknowledge = \"any 1\"";
     type Config = Config;
     type Msg = Msg;
@@ -65,7 +70,11 @@ impl Protocol for PrimaryBackup {
     }
 
     fn offer(config: &Config, level: Level) -> Option<Offer> {
+        let leases = config.fail_over.as_ref().is_some_and(|f| f.step_down.is_some());
         let (read_path, promise) = match level {
+            Level::Linearizable if leases => {
+                ("primary, as long as a majority hears it", Guarantee::Linearizable)
+            }
             Level::Linearizable => ("primary", Guarantee::Linearizable),
             Level::Bounded(age) => {
                 ("nearest replica if young enough, else primary", Guarantee::BoundedStaleness(age))
@@ -97,7 +106,11 @@ impl Protocol for PrimaryBackup {
         // What the primary shows before its disk has it, a crash takes back from everybody. Backups
         // never had it, so all become equal; nothing else is left.
         let keeps = config.flush_every.is_none() || config.has(Flaw::SellsUnsynced);
-        let promise = if keeps { promise } else { Guarantee::Eventual };
+        // A backup shows what has reached it, and another may be promoted that it has not reached; so whoever
+        // reads near by may see what is taken back, and only the age of what it misses stays bounded.
+        let outlasts = config.fail_over.is_none()
+            || config.keeps() && matches!(level, Level::Linearizable | Level::Bounded(_));
+        let promise = if keeps && outlasts { promise } else { Guarantee::Eventual };
         let write_path = match level {
             Level::BoundedVersions(_) => {
                 "primary as configured, and as long as any backup lacks more versions of the key"
@@ -142,7 +155,9 @@ impl Protocol for PrimaryBackup {
 
     fn objects(config: &Config) -> &'static [Object] {
         // What a crash may take back has no one order in which an object could be judged.
-        if config.flush_every.is_some() { &[Object::Register] } else { &Object::ALL }
+        // Nor does a promoted backup know which of the updates that it inherits took effect.
+        let registers = config.flush_every.is_some() || config.fail_over.is_some();
+        if registers { &[Object::Register] } else { &Object::ALL }
     }
 
     fn wire_size(msg: &Msg) -> u32 {
@@ -154,11 +169,16 @@ impl Protocol for PrimaryBackup {
                     20 + VALUE_BYTES * values.len() as u32
                 }
                 Msg::Reply { .. } => 20 + VALUE_BYTES,
-                Msg::Redirect(_) => 4,
-                Msg::Ship { .. } => 40 + VALUE_BYTES,
-                Msg::Beat { .. } => 24,
-                Msg::Ack { .. } => 16,
-                Msg::Install(snapshot) => 16 + snapshot.table.wire_size(),
+                Msg::Redirect(_, primary) => 4 + if primary.is_some() { 4 } else { 0 },
+                // An epoch, and what goes with it, takes its bytes where somebody may take over.
+                Msg::Ship { standing, .. } => 40 + VALUE_BYTES + standing.epoch.min(1) * 4,
+                Msg::Beat { standing, .. } => 24 + standing.epoch.min(1) * 16,
+                Msg::Ack { echo, .. } => 16 + echo.epoch.min(1) * 12,
+                Msg::Install(epoch, snapshot) => {
+                    16 + snapshot.table.wire_size() + epoch.min(&1) * 4
+                }
+                Msg::Suspect { .. } | Msg::Stand { .. } => 16,
+                Msg::Vote { .. } => 4,
             }
     }
 }
@@ -170,12 +190,21 @@ pub struct Server {
     store: Store,
     waiting: Waiting,
     role: Role,
+    /// Where somebody may take over: who rules.
+    watch: Option<Watch>,
 }
 
 #[derive(Debug)]
 enum Role {
     Primary(Primary),
     Backup(Backup),
+}
+
+impl Server {
+    /// Whom a client should ask instead, where that can have changed and is known.
+    fn primary(&self) -> Option<NodeId> {
+        self.watch.as_ref().and_then(|watch| watch.primary)
+    }
 }
 
 type ServerCx<'a, 'b> = &'a mut ReplicaCx<'b, PrimaryBackup>;
@@ -187,35 +216,47 @@ impl Replica<PrimaryBackup> for Server {
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) -> Self {
         let mut store = Store::recover(env.keys, env.contents, log);
-        let role = if env.me.0 == env.config.primary {
-            Role::Primary(Primary::start(&env, &mut store, cx))
+        let watch = Watch::begin(&env, &mut store, cx);
+        // One that may have been succeeded has to be elected anew.
+        let rules = watch.is_none() || env.first_boot;
+        let role = if rules && env.me.0 == env.config.primary {
+            Role::Primary(Primary::start(&env, &mut store, Fork::default(), cx))
         } else {
             store.apply_all(store.last());
-            Role::Backup(Backup::default())
+            Role::Backup(Backup::under(NodeId(env.config.primary), rules))
         };
-        Self { env, store, waiting: Waiting::default(), role }
+        Self { env, store, waiting: Waiting::default(), role, watch }
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
+        if !self.admits(from, &msg, cx) {
+            return;
+        }
         match (msg, &mut self.role) {
             (Msg::Read(read), _) => return self.on_read(from, read, cx),
+            (Msg::Suspect { epoch, place }, _) => self.on_suspect(from, (epoch, place), cx),
+            (Msg::Stand { epoch, place }, _) => self.on_stand(from, (epoch, place), cx),
+            (Msg::Vote { epoch }, _) => self.on_vote(from, epoch, cx),
             (Msg::Write(command, lag), Role::Primary(primary)) => {
                 primary.on_write(&self.env, &mut self.store, (command, lag), cx);
             }
-            (Msg::Write(command, _), Role::Backup(_)) => cx.send(from, Msg::Redirect(command.op)),
-            (Msg::Ack { reached, missing }, Role::Primary(primary)) => {
+            (Msg::Write(command, _), Role::Backup(_)) => {
+                cx.send(from, Msg::Redirect(command.op, self.primary()));
+            }
+            (Msg::Ack { reached, missing, echo }, Role::Primary(primary)) => {
+                primary.on_echo(from, echo.stamp);
                 primary.on_ack(&self.env, &mut self.store, from, (reached, missing), cx);
             }
             (Msg::Ship { standing, index, command }, Role::Backup(backup)) => {
                 backup.on_ship(&self.env, &mut self.store, standing, (index, command), cx);
             }
-            (Msg::Beat { standing, last }, Role::Backup(backup)) => {
-                backup.on_beat(&self.env, &mut self.store, standing, last, cx);
+            (Msg::Beat { standing, last, fork }, Role::Backup(backup)) => {
+                backup.on_beat(&self.env, &mut self.store, standing, (last, fork), cx);
             }
-            (Msg::Install(snapshot), Role::Backup(backup)) => {
-                backup.on_install(&mut self.store, *snapshot, cx);
+            (Msg::Install(epoch, snapshot), Role::Backup(backup)) => {
+                backup.on_install(&mut self.store, epoch, *snapshot, cx);
             }
-            // Roles never change, so nobody sends these to the wrong one.
+            // These are for whoever had the other role.
             _ => return,
         }
         self.serve_waiting(cx);
@@ -224,7 +265,11 @@ impl Replica<PrimaryBackup> for Server {
     fn on_timer(&mut self, timer: Timer, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         match (&mut self.role, timer) {
             (Role::Primary(primary), Timer::Beat) => {
-                primary.on_beat(&self.env, &mut self.store, cx);
+                if primary.is_deserted(&self.env, cx.clock()) {
+                    self.step_down(cx);
+                } else {
+                    primary.on_beat(&self.env, &mut self.store, cx);
+                }
             }
             (Role::Primary(_), Timer::Flush) => self.store.flush(cx),
             (Role::Primary(primary), Timer::Patience) => {
@@ -233,6 +278,7 @@ impl Replica<PrimaryBackup> for Server {
             (Role::Backup(backup), Timer::Replay) => {
                 backup.on_replay(&self.env, &mut self.store, cx);
             }
+            (Role::Backup(_), Timer::Watch) => self.on_watch(cx),
             // Each role sets its own timers alone.
             _ => return,
         }
@@ -241,6 +287,7 @@ impl Replica<PrimaryBackup> for Server {
 
     fn on_durable(&mut self, upto: WriteId, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
         self.store.on_durable(upto, cx);
+        self.keep_promise(upto, cx);
         match &mut self.role {
             Role::Primary(primary) => primary.on_durable(&self.env, &mut self.store, cx),
             Role::Backup(backup) => backup.on_durable(&self.env, &mut self.store, cx),

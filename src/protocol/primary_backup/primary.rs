@@ -3,10 +3,11 @@
 use super::lag::{self, Lag};
 use super::patience::Patience;
 use super::{
-    Acknowledge, Env, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store, Timer, Token,
+    Acknowledge, Env, Flaw, Fork, Msg, PrimaryBackup, ServerCx, Snapshot, Standing, Store, Timer,
+    Token,
 };
-use crate::op::NodeId;
-use crate::protocol::parts::quorum::kth_largest;
+use crate::op::{NodeId, Rank};
+use crate::protocol::parts::quorum::{kth_largest, majority};
 use crate::protocol::parts::resend::Resend;
 use crate::protocol::parts::table::Command;
 use crate::time::{Duration, LocalTime};
@@ -23,6 +24,13 @@ pub(super) struct Primary {
     acked: Vec<u64>,
     /// By replica, when it was last heard.
     heard: Vec<LocalTime>,
+    /// By replica, the latest of this one's stamps that it has returned.
+    echoed: Vec<LocalTime>,
+    /// When its office began.
+    since: LocalTime,
+    /// In which epoch, 0 where nobody takes over, and from whose order.
+    epoch: u32,
+    fork: Fork,
     /// Reads wait until this much is acknowledged anew: before a restart it may have been already.
     pub(super) barrier: u64,
     /// By replica, what was sent to it again.
@@ -38,24 +46,31 @@ pub(super) struct Primary {
     /// Snapshots for backups that must not have them before its own disk has what is in them.
     installs: Vec<(NodeId, Box<Snapshot>)>,
     scratch: Vec<u64>,
+    stamps: Vec<LocalTime>,
 }
 
 type E = Env<PrimaryBackup>;
 
 impl Primary {
-    pub(super) fn start(env: &E, store: &mut Store, cx: ServerCx<'_, '_>) -> Self {
+    pub(super) fn start(env: &E, store: &mut Store, fork: Fork, cx: ServerCx<'_, '_>) -> Self {
         let replicas = env.replicas as usize;
         let mut primary = Self {
             acked: vec![0; replicas],
             heard: vec![cx.clock(); replicas],
+            echoed: vec![LocalTime::default(); replicas],
+            since: cx.clock(),
+            epoch: store.tenure().epoch,
+            fork,
             barrier: store.last(),
             resent: vec![Resend::default(); replicas],
             shipped: store.last(),
-            told: store.applied(),
+            // One that is promoted shows already what others may have to get first.
+            told: if env.config.fail_over.is_some() { store.base() } else { store.applied() },
             patience: Patience::default(),
             lag: Lag::default(),
             installs: Vec::new(),
             scratch: Vec::with_capacity(replicas),
+            stamps: Vec::with_capacity(replicas),
         };
         primary.patience.begin(&env.config, store.last(), cx.clock());
         primary.on_beat(env, store, cx);
@@ -85,22 +100,61 @@ impl Primary {
             cx.set_timer(Timer::Flush, every);
         }
         store.hold(command);
+        if env.config.ships_unsynced {
+            self.ship(env, store, store.last(), cx);
+        }
         self.advance(env, store, cx);
     }
 
     /// What has become safe here is shipped.
     pub(super) fn on_durable(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
+        self.ship(env, store, store.durable(), cx);
+        self.patience.begin(&env.config, store.durable(), cx.clock());
+        self.install(store, cx);
+        self.advance(env, store, cx);
+    }
+
+    fn ship(&mut self, env: &E, store: &Store, upto: u64, cx: ServerCx<'_, '_>) {
         let standing = self.standing(store, cx);
-        for index in self.shipped + 1..=store.durable() {
+        for index in self.shipped + 1..=upto {
             let Some(command) = store.entry(index) else { continue };
             for backup in env.peers() {
                 cx.send(backup, Msg::Ship { standing, index, command });
             }
         }
-        self.shipped = store.durable();
-        self.patience.begin(&env.config, self.shipped, cx.clock());
-        self.install(store, cx);
-        self.advance(env, store, cx);
+        self.shipped = self.shipped.max(upto);
+    }
+
+    pub(super) fn on_echo(&mut self, from: NodeId, stamp: LocalTime) {
+        let latest = &mut self.echoed[from.index()];
+        *latest = stamp.max(*latest);
+    }
+
+    /// When a majority, this node included, has last been known to hear it.
+    fn confirmed(&mut self, env: &E) -> LocalTime {
+        self.stamps.clear();
+        self.stamps.extend(env.peers().map(|peer| self.echoed[peer.index()]));
+        kth_largest(&mut self.stamps, majority(env.replicas) - 1)
+    }
+
+    /// How long it may go without, if it is to give way then.
+    fn lease(env: &E) -> Option<Duration> {
+        let heeds = !env.config.has(Flaw::HeedsNoEpoch);
+        env.config.fail_over.as_ref().filter(|_| heeds)?.step_down
+    }
+
+    /// Whether no majority has answered for so long that it must step down.
+    pub(super) fn is_deserted(&mut self, env: &E, now: LocalTime) -> bool {
+        let last = self.confirmed(env).max(self.since);
+        Self::lease(env).is_some_and(|lease| now.since(last) >= lease)
+    }
+
+    /// Whether nobody can have taken over, and what it inherited is acknowledged anew: then it may answer
+    /// strong reads.
+    pub(super) fn is_current(&mut self, env: &E, now: LocalTime) -> bool {
+        env.config.fail_over.is_none()
+            || self.told >= self.barrier
+                && Self::lease(env).is_none_or(|lease| now.since(self.confirmed(env)) < lease)
     }
 
     pub(super) fn on_ack(
@@ -136,7 +190,7 @@ impl Primary {
         };
         while let Some((command, new)) = store.apply_next(shown) {
             if new {
-                cx.note_commit(command.key, command.value);
+                self.note(&command, store.applied(), cx);
             }
         }
         let shown = self.shown(env);
@@ -146,8 +200,11 @@ impl Primary {
             // One too old to be in memory is one that its client has long given up. What was ordered
             // before a restart is acknowledged when it is asked for again: how much backups may lack
             // of it nobody here remembers.
-            if let Some(command) = store.entry(self.told).filter(|_| self.told > self.barrier) {
+            let Some(command) = store.entry(self.told) else { continue };
+            if self.told > self.barrier {
                 acknowledge(store, &command, Token(self.told), cx);
+            } else if self.epoch > 0 {
+                self.note(&command, self.told, cx);
             }
         }
         if let Some(left) = self.patience.left(config, now)
@@ -155,6 +212,18 @@ impl Primary {
         {
             cx.set_timer(Timer::Patience, left);
         }
+    }
+
+    /// A write has its place. Where primaries may follow each other, or be two at a time, that is its epoch
+    /// and its index.
+    fn note(&self, command: &Command, index: u64, cx: ServerCx<'_, '_>) {
+        if self.epoch == 0 {
+            return cx.note_commit(command.key, command.value);
+        }
+        let inherited = self.fork.line > 0 && index <= self.fork.start;
+        let epoch = if inherited { self.fork.line } else { self.epoch };
+        let rank = Rank { time: u64::from(epoch) << 40 | index, node: 0 };
+        cx.note_version(command.key, command.value, rank);
     }
 
     /// What every backup has.
@@ -190,7 +259,7 @@ impl Primary {
         store.trim(self.shown(env));
         let (standing, last) = (self.standing(store, cx), self.shipped);
         for backup in env.peers() {
-            cx.send(backup, Msg::Beat { standing, last });
+            cx.send(backup, Msg::Beat { standing, last, fork: self.fork });
         }
         cx.set_timer(Timer::Beat, env.config.heartbeat);
     }
@@ -199,7 +268,7 @@ impl Primary {
     /// committed now.
     fn standing(&self, store: &Store, cx: ServerCx<'_, '_>) -> Standing {
         let commit = store.applied().max(self.barrier);
-        Standing { commit, stamp: cx.clock() }
+        Standing { commit, stamp: cx.clock(), epoch: self.epoch }
     }
 
     /// Sends the snapshots that its own disk covers.
@@ -207,7 +276,7 @@ impl Primary {
         let safe = |(_, snapshot): &(NodeId, Box<Snapshot>)| snapshot.index <= store.durable();
         while let Some(next) = self.installs.iter().position(safe) {
             let (to, snapshot) = self.installs.swap_remove(next);
-            cx.send(to, Msg::Install(snapshot));
+            cx.send(to, Msg::Install(self.epoch, snapshot));
         }
     }
 

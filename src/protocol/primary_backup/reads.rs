@@ -1,6 +1,6 @@
 //! Serving reads at either role: now, later, elsewhere, or not at all.
 
-use super::{Flaw, Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
+use super::{Env, Flaw, Msg, Need, PrimaryBackup, ReadRequest, Role, Server, Store, Token};
 use crate::op::{NodeId, Ret};
 use crate::protocol::ReplicaCx;
 
@@ -25,6 +25,7 @@ impl Server {
         read: ReadRequest,
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) {
+        let primary = self.primary();
         let index = match (&self.role, read.need) {
             // What a crash has swallowed never comes, so nobody waits for it here.
             (Role::Primary(primary), Need::Token(token)) => {
@@ -33,27 +34,45 @@ impl Server {
             (Role::Primary(primary), _) => primary.barrier,
             (Role::Backup(_), Need::Token(_)) if self.env.config.has(Flaw::IgnoresTokens) => 0,
             (Role::Backup(_), Need::Token(token)) => token.0,
-            (Role::Backup(_), Need::Latest) => return cx.send(from, Msg::Redirect(read.op)),
+            (Role::Backup(_), Need::Latest) => {
+                return cx.send(from, Msg::Redirect(read.op, primary));
+            }
             (Role::Backup(backup), Need::Within(age)) => {
                 let oldest = cx.clock() + self.env.config.max_clock_error;
                 if oldest.since(backup.current_as_of) > age {
-                    return cx.send(from, Msg::Redirect(read.op));
+                    return cx.send(from, Msg::Redirect(read.op, primary));
                 }
                 0
             }
         };
-        if self.store.applied() >= index {
+        let current = Self::is_current(&mut self.role, &self.env, read.need, cx);
+        if self.store.applied() >= index && current {
             answer(&self.store, from, &read, cx);
         } else {
             self.waiting.keep(index, from, read);
         }
     }
 
+    /// Whether this role may answer what is needed; only a primary's may be over without its knowing.
+    fn is_current(
+        role: &mut Role,
+        env: &Env<PrimaryBackup>,
+        need: Need,
+        cx: &ReplicaCx<'_, PrimaryBackup>,
+    ) -> bool {
+        match (role, need) {
+            (Role::Primary(primary), Need::Latest | Need::Within(_)) => {
+                primary.is_current(env, cx.clock())
+            }
+            _ => true,
+        }
+    }
+
     /// Answers the waiting reads whose time has come.
     pub(super) fn serve_waiting(&mut self, cx: &mut ReplicaCx<'_, PrimaryBackup>) {
-        let store = &self.store;
+        let Self { store, role, env, .. } = self;
         self.waiting.0.retain(|(index, client, read)| {
-            let ready = store.applied() >= *index;
+            let ready = store.applied() >= *index && Self::is_current(role, env, read.need, cx);
             if ready {
                 answer(store, *client, read, cx);
             }
