@@ -108,6 +108,8 @@ static SAVED: LazyLock<Saved> = LazyLock::new(|| {
         evidence: None,
         faults: results.faults[..2].to_vec(),
         timelines: results.timelines[..2].to_vec(),
+        links: Vec::new(),
+        beside: Vec::new(),
     };
     let folder = desk.path("journal");
     let mut journal = Journal::create(&folder, "print").expect("the folder takes a journal");

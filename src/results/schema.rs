@@ -44,7 +44,7 @@ pub const ROW: &[Column] = &[
     column("evidence", "text",
         "The first counterexample, or the reason for an unknown, with its seed; empty if the \
          promise holds."),
-    column("world", "text", "sim, live or lab."),
+    column("world", "text", "sim, live, nodes or lab."),
     column("seeds", "number", "How many seeds, from `first_seed` on."),
     column("first_seed", "number", "The first of them."),
     column("phase", "text", "healthy, partitioned or recovering, by the intended start."),
