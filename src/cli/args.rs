@@ -210,7 +210,7 @@ pub(super) struct RunArgs {
     pub(super) beside_sim: bool,
     /// Run for this long instead of what the scenarios say, warm-up included: `10m`, `90s`. Random faults
     /// are spread over all of it
-    #[arg(long, value_name = "TIME", value_parser = duration)]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "smoke")]
     pub(super) duration: Option<Duration>,
     /// Run what is broken on purpose, and show whether the checkers object to it and to nothing else;
     /// writes no files [default scenarios: the group canaries]

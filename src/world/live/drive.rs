@@ -41,7 +41,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
     let (run, me) = (hello::number()?, Who::Driver(hello::number()?));
     let runtime = runtime()?;
-    let _within = runtime.enter();
+    let within = runtime.enter();
     let identity = cluster.identity(plan);
     let ready = runtime.block_on(prepare(plan, cluster, &identity, me, run))?;
 
@@ -68,7 +68,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     });
     hub.timer.stop();
     drop(deadlines.join());
-    drop(_within);
+    drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     finish(&hub, left)
 }
