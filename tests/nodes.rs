@@ -88,15 +88,20 @@ impl<'a> Nodes<'a> {
 
     /// Waits until a node has said this.
     fn until(&self, index: usize, line: &str) {
-        let said = || self.desk.read(&format!("{}.log", NAMES[index]));
-        for _ in 0..200 {
-            if said().contains(line) {
-                return;
-            }
-            pause(50);
-        }
-        panic!("{} never said `{line}`: {}", NAMES[index], said());
+        until(self.desk, NAMES[index], line);
     }
+}
+
+/// Waits until the lines that a process has written to its file hold this.
+fn until(desk: &Desk, name: &str, line: &str) {
+    let said = || desk.read(&format!("{name}.log"));
+    for _ in 0..200 {
+        if said().contains(line) {
+            return;
+        }
+        pause(50);
+    }
+    panic!("{name} never said `{line}`: {}", said());
 }
 
 impl Drop for Nodes<'_> {
@@ -166,8 +171,11 @@ fn strangers_are_turned_away_with_a_reason_and_disturb_nobody() {
     let nodes = Nodes::start(&desk);
     nodes.until(0, "listens on");
     let mut drive = desk.command(&["drive", "--config", "cluster.toml", "-o", "out"]);
-    let driver = drive.spawn().expect("the program starts");
-    nodes.until(0, "connected to n2");
+    let log = std::fs::File::create(desk.path("driver.log")).expect("a file");
+    let driver = drive.stderr(log).spawn().expect("the program starts");
+    until(&desk, "driver", "connected to n0");
+    let other = desk.run(&["drive", "--config", "cluster.toml", "-o", "other"]);
+    assert!(other.status == 2 && other.stderr.contains("another driver is at work"), "{other:?}");
 
     let frame = |length: u32, version: u8, body: &[u8]| {
         let mut sum = crc32fast::Hasher::new();
@@ -197,12 +205,38 @@ fn strangers_are_turned_away_with_a_reason_and_disturb_nobody() {
         _ = stranger.read_to_end(&mut Vec::new());
         nodes.until(0, why);
     }
-    let output = driver.wait_with_output().expect("it is ours");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let status = driver.wait_with_output().expect("it is ours").status;
+    let said = desk.read("driver.log");
+    assert_eq!(status.code(), Some(0), "{said}");
     assert!(!said.contains("no connection to"), "nobody else noticed: {said}");
     let results = Results::read(&desk.path("out")).expect("results");
-    assert!(results.rows.iter().all(|row| row.verdict == VerdictWord::Holds && row.failed == 0));
+    assert!(results.rows.iter().all(|row| row.verdict == VerdictWord::Holds));
+}
+
+#[test]
+fn delays_that_are_injected_are_there_and_others_are_not() {
+    let mode = "protocol = \"raft\"\nlevels = [\"linearizable\"]\n";
+    let plain = config(&addresses(), mode, 2);
+    let far = "inject_delays = true\nregions = { symmetric = true, rtt_ms = { here = { there = 60 } } }\n";
+    // Two nodes of three are elsewhere, so no majority is near.
+    let far = far.to_owned() + &plain.replacen("region = \"here\"", "region = \"there\"", 2);
+    for (text, theory) in [(plain, false), (far, true)] {
+        let desk = Desk::new();
+        desk.write("cluster.toml", &text);
+        let _nodes = Nodes::start(&desk);
+        desk.ok(&["drive", "--config", "cluster.toml", "-o", "out"]);
+        let results = Results::read(&desk.path("out")).expect("results");
+        let mut writes = results.rows.iter().filter(|row| row.op == "write");
+        let write = writes.next().expect("a row of writes");
+        // A deadline is never early; how late it is says the machine.
+        assert!(!theory || write.p10_ms >= 59.9, "{} ms", write.p10_ms);
+        assert_eq!(
+            write.theory_ms.is_some(),
+            theory,
+            "nobody knows the theory of unknown distances"
+        );
+        assert!(write.messages_per_op.is_some_and(|n| n > 4.0), "nodes count what they send");
+    }
 }
 
 #[test]

@@ -166,7 +166,8 @@ fn verdicts_of_the_smoke_scenarios_agree_with_virtual_time_on_both_transports() 
         loop {
             let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
             let Some(plan) = plans.get(at / 2) else { return wrong };
-            let options = Options { simulated_disk: true, tcp: at % 2 == 0, ..Options::default() };
+            let options =
+                Options { simulated_disk: true, tcp: at.is_multiple_of(2), ..Options::default() };
             let really = judge(&in_real_time(plan, 1, &options).history, promise(plan));
             let virtually = judge(&simulate(plan, 1).history, promise(plan));
             if really != virtually {

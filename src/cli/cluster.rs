@@ -11,7 +11,7 @@ use crate::scenario::cluster::ClusterFile;
 use crate::suite::{Options, Suite, World, quoted};
 use crate::world::live::{Cluster, Secret, Serving};
 use anyhow::{Context as _, anyhow, bail};
-use std::net::ToSocketAddrs as _;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::process::ExitCode;
 
 /// Where the secret is if no file is named.
@@ -25,7 +25,10 @@ pub(super) fn node(args: &NodeArgs) -> anyhow::Result<ExitCode> {
     };
     let node = &file.nodes[replica];
     let listen = args.listen.clone().unwrap_or_else(|| node.address.clone());
-    if !is_loopback(&listen)? {
+    let places = resolve(&listen)?;
+    let first = places.first().with_context(|| format!("`{listen}` is nowhere"))?;
+    // Whoever is not only here can be reached from elsewhere.
+    if !places.iter().all(|place| place.ip().is_loopback()) {
         if !args.allow_remote {
             bail!(
                 "other hosts can connect to {listen}; if they shall, add --allow-remote and a secret \
@@ -42,7 +45,7 @@ pub(super) fn node(args: &NodeArgs) -> anyhow::Result<ExitCode> {
     let plan = file.scenario.plans.first().context("the file has no cell")?;
     let catalog = Catalog::builtin();
     let entry = catalog.find(&plan.protocol).context("the protocol is gone")?;
-    let serving = Serving { replica, listen, data_dir: node.data_dir.clone() };
+    let serving = Serving { replica, listen: first.to_string(), data_dir: node.data_dir.clone() };
     // What breaks an assertion ends the process with a message of its own.
     std::panic::set_hook(Box::new(|_| {}));
     match entry.serve(plan, &cluster, &serving) {
@@ -122,9 +125,9 @@ fn secret(args: &ClusterArgs) -> anyhow::Result<Option<Secret>> {
     Secret::new(&bytes).map(Some).map_err(|why| anyhow!("{place}: {why}"))
 }
 
-/// Whether only this host can connect to an address.
-fn is_loopback(address: &str) -> anyhow::Result<bool> {
+/// What an address means, all of it.
+fn resolve(address: &str) -> anyhow::Result<Vec<SocketAddr>> {
     let found = address.to_socket_addrs();
     let found = found.with_context(|| format!("`{address}` is no address; write HOST:PORT"))?;
-    Ok(found.into_iter().all(|address| address.ip().is_loopback()))
+    Ok(found.collect())
 }

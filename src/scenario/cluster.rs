@@ -213,7 +213,7 @@ fn flat(root: &DeTable<'_>) -> String {
     let mut names = BTreeSet::new();
     for list in ["replicas", "clients"] {
         let Some(DeValue::Array(entries)) = root.get(list).map(Spanned::get_ref) else { continue };
-        for entry in entries.iter() {
+        for entry in entries {
             if let DeValue::Table(table) = entry.get_ref()
                 && let Some(DeValue::String(place)) = table.get("region").map(Spanned::get_ref)
             {

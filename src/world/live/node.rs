@@ -187,10 +187,10 @@ impl<P: Protocol> ReplicaNode<P> {
             return;
         }
         match input {
-            Input::Message { from, msg, life, .. } => {
-                if life == self.life && !hub.is_cut(from, self.process.env.me) {
-                    self.step(|machine, cx| machine.on_message(from, msg, cx));
-                }
+            Input::Message { from, msg, life, .. }
+                if life == self.life && !hub.is_cut(from, self.process.env.me) =>
+            {
+                self.step(|machine, cx| machine.on_message(from, msg, cx));
             }
             Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
                 self.step(|machine, cx| machine.on_timer(timer, cx));
