@@ -231,3 +231,34 @@ fn a_resumed_run_in_real_time_keeps_how_late_its_links_were_and_what_virtual_tim
     let note = resumed.run(&mut |_| panic!("nothing is left to run")).expect("all is there").note;
     assert_eq!((note.links, note.beside), (whole.links, whole.beside));
 }
+
+/// On nodes that are processes of their own nobody sees what is decided; that may leave a question about
+/// registers open, but breaks nothing that holds.
+#[test]
+fn what_holds_is_not_broken_because_nobody_saw_what_was_decided() {
+    let catalog = Catalog::builtin();
+    let (mut same, mut open) = (0, 0);
+    for name in ["smoke-levels", "smoke-conflicts", "smoke-probe"] {
+        let source = pacelc::scenario::find(name).expect("a built-in scenario");
+        let scenario = pacelc::scenario::load(&source, &catalog, &Default::default());
+        let plans = scenario.expect("a valid scenario").plans;
+        for plan in plans.into_iter().filter(|plan| plan.contents.is_register()) {
+            let mut history = simulate(&plan, 1).history;
+            let seen = judge(&history, promise(&plan));
+            history.commits.clear();
+            let unseen = judge(&history, promise(&plan));
+            match (&seen, &unseen) {
+                (_, Verdict::Unknown(_)) => open += 1,
+                (Verdict::Holds, Verdict::Holds) => same += 1,
+                _ => panic!("{}: {seen:?}, and unseen {unseen:?}", plan.name),
+            }
+            let context = pacelc::analysis::Context {
+                promise: promise(&plan),
+                timeout: plan.timeout,
+                regions: plan.regions.clone(),
+            };
+            _ = pacelc::analysis::summarize(&history, &context);
+        }
+    }
+    assert!(same > open, "{same} are decided all the same, {open} are not");
+}

@@ -146,6 +146,14 @@ fn own(root: &mut DeTable<'_>, folder: &Path, whole: &Range<usize>) -> Result<Ow
             return Err(Refusal::at(written.span(), message));
         }
     }
+    if let Some(DeValue::Table(workload)) = root.get("workload").map(Spanned::get_ref)
+        && let Some(object) = workload.get("object")
+        && !matches!(object.get_ref(), DeValue::String(text) if text == "register")
+    {
+        let message = "nobody sees what nodes decide, and without that only registers are judged; leave \
+                       `object` out";
+        return Err(Refusal::at(object.span(), message));
+    }
     let nodes = nodes(root, folder, whole)?;
     Ok((cluster.into_inner(), inject_delays, nodes))
 }
