@@ -199,8 +199,8 @@ fn strangers_are_turned_away_with_a_reason_and_disturb_nobody() {
     ] {
         let mut stranger = TcpStream::connect(&addresses[0]).expect("connected");
         stranger.write_all(&bytes).expect("written");
-        stranger.shutdown(std::net::Shutdown::Write).expect("closed");
-        // It is closed from there, whatever was said before.
+        // It may have been closed from there already.
+        _ = stranger.shutdown(std::net::Shutdown::Write);
         stranger.set_read_timeout(Some(Duration::from_secs(8))).expect("a timeout");
         _ = stranger.read_to_end(&mut Vec::new());
         nodes.until(0, why);
