@@ -21,6 +21,7 @@ use crate::scenario::Protocols;
 use crate::scenario::plan::Plan;
 use crate::time::Duration;
 use crate::world::{Run, Trace, client_address, geometry, live, sim, wars};
+use std::convert::Infallible;
 
 /// A protocol as a value.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +43,8 @@ pub struct ProtocolEntry {
     visibility: fn(&Plan) -> Option<Vec<Vec<f64>>>,
     simulate: fn(&Plan, u64, Option<&mut Trace>) -> Result<Run, String>,
     live: fn(&Plan, u64, &live::Options) -> Result<Run, String>,
+    serve: fn(&Plan, &live::Cluster, &live::Serving) -> Result<Infallible, String>,
+    drive: fn(&Plan, u64, &live::Cluster) -> Result<Run, String>,
 }
 
 impl ProtocolEntry {
@@ -74,6 +77,8 @@ impl ProtocolEntry {
             },
             simulate: |plan, seed, trace| sim::run::<P>(plan, seed, trace),
             live: |plan, seed, options| live::run::<P>(plan, seed, options),
+            serve: |plan, cluster, serving| live::serve::<P>(plan, cluster, serving),
+            drive: |plan, seed, cluster| live::drive::<P>(plan, seed, cluster),
         }
     }
 
@@ -148,6 +153,27 @@ impl ProtocolEntry {
     /// when the run failed.
     pub fn live(&self, plan: &Plan, seed: u64, options: &live::Options) -> Result<Run, String> {
         (self.live)(plan, seed, options)
+    }
+
+    /// Serves one replica of a plan as a process of its own, until something goes wrong here.
+    ///
+    /// # Errors
+    /// Why it cannot be served, or not any longer.
+    pub fn serve(
+        &self,
+        plan: &Plan,
+        cluster: &live::Cluster,
+        serving: &live::Serving,
+    ) -> Result<Infallible, String> {
+        (self.serve)(plan, cluster, serving)
+    }
+
+    /// Runs a plan's clients against replicas that are processes of their own.
+    ///
+    /// # Errors
+    /// When a node cannot be reached or does not belong to the cluster, or when the run failed.
+    pub fn drive(&self, plan: &Plan, seed: u64, cluster: &live::Cluster) -> Result<Run, String> {
+        (self.drive)(plan, seed, cluster)
     }
 }
 

@@ -26,14 +26,16 @@ pub use canaries::{Sighting, canaries, canary_runs};
 pub use shrink::{Shrunk, shrink};
 pub use swarm::{Swarm, Swarmed};
 
-use crate::analysis::{Context, summarize};
-use crate::catalog::Catalog;
+use crate::analysis::{Context, Summary, summarize};
+use crate::catalog::{Catalog, ProtocolEntry};
 use crate::report::answer_all;
-use crate::results::{CellAccumulator, CellMeta, CellResult, LinkLine, Results, RunNote, SCHEMA};
+use crate::results::{
+    BesideLine, CellAccumulator, CellMeta, CellResult, LinkLine, Results, RunNote, SCHEMA,
+};
 use crate::scenario::Scenario;
 use crate::scenario::plan::{CellName, Load, Plan};
 use crate::world::live;
-use planned::{faults, note_of, offered, predict, regions, theory};
+use planned::{faults, link_lines, note_of, offered, predict, regions, theory};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -47,6 +49,8 @@ pub enum World {
     Sim,
     /// In real time, one run after the other.
     Live(live::Options),
+    /// On nodes that are running, perhaps elsewhere, one run after the other.
+    Nodes(Box<live::Cluster>),
 }
 
 impl World {
@@ -56,6 +60,7 @@ impl World {
         match self {
             Self::Sim => "sim",
             Self::Live(_) => "live",
+            Self::Nodes(_) => "nodes",
         }
     }
 }
@@ -77,6 +82,8 @@ pub struct Options {
     pub files: BTreeMap<String, String>,
     /// Where runs take place.
     pub world: World,
+    /// Whether each run is also made in virtual time, to be shown beside the real one.
+    pub beside_sim: bool,
 }
 
 impl Default for Options {
@@ -85,8 +92,16 @@ impl Default for Options {
         let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (command, replay_options) = (String::new(), String::new());
         let files = BTreeMap::new();
-        let world = World::Sim;
-        Self { seeds: 20, first_seed: 1, threads: cores, command, replay_options, files, world }
+        Self {
+            seeds: 20,
+            first_seed: 1,
+            threads: cores,
+            command,
+            replay_options,
+            files,
+            world: World::Sim,
+            beside_sim: false,
+        }
     }
 }
 
@@ -98,8 +113,6 @@ pub struct Suite {
     options: Options,
     finished: BTreeMap<String, CellResult>,
     interrupted: AtomicBool,
-    /// How late links were, in worlds in which that is a question.
-    links: Mutex<Vec<LinkLine>>,
 }
 
 /// What a suite reports while it runs, in the thread that called it.
@@ -146,7 +159,22 @@ enum Message {
 
 /// A cell under way.
 struct Pending {
-    accumulator: Mutex<Option<CellAccumulator>>,
+    accumulators: Mutex<Option<Accumulators>>,
+}
+
+/// What its seeds have shown so far.
+struct Accumulators {
+    here: CellAccumulator,
+    /// The same in virtual time, where that is asked for.
+    beside: Option<CellAccumulator>,
+}
+
+/// What one run has shown.
+struct Shown {
+    summary: Summary,
+    links: Vec<LinkLine>,
+    /// The same in virtual time.
+    beside: Option<Summary>,
 }
 
 impl Suite {
@@ -154,8 +182,7 @@ impl Suite {
     #[must_use]
     pub fn new(catalog: Catalog, scenarios: Vec<Scenario>, options: Options) -> Self {
         let (finished, interrupted) = (BTreeMap::new(), AtomicBool::new(false));
-        let links = Mutex::default();
-        Self { catalog, scenarios, options, finished, interrupted, links }
+        Self { catalog, scenarios, options, finished, interrupted }
     }
 
     /// Takes cells that an earlier, interrupted run has finished; they are not run again.
@@ -286,27 +313,20 @@ impl Suite {
         let entry = self.catalog.find(&plan.protocol);
         let entry = entry.ok_or_else(|| failed(format!("no protocol `{}`", plan.protocol)))?;
         // A protocol under test may break an assertion; that must end its cell with a message.
-        let summary = catch_unwind(AssertUnwindSafe(|| {
-            let run = match &self.options.world {
-                World::Sim => entry.simulate(plan, seed, None)?,
-                World::Live(options) => entry.live(plan, seed, options)?,
-            };
-            self.note_links(plan, seed, &run.links);
-            let offer = entry.offer(&plan.config, plan.name.level);
-            let promise = offer.ok_or("the level is not offered")?.promise;
-            let regions = regions(plan);
-            Ok(summarize(&run.history, &Context { promise, timeout: plan.timeout, regions }))
-        }));
-        let summary = match summary {
-            Ok(Ok(summary)) => summary,
+        let shown = match catch_unwind(AssertUnwindSafe(|| self.show(plan, entry, seed))) {
+            Ok(Ok(shown)) => shown,
             Ok(Err(message)) => return Err(failed(message)),
             Err(panic) => return Err(failed(words_of(&*panic))),
         };
-        let mut slot = pending.accumulator.lock().unwrap_or_else(|broken| broken.into_inner());
-        let Some(mut accumulator) = slot.take() else { return Ok(None) };
-        accumulator.add(index, summary);
-        if accumulator.seeds() == self.options.seeds as usize {
-            let mut cell = accumulator.finish();
+        let mut slot = pending.accumulators.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(mut both) = slot.take() else { return Ok(None) };
+        both.here.add(index, shown.summary);
+        both.here.add_links(index, shown.links);
+        if let (Some(beside), Some(summary)) = (&mut both.beside, shown.beside) {
+            beside.add(index, summary);
+        }
+        if both.here.seeds() == self.options.seeds as usize {
+            let mut cell = both.here.finish();
             if cell.rows.is_empty() {
                 let warm_up = plan.warm_up;
                 return Err(failed(format!(
@@ -319,30 +339,39 @@ impl Suite {
                 cell.curves.retain(|point| point.client_region == "all");
             }
             predict(&mut cell.curves, plan, entry);
+            if let Some(virtually) = both.beside {
+                cell.beside = BesideLine::of(&virtually.finish().rows, &cell.rows);
+            }
             return Ok(Some(cell));
         }
-        *slot = Some(accumulator);
+        *slot = Some(both);
         Ok(None)
     }
 
-    /// Keeps how late the links of a run were.
-    fn note_links(&self, plan: &Plan, seed: u64, links: &[live::LinkReport]) {
-        let line = |link: &live::LinkReport| LinkLine {
-            cell: plan.name.to_string(),
-            seed,
-            from: link.from.clone(),
-            to: link.to.clone(),
-            n: link.n,
-            asked_ms: link.asked_ms,
-            late_p50_ms: link.late_p50_ms,
-            late_p99_ms: link.late_p99_ms,
+    /// Makes one run happen, and judges it.
+    fn show(&self, plan: &Plan, entry: &ProtocolEntry, seed: u64) -> Result<Shown, String> {
+        let run = match &self.options.world {
+            World::Sim => entry.simulate(plan, seed, None)?,
+            World::Live(options) => entry.live(plan, seed, options)?,
+            World::Nodes(cluster) => entry.drive(plan, seed, cluster)?,
         };
-        let mut kept = self.links.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.extend(links.iter().map(line));
+        let offer = entry.offer(&plan.config, plan.name.level);
+        let promise = offer.ok_or("the level is not offered")?.promise;
+        let context = Context { promise, timeout: plan.timeout, regions: regions(plan) };
+        let beside = match self.options.beside_sim {
+            true => Some(summarize(&entry.simulate(plan, seed, None)?.history, &context)),
+            false => None,
+        };
+        let links = link_lines(plan, seed, &run.links);
+        Ok(Shown { summary: summarize(&run.history, &context), links, beside })
     }
 
     fn pending(&self, plan: &Plan) -> Pending {
-        Pending { accumulator: Mutex::new(Some(CellAccumulator::new(self.meta(plan)))) }
+        let meta = self.meta(plan);
+        let virtually = CellMeta { world: World::Sim.name().to_owned(), ..meta.clone() };
+        let beside = self.options.beside_sim.then(|| CellAccumulator::new(virtually));
+        let here = CellAccumulator::new(meta);
+        Pending { accumulators: Mutex::new(Some(Accumulators { here, beside })) }
     }
 
     fn meta(&self, plan: &Plan) -> CellMeta {
@@ -363,7 +392,11 @@ impl Suite {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             first_seed: self.options.first_seed,
             replay: self.replay(&plan.name),
-            theory: theory(plan, entry),
+            // Nobody knows how far apart nodes elsewhere are.
+            theory: match &self.options.world {
+                World::Nodes(cluster) if !cluster.inject_delays => Vec::new(),
+                _ => theory(plan, entry),
+            },
             offered: offered(plan),
             faults: faults(plan),
         }
@@ -371,6 +404,9 @@ impl Suite {
 
     /// The command that explains a cell, or runs it again where no run is like another.
     fn replay(&self, cell: &CellName) -> String {
+        if let World::Nodes(cluster) = &self.options.world {
+            return format!("pacelc drive --config {}", quoted(&cluster.file));
+        }
         if let World::Live(_) = self.options.world {
             let name = self.options.files.get(&cell.scenario).unwrap_or(&cell.scenario);
             let only = |what: &str| quoted(&format!("^{}$", regex::escape(what)));
@@ -397,8 +433,14 @@ impl Suite {
             operations: cells.iter().map(|cell| cell.operations).sum(),
             virtual_seconds: cells.iter().map(|cell| cell.virtual_seconds).sum(),
             scenarios: self.scenarios.iter().map(note_of).collect(),
-            links: self.links.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            links: cells.iter().flat_map(|cell| cell.links.clone()).collect(),
+            beside: cells.iter().flat_map(|cell| cell.beside.clone()).collect(),
         };
+        let mut note = note;
+        if matches!(&self.options.world, World::Nodes(cluster) if !cluster.inject_delays) {
+            // Nobody knows how fast news is between real places.
+            note.scenarios.iter_mut().for_each(|scenario| scenario.news.clear());
+        }
         let (rows, curves, faults, timelines) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         let mut results = Results { note, rows, curves, faults, timelines };
         for cell in cells {

@@ -7,6 +7,7 @@ use pacelc::catalog::Catalog;
 use pacelc::history;
 use pacelc::op::Level;
 use pacelc::results::{Journal, Results, read_rows};
+use pacelc::scenario::cluster::ClusterFile;
 use pacelc::scenario::filter::{Filters, Flag};
 use pacelc::scenario::regions::Matrix;
 use pacelc::scenario::{Overrides, Source, builtin, load};
@@ -108,6 +109,8 @@ static SAVED: LazyLock<Saved> = LazyLock::new(|| {
         evidence: None,
         faults: results.faults[..2].to_vec(),
         timelines: results.timelines[..2].to_vec(),
+        links: Vec::new(),
+        beside: Vec::new(),
     };
     let folder = desk.path("journal");
     let mut journal = Journal::create(&folder, "print").expect("the folder takes a journal");
@@ -125,6 +128,22 @@ static HISTORY: LazyLock<Vec<u8>> = LazyLock::new(|| {
     history::write(&common::simulate(&plan, 1).history, &mut text).expect("a vector is writable");
     text
 });
+
+/// A cluster's file with some of everything.
+const CLUSTER: &str = r#"
+cluster = "c"
+inject_delays = true
+regions = "aws"
+duration = "2s"
+nodes = [
+    { id = "x", region = "us-east-1", address = "127.0.0.1:7001", data_dir = "d" },
+    { id = "y", region = "eu-west-1/b", address = "[::1]:7002", data_dir = "/d" },
+]
+clients = [{ region = "us-east-1", sessions = 2 }]
+link = { jitter_ms = 1 }
+workload = { read = 0.5, update = 0.5, arrivals = { constant = { rate = 9 } } }
+modes = [{ protocol = "raft", levels = ["linearizable"] }]
+"#;
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
@@ -146,6 +165,19 @@ proptest! {
         let sources = builtin();
         let source = &sources[which.index(sources.len())];
         scenario(&edited(source.text.as_bytes(), &edits), &Overrides::default());
+    }
+
+    #[test]
+    fn spoiled_cluster_files_are_refused_or_resolved(edits in edits()) {
+        let text = edited(CLUSTER.as_bytes(), &edits);
+        let source = Source::new("tests/cluster.toml", &String::from_utf8_lossy(&text));
+        match ClusterFile::load(&source, &Catalog::builtin()) {
+            Ok(file) => {
+                prop_assert!(file.scenario.plans.iter().all(|plan| plan.replicas.len() == file.nodes.len()));
+                prop_assert!(file.scenario.plans.iter().all(|plan| plan.faults.is_empty()));
+            }
+            Err(error) => is_a_sentence(&error, "tests/cluster.toml"),
+        }
     }
 
     #[test]

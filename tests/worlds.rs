@@ -9,7 +9,9 @@ use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
 use pacelc::history::{History, Status};
 use pacelc::op::OpKind;
+use pacelc::results::Journal;
 use pacelc::scenario::plan::{Between, Fault, FaultKind, Plan, Target};
+use pacelc::suite::{Progress, Suite};
 use pacelc::time::Duration;
 use pacelc::world::Run;
 use pacelc::world::live::{self, Options};
@@ -129,4 +131,134 @@ fn what_only_a_simulated_machine_can_suffer_is_refused_before_the_run() {
     assert!(refused.contains("cannot fill a disk; run it with --world sim"), "{refused}");
     plan.faults.clear();
     assert_eq!(live::refuse(&plan), Ok(()));
+}
+
+/// One cell of every mode of the smoke scenarios that only ask for so many operations, each a short one.
+fn one_cell_a_mode() -> Vec<Plan> {
+    let catalog = Catalog::builtin();
+    let mut plans: Vec<Plan> = Vec::new();
+    for name in ["smoke-levels", "smoke-conflicts", "smoke-objects"] {
+        let source = pacelc::scenario::find(name).expect("a built-in scenario");
+        let scenario = pacelc::scenario::load(&source, &catalog, &Default::default());
+        for mut plan in scenario.expect("a valid scenario").plans {
+            if !plans
+                .iter()
+                .any(|known| known.protocol == plan.protocol && known.config == plan.config)
+            {
+                plan.length = pacelc::scenario::plan::Length::Operations(40);
+                plan.warm_up = Duration::ZERO;
+                plans.push(plan);
+            }
+        }
+    }
+    plans
+}
+
+#[test]
+fn verdicts_of_the_smoke_scenarios_agree_with_virtual_time_on_both_transports() {
+    let plans = one_cell_a_mode();
+    let protocols: std::collections::BTreeSet<&str> =
+        plans.iter().map(|plan| plan.protocol.as_str()).collect();
+    assert!(protocols.len() >= 7 && plans.len() >= 20, "{protocols:?}, {} modes", plans.len());
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    let work = || {
+        let mut wrong = Vec::new();
+        loop {
+            let at = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            let Some(plan) = plans.get(at / 2) else { return wrong };
+            let options =
+                Options { simulated_disk: true, tcp: at.is_multiple_of(2), ..Options::default() };
+            let really = judge(&in_real_time(plan, 1, &options).history, promise(plan));
+            let virtually = judge(&simulate(plan, 1).history, promise(plan));
+            if really != virtually {
+                wrong.push(format!(
+                    "{} (tcp: {}): {virtually:?}, {really:?}",
+                    plan.name, options.tcp
+                ));
+            }
+        }
+    };
+    // Most of a run is waiting, so many may go on at a time.
+    let wrong: Vec<String> = std::thread::scope(|scope| {
+        let workers: Vec<_> = (0..12).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
+    });
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_resumed_run_in_real_time_keeps_how_late_its_links_were_and_what_virtual_time_says() {
+    let scenario = || {
+        let text = r#"
+            question = "What is kept of an interrupted run?"
+            analysis = "A test."
+            regions = "aws"
+            replicas = ["us-east-1"]
+            operations = 20
+            clients = [{ region = "eu-west-1", sessions = 4 }]
+            workload = { read = 0.5, update = 0.5 }
+            modes = [{ protocol = "raft", levels = ["linearizable", "eventual-nearest"] }]
+        "#;
+        let source = pacelc::scenario::Source::new("kept.toml", text);
+        pacelc::scenario::load(&source, &Catalog::builtin(), &Default::default()).expect("valid")
+    };
+    let suite = || {
+        let live = Options { simulated_disk: true, ..Options::default() };
+        let options = pacelc::suite::Options {
+            seeds: 1,
+            threads: 1,
+            world: pacelc::suite::World::Live(live),
+            beside_sim: true,
+            ..Default::default()
+        };
+        Suite::new(Catalog::builtin(), vec![scenario()], options)
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut journal = Journal::create(folder.path(), "print").expect("a journal");
+    let whole = suite().run(&mut |step| {
+        if let Progress::Cell(cell) = step {
+            journal.append(cell).expect("written");
+        }
+    });
+    let whole = whole.expect("the run ends").note;
+    assert!(whole.links.iter().any(|link| link.from == "n0 us-east-1" && link.asked_ms > 30.0));
+    assert!(whole.links.iter().any(|link| link.to == "n0 us-east-1"), "in both directions");
+    assert!(whole.beside.iter().all(|line| line.agrees() && line.is_near().is_some()));
+    drop(journal);
+    let (_, finished) = Journal::resume(folder.path(), "print").expect("resumed");
+    let mut resumed = suite();
+    resumed.resume(finished);
+    let note = resumed.run(&mut |_| panic!("nothing is left to run")).expect("all is there").note;
+    assert_eq!((note.links, note.beside), (whole.links, whole.beside));
+}
+
+/// On nodes that are processes of their own nobody sees what is decided; that may leave a question about
+/// registers open, but breaks nothing that holds.
+#[test]
+fn what_holds_is_not_broken_because_nobody_saw_what_was_decided() {
+    let catalog = Catalog::builtin();
+    let (mut same, mut open) = (0, 0);
+    for name in ["smoke-levels", "smoke-conflicts", "smoke-probe"] {
+        let source = pacelc::scenario::find(name).expect("a built-in scenario");
+        let scenario = pacelc::scenario::load(&source, &catalog, &Default::default());
+        let plans = scenario.expect("a valid scenario").plans;
+        for plan in plans.into_iter().filter(|plan| plan.contents.is_register()) {
+            let mut history = simulate(&plan, 1).history;
+            let seen = judge(&history, promise(&plan));
+            history.commits.clear();
+            let unseen = judge(&history, promise(&plan));
+            match (&seen, &unseen) {
+                (_, Verdict::Unknown(_)) => open += 1,
+                (Verdict::Holds, Verdict::Holds) => same += 1,
+                _ => panic!("{}: {seen:?}, and unseen {unseen:?}", plan.name),
+            }
+            let context = pacelc::analysis::Context {
+                promise: promise(&plan),
+                timeout: plan.timeout,
+                regions: plan.regions.clone(),
+            };
+            _ = pacelc::analysis::summarize(&history, &context);
+        }
+    }
+    assert!(same > open, "{same} are decided all the same, {open} are not");
 }

@@ -1,6 +1,7 @@
 //! The arguments of every verb.
 
 use crate::check::Condition;
+use crate::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -35,6 +36,10 @@ pub(super) enum Verb {
     Check(CheckArgs),
     /// Measure how exact this machine is: the floor under every figure of the live world.
     Calibrate,
+    /// Serve one replica of a cluster over TCP, for a driver here or elsewhere.
+    Node(NodeArgs),
+    /// Drive the clients of a cluster whose nodes are running, judge what they saw, and write rows and a report.
+    Drive(DriveArgs),
     /// Print a completion script for a shell.
     Completions(CompletionArgs),
     /// Print the manual page.
@@ -80,6 +85,14 @@ pub(super) struct ScenarioArgs {
     /// region names joined by commas, or MATRIX:NAMES
     #[arg(long, value_name = "REGIONS")]
     pub(super) regions: Option<String>,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let time: Duration = match text.strip_suffix('m').and_then(|n| n.parse::<u32>().ok()) {
+        Some(minutes) => Duration::secs(u64::from(minutes) * 60),
+        None => text.parse()?,
+    };
+    if time == Duration::ZERO { Err("it must be above 0".to_owned()) } else { Ok(time) }
 }
 
 /// What selects scenarios and cells, and so says nothing about a list of anything else.
@@ -192,10 +205,69 @@ pub(super) struct RunArgs {
     /// With --world live: logs take as long as the scenario says, instead of being files
     #[arg(long, conflicts_with = "data_dir")]
     pub(super) simulated_disk: bool,
+    /// With --world live: also run every cell and seed in virtual time, and show the two side by side
+    #[arg(long)]
+    pub(super) beside_sim: bool,
+    /// Run for this long instead of what the scenarios say, warm-up included: `10m`, `90s`. Random faults
+    /// are spread over all of it
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "smoke")]
+    pub(super) duration: Option<Duration>,
     /// Run what is broken on purpose, and show whether the checkers object to it and to nothing else;
     /// writes no files [default scenarios: the group canaries]
-    #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume"])]
+    #[arg(long, conflicts_with_all = ["seeds", "first_seed", "smoke", "output", "resume", "beside_sim", "duration"])]
     pub(super) canaries: bool,
+}
+
+/// What every process of a cluster is told.
+#[derive(Debug, Args)]
+pub(super) struct ClusterArgs {
+    /// The cluster's file, the same for all its nodes and for the driver
+    #[arg(long, value_name = "FILE.toml")]
+    pub(super) config: String,
+    /// A file with the cluster's secret, 16 bytes or more; without it, the variable PACELC_SECRET
+    #[arg(long, value_name = "FILE")]
+    pub(super) secret_file: Option<PathBuf>,
+}
+
+const NODE_HELP: &str = "\
+The file says which cluster it is (`cluster`), lists [[nodes]] with id, region, address and data_dir, and \
+is otherwise a scenario: [[clients]], [workload], duration, warm_up, timeout and exactly one of [[modes]].
+A node keeps its log in its data_dir and goes on from it when it is started again. Every driver's run \
+begins with empty stores.
+Connections are authenticated by the secret, if there is one, and not encrypted.";
+
+#[derive(Debug, Args)]
+#[command(after_help = NODE_HELP)]
+pub(super) struct NodeArgs {
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+    /// Which of the file's nodes this is
+    #[arg(long, value_name = "ID")]
+    pub(super) id: String,
+    /// Where to listen, if that is not the node's address in the file
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) listen: Option<String>,
+    /// Listen where other hosts can connect; needs a secret
+    #[arg(long)]
+    pub(super) allow_remote: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DriveArgs {
+    #[command(flatten)]
+    pub(super) cluster: ClusterArgs,
+    /// Runs per level, each under its own seed, which decides what is asked
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(super) seeds: u32,
+    /// The first seed
+    #[arg(long, default_value_t = 1, value_name = "N")]
+    pub(super) first_seed: u64,
+    /// Where rows.jsonl, run.json, index.html and the others go
+    #[arg(short, long, value_name = "DIR", default_value = "reports/latest")]
+    pub(super) output: PathBuf,
+    /// Print the rows as JSON lines instead of the table
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Debug, Args)]

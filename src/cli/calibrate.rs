@@ -44,10 +44,17 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
 }
 
 /// The world that was asked for, if it can do what the scenarios want.
-pub(super) fn world(args: &RunArgs, seeds: u32, scenarios: &[Scenario]) -> anyhow::Result<World> {
+pub(super) fn world(
+    args: &RunArgs,
+    seeds: u32,
+    scenarios: &mut [Scenario],
+) -> anyhow::Result<World> {
     if args.world == "sim" {
-        if args.data_dir.is_some() || args.simulated_disk || args.transport != "memory" {
-            bail!("--transport, --data-dir and --simulated-disk are for --world live");
+        let where_to = args.data_dir.is_some() || args.simulated_disk || args.transport != "memory";
+        if where_to || args.beside_sim || args.duration.is_some() {
+            bail!(
+                "--transport, --data-dir, --simulated-disk, --beside-sim and --duration are for --world live"
+            );
         }
         return Ok(World::Sim);
     }
@@ -56,7 +63,11 @@ pub(super) fn world(args: &RunArgs, seeds: u32, scenarios: &[Scenario]) -> anyho
             "--threads is for --world sim; real runs would disturb each other, so they take turns"
         );
     }
-    for plan in scenarios.iter().flat_map(|scenario| &scenario.plans) {
+    for plan in scenarios.iter_mut().flat_map(|scenario| &mut scenario.plans) {
+        live::spare(plan);
+        if let Some(length) = args.duration {
+            plan.last(length).map_err(anyhow::Error::msg)?;
+        }
         // What seeds draw differs, and is refused before the first of them has run.
         for seed in (args.first_seed..).take(seeds as usize) {
             live::refuse(&plan.drawn(seed)).map_err(anyhow::Error::msg)?;
@@ -90,23 +101,36 @@ pub(super) fn words(args: &RunArgs) -> String {
     if args.simulated_disk {
         words.push_str(" --simulated-disk");
     }
+    if args.beside_sim {
+        words.push_str(" --beside-sim");
+    }
+    if let Some(length) = args.duration {
+        let _ = write!(words, " --duration {length}");
+    }
     words
 }
 
+/// Links that are shown, the latest first; the page shows them all.
+const SHOWN: usize = 8;
+
 /// Says how well links kept to what they were asked, over all runs; nothing of virtual time.
 pub(super) fn delivered(results: &Results) -> String {
-    let links = results.note.latest_links();
+    let mut links = results.note.latest_links();
+    links.sort_by(|a, b| b.late_p50_ms.total_cmp(&a.late_p50_ms));
     let mut text = String::new();
     if !links.is_empty() {
         text.push_str("links, each in the run in which it was latest; times in ms\n");
-        let _ = writeln!(text, "{:35} {:>8} {:>9} {:>9}", "", "asked", "late p50", "p99");
+        let _ = writeln!(text, "{:45} {:>8} {:>9} {:>9}", "", "asked", "late p50", "p99");
     }
-    for line in links {
+    for line in links.iter().take(SHOWN) {
         let LinkLine { from, to, asked_ms, late_p50_ms, late_p99_ms, .. } = line;
         let way = format!("{from} to {to}");
         let trust = if line.is_trusted() { "" } else { "  NOT TRUSTED" };
         let _ =
-            writeln!(text, "{way:35} {asked_ms:8.3} {late_p50_ms:9.3} {late_p99_ms:9.3}{trust}");
+            writeln!(text, "{way:45} {asked_ms:8.3} {late_p50_ms:9.3} {late_p99_ms:9.3}{trust}");
+    }
+    if links.len() > SHOWN {
+        let _ = writeln!(text, "and {} that were less late", links.len() - SHOWN);
     }
     text
 }

@@ -7,6 +7,7 @@ mod args;
 mod calibrate;
 mod canaries;
 mod check;
+mod cluster;
 mod cmp;
 mod explain;
 mod extras;
@@ -49,6 +50,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Verb::Explain(ref args) => explain::run(args),
         Verb::Check(ref args) => check::run(args),
         Verb::Calibrate => calibrate::run(),
+        Verb::Node(ref args) => cluster::node(args),
+        Verb::Drive(ref args) => cluster::drive(args),
         Verb::Completions(ref args) => extras::completions(args),
         Verb::Man => extras::man(),
     });

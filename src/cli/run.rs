@@ -3,7 +3,7 @@
 use super::args::RunArgs;
 use super::{calibrate, exit_status, print, progress, select, unless_closed, width};
 use crate::catalog::Catalog;
-use crate::report::{page, summary};
+use crate::report::{beside, page, summary};
 use crate::results::{JOURNAL, Journal, PAGE, Results, VerdictWord};
 use crate::suite::{Options, Progress, Suite, SuiteError, World, quoted};
 use anyhow::bail;
@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 /// Exit status of a run that was interrupted, as shells have it.
-const INTERRUPTED: u8 = 130;
+pub(super) const INTERRUPTED: u8 = 130;
 
 pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
     if args.first_seed.checked_add(u64::from(args.seeds)).is_none() {
@@ -24,10 +24,11 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     let saved = args.save.as_deref();
     let mut scenarios = select::scenarios_or("curated", &args.select, saved, matches, &catalog)?;
     let seeds = calibrate::seeds(args, matches);
-    let world = calibrate::world(args, seeds, &scenarios)?;
+    let world = calibrate::world(args, seeds, &mut scenarios)?;
     let mut options = Options {
         seeds,
         world,
+        beside_sim: args.beside_sim,
         first_seed: args.first_seed,
         command: command(args, matches),
         replay_options: replay_options(args),
@@ -36,7 +37,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     };
     options.threads = match options.world {
         World::Sim => args.threads.map_or(options.threads, usize::from),
-        World::Live(_) => 1,
+        World::Live(_) | World::Nodes(_) => 1,
     };
     if args.smoke {
         options.seeds = 1;
@@ -64,8 +65,8 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     };
     keep(&results, &args.output)?;
     journal.remove()?;
-    let shown = unless_closed(show(args, &results));
-    tell(args, &results);
+    let shown = unless_closed(show(args.json, &results));
+    tell(&args.output, &results);
     shown?;
     Ok(exit_status(&results.rows))
 }
@@ -98,7 +99,7 @@ fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
 }
 
 /// Runs the suite with a progress bar; nothing if it was interrupted.
-fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results>> {
+pub(super) fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results>> {
     let bar = progress::bar(suite.runs());
     let suite = Arc::new(suite);
     let handle = Arc::clone(&suite);
@@ -142,8 +143,8 @@ pub(super) fn keep(results: &Results, folder: &Path) -> anyhow::Result<()> {
 }
 
 /// Rows or a table, to whom stdout is.
-fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
-    let text = if args.json {
+pub(super) fn show(json: bool, results: &Results) -> anyhow::Result<()> {
+    let text = if json {
         let mut lines = Vec::new();
         for row in &results.rows {
             serde_json::to_writer(&mut lines, row)?;
@@ -157,7 +158,7 @@ fn show(args: &RunArgs, results: &Results) -> anyhow::Result<()> {
 }
 
 /// What was not kept, and where the page is; said even if stdout takes nothing more.
-fn tell(args: &RunArgs, results: &Results) {
+pub(super) fn tell(output: &Path, results: &Results) {
     let broken: Vec<&str> = {
         let mut cells: Vec<&str> = (results.rows.iter())
             .filter(|row| row.verdict != VerdictWord::Holds)
@@ -170,7 +171,8 @@ fn tell(args: &RunArgs, results: &Results) {
         anstream::eprintln!("not kept; replay with: {replay}");
     }
     anstream::eprint!("{}", calibrate::delivered(results));
-    let report = args.output.join(PAGE);
+    anstream::eprint!("{}", beside(results));
+    let report = output.join(PAGE);
     anstream::eprintln!("report: {}", report.canonicalize().unwrap_or(report).display());
 }
 

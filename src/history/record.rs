@@ -282,6 +282,22 @@ impl Recorder {
         }
     }
 
+    /// What was counted so far.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.history.traffic
+    }
+
+    /// Counts what somebody else has counted between warm-up and horizon.
+    pub fn carried(&mut self, more: Traffic) {
+        let traffic = &mut self.history.traffic;
+        traffic.messages += more.messages;
+        traffic.bytes += more.bytes;
+        traffic.hints += more.hints;
+        traffic.repairs += more.repairs;
+        traffic.mending_bytes += more.mending_bytes;
+    }
+
     /// How many operations have begun.
     #[must_use]
     pub fn operations(&self) -> usize {

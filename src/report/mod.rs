@@ -14,6 +14,7 @@
 //! | `answer` | the answer to a scenario's question, in words made from its numbers |
 //! | `damage` | what cells cost in the unit of their domain |
 //! | `through` | how cells came through their faults |
+//! | `real_time` | delays asked and delivered; virtual and real time side by side |
 //! | `published` | what others found, beside what was measured |
 //! | `view` | rows by scenario, cell, phase and region |
 //! | `theme`, `number` | one palette, one way to write a number |
@@ -28,6 +29,7 @@ mod html;
 mod number;
 mod page;
 mod published;
+mod real_time;
 #[cfg(test)]
 mod sample;
 mod section;
@@ -44,14 +46,19 @@ pub use compare::{comparison, differences};
 pub use table::{markdown, summary};
 
 use crate::results::{
-    CurvePoint, Evidence, FaultLine, LinkLine, Results, Row, RunNote, ScenarioNote, TimelineLine,
-    VerdictWord,
+    CurvePoint, Evidence, FaultLine, Results, Row, RunNote, ScenarioNote, TimelineLine, VerdictWord,
 };
 
 /// The whole report as one HTML page that needs no network and no script to be read.
 #[must_use]
 pub fn page(results: &Results) -> String {
     page::page(results)
+}
+
+/// What both worlds say of the same cells, for a terminal; empty where that was not asked for.
+#[must_use]
+pub fn beside(results: &Results) -> String {
+    real_time::beside_text(&results.note)
 }
 
 /// The PACELC plane (Else) of the scenario that tells most, as an SVG file with its own light and

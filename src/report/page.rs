@@ -6,12 +6,12 @@
 
 use super::chart::hero;
 use super::html::{anchor, escape};
-use super::number;
 use super::section::{legend, notes, section, show, tally};
 use super::sources::Sources;
 use super::theme::{MARK_CSS, page_css, verdict};
 use super::view::{self, Cell, Scenario};
-use super::{LinkLine, Results, RunNote, VerdictWord};
+use super::{Results, RunNote, VerdictWord};
+use super::{number, real_time};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("style.css");
@@ -53,7 +53,8 @@ pub(super) fn page(results: &Results) -> String {
             section(&mut out, scenario, title, headline == Some(scenario.name), &sources);
         }
     }
-    delivered(&mut out, note);
+    real_time::delivered(&mut out, note);
+    real_time::beside(&mut out, note);
     footer(&mut out, note, &sources);
     let _ = writeln!(out, "</main><script>{SCRIPT}</script></body></html>");
     out
@@ -206,33 +207,6 @@ fn contents(out: &mut String, parts: &[Part<'_>]) {
     );
 }
 
-/// What links were asked for and what they delivered, where that is a question.
-fn delivered(out: &mut String, note: &RunNote) {
-    let worst = note.latest_links();
-    if worst.is_empty() {
-        return;
-    }
-    let _ = write!(
-        out,
-        "<section id=delivered><h2>Delays: asked and delivered</h2><p class=reading>Real time has a floor. \
-         How much later than its deadline a message was handed over, by link, in the run in which its median \
-         was worst. A run with a link whose median is above {} ms is not trusted.</p><div class=scroll><table>\
-         <thead><tr><th>link<th>asked<th>late, p50<th>p99<th>messages<th></thead><tbody>",
-        LinkLine::FLOOR_MS
-    );
-    for line in worst {
-        let LinkLine { from, to, asked_ms, late_p50_ms, late_p99_ms, n, .. } = line;
-        let trust = if line.is_trusted() { "" } else { "<span class=broken>not trusted</span>" };
-        let _ = write!(
-            out,
-            "<tr><td>{} to {}<td>{asked_ms:.3} ms<td>{late_p50_ms:.3} ms<td>{late_p99_ms:.3} ms<td>{n}<td>{trust}",
-            escape(from),
-            escape(to)
-        );
-    }
-    out.push_str("</tbody></table></div></section>\n");
-}
-
 fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
     let last = note.first_seed.saturating_add(u64::from(note.seeds.max(1)) - 1);
     let _ = write!(
@@ -269,6 +243,9 @@ fn footer(out: &mut String, note: &RunNote, sources: &Sources<'_>) {
         match note.world.as_str() {
             "sim" => {
                 "The simulated world has the delays it is told; no figure here measures a product."
+            }
+            "nodes" => {
+                "Nodes were processes of their own, with whatever network and disks they had. No figure here measures a product."
             }
             _ => {
                 "Delays between regions are injected; processors and disks are this machine's. No figure here measures a product."

@@ -399,6 +399,7 @@ pub(super) fn run() -> (RunNote, Vec<Row>, Vec<CurvePoint>) {
     let scenarios = notes(&rows);
     let note = RunNote {
         links: Vec::new(),
+        beside: Vec::new(),
         schema: SCHEMA,
         version: "0.1.0".into(),
         command: "pacelc run --seeds 20 -o reports/reference".into(),

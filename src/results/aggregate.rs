@@ -5,11 +5,12 @@
 //! is computed at the end in the order of the seeds. Figures are rounded to the nanosecond, rates
 //! to nine decimals; such numbers survive being written and read without change.
 
-use super::Evidence;
+use super::beside::BesideLine;
 use super::fault::{self, FaultLine, FaultPlan, TimelineLine};
 use super::figures::{anomalies, blank, curve, damage, ends, losses, round, staleness, times};
 use super::row::{CurvePoint, Row, VerdictWord};
 use super::stats::{Interval, woodruff};
+use super::{Evidence, LinkLine};
 use crate::analysis::{Exhibit, OPS, PHASES, Slot, Summary, Verdict};
 use crate::guarantee::Guarantee;
 use crate::history::Phase;
@@ -102,6 +103,12 @@ pub struct CellResult {
     /// The same moment by moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub timelines: Vec<TimelineLine>,
+    /// How late links were, in worlds in which that is a question.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<LinkLine>,
+    /// The same cell in virtual time, where that was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideLine>,
 }
 
 /// Gathers the summaries of a cell's seeds.
@@ -110,6 +117,7 @@ pub struct CellAccumulator {
     meta: CellMeta,
     merged: Option<Summary>,
     seeds: BTreeMap<u32, Seed>,
+    links: BTreeMap<u32, Vec<LinkLine>>,
 }
 
 /// What must be kept of each seed.
@@ -125,7 +133,8 @@ impl CellAccumulator {
     /// Begins a cell.
     #[must_use]
     pub fn new(meta: CellMeta) -> Self {
-        Self { meta, merged: None, seeds: BTreeMap::new() }
+        let (seeds, links) = (BTreeMap::new(), BTreeMap::new());
+        Self { meta, merged: None, seeds, links }
     }
 
     /// Adds the seed `first_seed + index`, in any order.
@@ -157,6 +166,11 @@ impl CellAccumulator {
         }
     }
 
+    /// Adds how late the links were under the seed `first_seed + index`.
+    pub fn add_links(&mut self, index: u32, links: Vec<LinkLine>) {
+        self.links.insert(index, links);
+    }
+
     /// How many seeds have been added.
     #[must_use]
     pub fn seeds(&self) -> usize {
@@ -171,6 +185,7 @@ impl CellAccumulator {
             let (rows, curves) = (Vec::new(), Vec::new());
             let (faults, timelines) = (Vec::new(), Vec::new());
             let (operations, virtual_seconds, evidence) = (0, 0.0, None);
+            let (links, beside) = (Vec::new(), Vec::new());
             return CellResult {
                 cell,
                 operations,
@@ -180,6 +195,8 @@ impl CellAccumulator {
                 evidence,
                 faults,
                 timelines,
+                links,
+                beside,
             };
         };
         let template = self.template(merged);
@@ -209,6 +226,8 @@ impl CellAccumulator {
             rows,
             curves,
             evidence: self.evidence(),
+            links: self.links.into_values().flatten().collect(),
+            beside: Vec::new(),
         }
     }
 

@@ -149,7 +149,7 @@ fn claim(journal: &File, folder: &Path) -> Result<(), StoreError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{fault, point, row, timeline};
+    use super::super::testing::{fault, link, point, row, timeline};
     use super::*;
 
     fn cell(name: &str) -> CellResult {
@@ -162,6 +162,8 @@ mod tests {
             evidence: None,
             faults: vec![fault(name)],
             timelines: vec![timeline(name)],
+            links: vec![link(name)],
+            beside: Vec::new(),
         }
     }
 

@@ -5,6 +5,7 @@
 //! sets two results against each other. Nothing here looks at a history.
 
 mod aggregate;
+mod beside;
 mod class;
 mod fault;
 mod figures;
@@ -20,6 +21,7 @@ pub(crate) mod testing;
 pub use crate::analysis::Exhibit;
 pub use crate::scenario::answer::{Class, Counts, stands_for};
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
+pub use beside::{BesideLine, Percentiles};
 pub use fault::{FaultLine, FaultPlan, Side, TimelineLine};
 pub use journal::{JOURNAL, Journal};
 pub use note::{Asks, Claim, Evidence, LinkLine, News, Published, RunNote, ScenarioNote};

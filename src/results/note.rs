@@ -1,5 +1,6 @@
 //! `run.json`: where the rows come from, and what the report says of each scenario.
 
+use super::beside::BesideLine;
 use crate::analysis::Exhibit;
 use crate::scenario::answer::{Class, Counts};
 use serde::{Deserialize, Serialize};
@@ -142,9 +143,12 @@ pub struct RunNote {
     /// How late links were; only of worlds in real time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<LinkLine>,
+    /// The same cells in virtual time; only of runs in real time that were asked for it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<BesideLine>,
 }
 
-/// What a link between two regions was asked for in one run, and what it delivered.
+/// What a link from one site to another was asked for in one run, and what it delivered.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LinkLine {
@@ -152,9 +156,9 @@ pub struct LinkLine {
     pub cell: String,
     /// The seed.
     pub seed: u64,
-    /// The region its messages left.
+    /// The node, or the region of the clients, that its messages left.
     pub from: String,
-    /// The region they reached.
+    /// The one that they reached.
     pub to: String,
     /// How many messages.
     pub n: u64,
@@ -167,7 +171,7 @@ pub struct LinkLine {
 }
 
 impl RunNote {
-    /// Each link in the run in which its median message was latest, by its two regions.
+    /// Each link in the run in which its median message was latest, by its two ends.
     #[must_use]
     pub fn latest_links(&self) -> Vec<&LinkLine> {
         let mut latest: BTreeMap<(&str, &str), &LinkLine> = BTreeMap::new();

@@ -61,7 +61,7 @@ pub struct Row {
     pub verdict: VerdictWord,
     /// The first counterexample or the reason for an unknown; empty when the promise holds.
     pub evidence: String,
-    /// `sim`, `live` or `lab`.
+    /// `sim`, `live`, `nodes` or `lab`.
     pub world: String,
     /// How many seeds, from `first_seed` on.
     pub seeds: u32,

@@ -44,7 +44,7 @@ pub const ROW: &[Column] = &[
     column("evidence", "text",
         "The first counterexample, or the reason for an unknown, with its seed; empty if the \
          promise holds."),
-    column("world", "text", "sim, live or lab."),
+    column("world", "text", "sim, live, nodes or lab."),
     column("seeds", "number", "How many seeds, from `first_seed` on."),
     column("first_seed", "number", "The first of them."),
     column("phase", "text", "healthy, partitioned or recovering, by the intended start."),
@@ -337,7 +337,7 @@ pub fn markdown() -> String {
         }
     }
     page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from; of a run in real time also `links`: for each \
-         cell, seed and link between regions the delay asked for, how many messages there were, and by how much their median and 99th percentile were late.\n"
+         cell, seed and directed link between two nodes, or a node and the clients of a region, the delay asked for, how many messages there were, and by how much their median and 99th percentile were late; and with `--beside-sim` also `beside`: for each cell, phase, client region and kind of operation the number of operations, p50, p90, p99, p99.9 and the verdict in virtual and in real time.\n"
 }
 
 #[cfg(test)]

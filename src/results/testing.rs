@@ -1,6 +1,8 @@
 //! Rows for tests.
 
-use super::{CurvePoint, FaultLine, Row, RunNote, SCHEMA, Side, TimelineLine, VerdictWord};
+use super::{
+    CurvePoint, FaultLine, LinkLine, Row, RunNote, SCHEMA, Side, TimelineLine, VerdictWord,
+};
 
 /// A plausible row of this cell.
 pub(crate) fn row(cell: &str) -> Row {
@@ -133,10 +135,25 @@ pub(crate) fn timeline(cell: &str) -> TimelineLine {
     }
 }
 
+/// What a plausible link delivered.
+pub(crate) fn link(cell: &str) -> LinkLine {
+    LinkLine {
+        cell: cell.into(),
+        seed: 1,
+        from: "n0 us-east-1".into(),
+        to: "clients eu-west-1".into(),
+        n: 100,
+        asked_ms: 34.8,
+        late_p50_ms: 0.01,
+        late_p99_ms: 0.3,
+    }
+}
+
 /// A plausible note.
 pub(crate) fn note() -> RunNote {
     RunNote {
         links: Vec::new(),
+        beside: Vec::new(),
         schema: SCHEMA,
         version: "0.1.0".into(),
         command: "pacelc run".into(),

@@ -144,6 +144,7 @@
 pub mod ad_hoc;
 pub mod answer;
 mod bounds;
+pub mod cluster;
 mod document;
 mod faults;
 pub mod filter;
@@ -245,8 +246,18 @@ pub fn load(
     protocols: &dyn Protocols,
     overrides: &Overrides,
 ) -> Result<Scenario, ScenarioError> {
+    let root = DeTable::parse(&source.text).map_err(|e| source.error(e.into()))?;
+    resolve_root(root, source, protocols, overrides)
+}
+
+/// The same of a text that has been read.
+fn resolve_root(
+    mut root: Spanned<DeTable<'_>>,
+    source: &Source,
+    protocols: &dyn Protocols,
+    overrides: &Overrides,
+) -> Result<Scenario, ScenarioError> {
     let refused = |refusal| source.error(refusal);
-    let mut root = DeTable::parse(&source.text).map_err(|e| refused(e.into()))?;
     let axes = vary::take_axes(root.get_mut()).map_err(refused)?;
     let variants = vary::variants(&axes);
     let root = Spanned::new(root.span(), DeValue::Table(root.into_inner()));

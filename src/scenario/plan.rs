@@ -163,6 +163,30 @@ impl Plan {
         Cow::Owned(plan)
     }
 
+    /// Has the run last this long, warm-up included, with random faults spread over all of it.
+    ///
+    /// # Errors
+    /// If the warm-up or a fault lasts longer.
+    pub fn last(&mut self, length: Duration) -> Result<(), String> {
+        let name = &self.name;
+        if self.warm_up >= length {
+            return Err(format!(
+                "{name}: a run of {length} has no end to its warm-up of {}",
+                self.warm_up
+            ));
+        }
+        if let Some(fault) = self.faults.iter().find(|fault| fault.end > length) {
+            return Err(format!("{name}: a fault ends at {}, after a run of {length}", fault.end));
+        }
+        let before = match self.length {
+            Length::Time(time) => Some(time),
+            Length::Operations(_) => None,
+        };
+        self.random_faults = self.random_faults.take().map(|random| random.spread(length, before));
+        self.length = Length::Time(length);
+        Ok(())
+    }
+
     /// Cuts the run down so that it takes milliseconds, for smoke runs that want verdicts and no
     /// figures. A plan with faults stays as it is: its phases are what it is about.
     pub fn shorten(&mut self) {

@@ -113,6 +113,21 @@ fn the_smallest_scenario_gets_the_documented_defaults() {
 }
 
 #[test]
+fn a_longer_run_has_as_many_random_faults_a_minute_and_ends_as_calmly() {
+    let text = SMALL.replace("operations = 100", "duration = \"40s\"\nwarm_up = \"1s\"");
+    let faults = "[faults_random]\nmost = 6\nstart = \"5s\"\nend = \"30s\"\nlongest = \"10s\"\n";
+    let mut plan = read(&(text + faults)).expect("is valid").plans.remove(0);
+    plan.last(Duration::secs(600)).expect("it is long enough");
+    assert_eq!(plan.length, Length::Time(Duration::secs(600)));
+    let random = plan.random_faults.clone().expect("faults");
+    assert_eq!((random.start, random.end), (Duration::secs(5), Duration::secs(590)));
+    assert_eq!(random.most, 140, "585 s instead of 25 s");
+    assert!(random.draw(&plan, 1).iter().any(|fault| fault.start > Duration::secs(300)));
+    let told = plan.last(Duration::secs(1)).expect_err("all of it is warm-up");
+    assert!(told.contains("no end to its warm-up of 1s"), "{told}");
+}
+
+#[test]
 fn round_trips_are_the_mean_of_both_directions() {
     let plan = small();
     let round_trip = |a, b| plan.link(a, b).base + plan.link(b, a).base;

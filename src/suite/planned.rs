@@ -4,13 +4,15 @@
 use crate::catalog::ProtocolEntry;
 use crate::op::{Object, OpKind};
 use crate::results::{
-    Asks, Claim, CurvePoint, FaultPlan, News, Offered, Published, ScenarioNote, Side, Theory,
+    Asks, Claim, CurvePoint, FaultPlan, LinkLine, News, Offered, Published, ScenarioNote, Side,
+    Theory,
 };
 use crate::scenario::Scenario;
 use crate::scenario::answer::Answer;
 use crate::scenario::plan::{Arrivals, FaultKind, Load, Plan};
 use crate::scenario::published::{self as scenario, What};
 use crate::scenario::systems::SystemLevel;
+use crate::world::live::LinkReport;
 
 /// The clients' regions, each once, in the order of the groups.
 pub(super) fn regions(plan: &Plan) -> Vec<String> {
@@ -44,6 +46,21 @@ pub(super) fn theory(plan: &Plan, entry: Option<&ProtocolEntry>) -> Vec<Theory> 
         }
     }
     found
+}
+
+/// How late the links of a run were, as results keep it.
+pub(super) fn link_lines(plan: &Plan, seed: u64, links: &[LinkReport]) -> Vec<LinkLine> {
+    let line = |link: &LinkReport| LinkLine {
+        cell: plan.name.to_string(),
+        seed,
+        from: link.from.clone(),
+        to: link.to.clone(),
+        n: link.n,
+        asked_ms: link.asked_ms,
+        late_p50_ms: link.late_p50_ms,
+        late_p99_ms: link.late_p99_ms,
+    };
+    links.iter().map(line).collect()
 }
 
 /// Planned rates by group and kind; groups of one region add up.

@@ -19,6 +19,11 @@ impl Clock {
     /// That of all clients.
     pub(super) const EXACT: Self = Self { offset_ns: 0, drift_ppb: 0 };
 
+    /// One that read this at the instant 0.
+    pub(super) fn set_to(reading: Duration) -> Self {
+        Self { offset_ns: i128::from(reading.0) - EPOCH_NS, drift_ppb: 0 }
+    }
+
     /// The clock of a node with this error.
     pub(super) fn new(error: ClockError) -> Self {
         Self {
@@ -74,6 +79,12 @@ mod tests {
         let fires = fast.true_length(Duration::secs(10));
         assert!(fires < Duration::secs(10));
         assert!(fast.read(Instant::ZERO + fires).since(start) >= Duration::secs(10));
+    }
+
+    #[test]
+    fn a_clock_reads_what_it_was_set_to() {
+        let set = Clock::set_to(Duration::secs(1_700_000_000));
+        assert_eq!(set.read(Instant(5)), LocalTime(1_700_000_000_000_000_005));
     }
 
     #[test]

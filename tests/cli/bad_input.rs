@@ -273,3 +273,41 @@ fn saved_rows_that_are_damaged_or_foreign() {
     fs::remove_file(desk.path("saved/run.json")).expect("the note was written");
     assert!(desk.refused(&["report", "saved"]).starts_with("cannot read saved/run.json: "));
 }
+
+#[test]
+fn what_only_real_time_has_is_refused_in_virtual_time_and_the_other_way_round() {
+    let desk = Desk::new();
+    for (arguments, why) in [
+        (&["run", "smoke-cut", "--beside-sim", "-o", "out"][..], "are for --world live"),
+        (&["run", "smoke-cut", "--duration", "9s", "-o", "out"], "are for --world live"),
+        (&["run", "smoke-cut", "--world", "live", "--threads", "2", "-o", "out"], "take turns"),
+        (
+            &["run", "-s", "etcd", "--world", "live", "--duration", "1s", "-o", "out"],
+            "a run of 1s has no end to its warm-up of 1s",
+        ),
+        (
+            &[
+                "run",
+                "-s",
+                "etcd",
+                "--fault",
+                "crash-leader",
+                "--world",
+                "live",
+                "--duration",
+                "9s",
+                "-o",
+                "out",
+            ],
+            "a fault ends at 25s, after a run of 9s",
+        ),
+        (
+            &["run", "-s", "etcd", "--fault", "disk-full", "--world", "live", "-o", "out"],
+            "the live world cannot fill a disk",
+        ),
+        (&["drive", "--config", "nowhere.toml", "-o", "out"], "nowhere.toml: cannot be read"),
+    ] {
+        let told = desk.refused(arguments);
+        assert!(told.contains(why), "{arguments:?}: {told}");
+    }
+}

@@ -24,13 +24,16 @@ fn help_names_every_verb_and_what_the_exit_status_means() {
         "cmp",
         "explain",
         "check",
+        "calibrate",
+        "node",
+        "drive",
         "completions",
         "man",
         "Exit status",
     ] {
         assert!(help.contains(word), "{word} is missing in {help}");
     }
-    for verb in ["list", "run", "swarm", "report", "cmp", "explain", "check"] {
+    for verb in ["list", "run", "swarm", "report", "cmp", "explain", "check", "node", "drive"] {
         assert!(desk.ok(&[verb, "--help"]).contains(&format!("Usage: pacelc {verb}")));
     }
     assert_eq!(desk.ok(&["--version"]), format!("pacelc {}\n", env!("CARGO_PKG_VERSION")));

@@ -103,6 +103,17 @@ impl RandomKind {
 }
 
 impl RandomFaults {
+    /// As many faults in a minute, over a run of this length instead of that one.
+    #[must_use]
+    pub fn spread(&self, length: Duration, instead_of: Option<Duration>) -> Self {
+        // What was left to heal at the end stays.
+        let rest = instead_of.map_or(0, |old| old.0.saturating_sub(self.end.0));
+        let end = length.0.saturating_sub(rest).max(self.start.0 + self.longest.0);
+        let windows = (end - self.start.0) as f64 / (self.end.0 - self.start.0).max(1) as f64;
+        let most = (f64::from(self.most) * windows).round().max(1.0) as u32;
+        Self { most, end: Duration(end), ..self.clone() }
+    }
+
     /// The schedule of this seed, in order of time.
     #[must_use]
     pub fn draw(&self, plan: &Plan, seed: u64) -> Vec<Fault> {

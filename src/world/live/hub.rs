@@ -8,7 +8,7 @@ use super::timer::Timer;
 use super::wall::WallClock;
 use crate::history::{Begin, Recorder};
 use crate::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Rank, Request, Value};
-use crate::protocol::Protocol;
+use crate::protocol::{Mend, Protocol};
 use crate::scenario::plan::{FaultKind, Plan, Target};
 use crate::time::Instant;
 use crate::world::load::Load;
@@ -46,7 +46,9 @@ pub(super) struct Hub<P: Protocol> {
     pub clock: WallClock,
     pub timer: Timer<Due<P>>,
     pub core: Mutex<Core>,
-    /// By process.
+    /// The one replica that lives here, if others live elsewhere.
+    pub home: Option<usize>,
+    /// By process; closed for those that live elsewhere.
     pub inboxes: Vec<mpsc::Sender<Input<P>>>,
     /// By replica, how often it has been started and has crashed.
     pub lives: Vec<AtomicU32>,
@@ -89,6 +91,18 @@ impl<P: Protocol> Hub<P> {
         self.over.notify_one();
     }
 
+    /// Has this done; if it panics, the run ends with the panic's words instead of waiting for ever. Whether
+    /// it did not.
+    pub(super) fn watch(&self, work: impl FnOnce()) -> bool {
+        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let words = text.or(panic.downcast_ref::<&str>().copied());
+            self.fail(words.unwrap_or("a process panicked").to_owned());
+            return false;
+        }
+        true
+    }
+
     /// Gives a process something to do. Its queue is bounded; one that is full ends the run.
     pub(super) fn tell(&self, process: usize, input: Input<P>) {
         // A process that has ended has told why.
@@ -97,19 +111,28 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
+    /// The same of what may be lost.
+    pub(super) fn offer(&self, process: usize, input: Input<P>) {
+        _ = self.inboxes[process].try_send(input);
+    }
+
     /// Puts a message on its link.
     pub(super) fn send(&self, from: NodeId, to: NodeId, msg: P::Msg) {
         let size = P::wire_size(&msg);
-        let life = self.life(to.index());
+        // What leaves this host belongs to its sender's life.
+        let life = self.life(self.home.unwrap_or(to.index()));
         let mut core = self.lock();
         let now = self.now();
         if core.active > 0 {
             core.recorder.sent(now, size);
+            if let Some(mend) = P::mend(&msg) {
+                core.recorder.mended(now, size, mend == Mend::Hint);
+            }
         }
         let arrives = core.network.send(now, from, to, size, P::leg(&msg));
         drop(core);
         if let Some(due) = arrives {
-            let input = Input::Message { from, msg, life, due };
+            let input = Input::Message { from, msg, life, due: Some(due) };
             self.timer.push(due, Due::Input(to.index(), input));
         }
     }
@@ -120,8 +143,11 @@ impl<P: Protocol> Hub<P> {
 
     /// Takes down that a replica decided a write.
     pub(super) fn commit(&self, replica: usize, key: Key, value: Value, rank: Rank) {
-        let mut core = self.lock();
-        core.recorder.commit(self.now(), key, value, rank);
+        // Elsewhere is the recorder then, with another clock.
+        if self.home.is_none() {
+            let mut core = self.lock();
+            core.recorder.commit(self.now(), key, value, rank);
+        }
         self.decided.store(replica, Ordering::Relaxed);
     }
 

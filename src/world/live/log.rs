@@ -2,18 +2,25 @@
 //!
 //! A thread of its own writes and syncs, for a sync blocks. While one runs, what is appended waits, and the
 //! next covers all of it (group commit). A crash drops what was not synced; a start reads the file back.
+//!
+//! Every request carries the life of the replica that it belongs to, and the thread refuses those of a life
+//! that is over. A crash raises the number of the life before anybody else learns of it, so what reaches the
+//! file is a beginning of what that life appended, without a hole.
+
+mod file;
+
+pub(super) use file::{LogFile, Owner};
 
 use super::super::disk::Disk;
 use super::hub::Hub;
 use super::node::Input;
 use crate::protocol::{Protocol, WriteId};
-use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use tokio::sync::mpsc;
 
-/// How many appends may wait for the disk.
+/// How many requests may wait for the disk.
 const QUEUE: usize = 1 << 16;
 
 /// The log of one replica.
@@ -23,20 +30,22 @@ pub(super) enum Log<P: Protocol> {
     /// A file.
     Real {
         /// To the thread that writes it.
-        commands: SyncSender<Command<P::Record>>,
+        requests: mpsc::Sender<(Request<P::Record>, u32)>,
         /// The position of the last record.
         last: u64,
     },
 }
 
-/// What the disk's thread is asked for.
-pub(super) enum Command<R> {
-    /// Write this record, of that life of the replica.
-    Append(R, u32),
+/// What the disk's thread is asked for, by the life that stands beside it.
+pub(super) enum Request<R> {
+    /// Write this record.
+    Append(R),
     /// Records before this one are not wanted any more.
     Truncate(WriteId),
-    /// Read everything back: the position before the first record, and the records.
-    Recover(SyncSender<(u64, Vec<R>)>),
+    /// Read everything back, and tell it as [`Input::Recovered`].
+    Recover,
+    /// Begin again with nothing, for this run.
+    Clear(u64),
 }
 
 impl<P: Protocol> Log<P> {
@@ -44,25 +53,30 @@ impl<P: Protocol> Log<P> {
     ///
     /// # Errors
     /// If the file cannot be made.
-    pub(super) fn real(
+    pub(super) fn new_file(
         hub: &Arc<Hub<P>>,
         replica: usize,
-        folder: &std::path::Path,
+        folder: &Path,
     ) -> Result<Self, String> {
         let path = folder.join(format!("replica-{replica}.log"));
-        let cannot = |error| format!("cannot write {}: {error}", path.display());
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(true);
-        let file = options.open(&path).map_err(cannot)?;
-        let (commands, inbox) = sync_channel(QUEUE);
-        let hub = Arc::clone(hub);
+        let file = LogFile::create(&path, Owner::default());
+        let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+        Ok(Self::real(hub, replica, file))
+    }
+
+    /// A log in this file, with its thread.
+    pub(super) fn real(hub: &Arc<Hub<P>>, replica: usize, file: LogFile) -> Self {
+        let (requests, mut inbox) = mpsc::channel(QUEUE);
+        let (hub, last) = (Arc::clone(hub), file.last());
         std::thread::spawn(move || {
-            let mut writer = Writer { file, hub: &hub, replica, count: 0, base: 0 };
-            if let Err(error) = writer.serve(&inbox) {
-                hub.fail(format!("the log of replica {replica}: {error}"));
-            }
+            let mut writer = Writer { file, hub: &hub, replica };
+            hub.watch(|| {
+                if let Err(error) = writer.serve(&mut inbox) {
+                    hub.fail(format!("the log of replica {replica}: {error}"));
+                }
+            });
         });
-        Ok(Self::Real { commands, last: 0 })
+        Self::Real { requests, last }
     }
 
     /// The position the next record takes.
@@ -74,126 +88,138 @@ impl<P: Protocol> Log<P> {
     }
 
     /// Appends a record of this life.
-    pub(super) fn append(&mut self, record: P::Record, life: u32) {
+    ///
+    /// # Errors
+    /// If more waits for the disk than may.
+    pub(super) fn append(&mut self, record: P::Record, life: u32) -> Result<(), String> {
         match self {
             Self::Simulated(disk) => disk.append(record),
-            Self::Real { commands, last } => {
+            Self::Real { last, .. } => {
                 *last += 1;
-                // The thread has ended only if it has told why.
-                drop(commands.send(Command::Append(record, life)));
+                self.ask(Request::Append(record), life)?;
             }
         }
+        Ok(())
     }
 
     /// Drops every record before `from`.
-    pub(super) fn truncate(&mut self, from: WriteId) {
-        match self {
-            Self::Simulated(disk) => disk.truncate(from),
-            Self::Real { commands, .. } => drop(commands.send(Command::Truncate(from))),
+    ///
+    /// # Errors
+    /// As for [`Log::append`].
+    pub(super) fn truncate(&mut self, from: WriteId, life: u32) -> Result<(), String> {
+        if let Self::Simulated(disk) = self {
+            disk.truncate(from);
+            return Ok(());
         }
+        self.ask(Request::Truncate(from), life)
     }
 
-    /// The machine stops. What a real disk has not synced is dropped by its thread, which knows the life
-    /// that each record belongs to.
+    /// The machine stops. What a real disk has not synced is dropped by its thread.
     pub(super) fn crash(&mut self) {
         if let Self::Simulated(disk) = self {
             disk.crash();
         }
     }
 
-    /// The records that survived, oldest first.
-    pub(super) fn survivors(&mut self) -> Vec<P::Record> {
-        match self {
-            Self::Simulated(disk) => disk.survivors().to_vec(),
-            Self::Real { commands, last } => {
-                let (home, answer) = sync_channel(1);
-                drop(commands.send(Command::Recover(home)));
-                let (base, records) = answer.recv().unwrap_or_default();
-                *last = base + records.len() as u64;
-                records
+    /// The records that survived, oldest first; of a file they come later, as [`Input::Recovered`].
+    ///
+    /// # Errors
+    /// As for [`Log::append`].
+    pub(super) fn recover(&mut self, life: u32) -> Result<Option<Vec<P::Record>>, String> {
+        if let Self::Simulated(disk) = self {
+            return Ok(Some(disk.survivors().to_vec()));
+        }
+        self.ask(Request::Recover, life).map(|()| None)
+    }
+
+    /// Forgets everything, for another run; what is then there comes as [`Input::Recovered`].
+    ///
+    /// # Errors
+    /// As for [`Log::append`].
+    pub(super) fn clear(&mut self, run: u64, life: u32) -> Result<(), String> {
+        self.ask(Request::Clear(run), life)
+    }
+
+    /// This many records were read back.
+    pub(super) fn recovered(&mut self, upto: u64) {
+        if let Self::Real { last, .. } = self {
+            *last = upto;
+        }
+    }
+
+    fn ask(&self, request: Request<P::Record>, life: u32) -> Result<(), String> {
+        let Self::Real { requests, .. } = self else { return Ok(()) };
+        match requests.try_send((request, life)) {
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                Err("the disk cannot keep up: its queue is full".to_owned())
             }
+            // The thread has ended only if it has told why.
+            Ok(()) | Err(mpsc::error::TrySendError::Closed(_)) => Ok(()),
         }
     }
 }
 
 /// The disk's thread.
 struct Writer<'a, P: Protocol> {
-    file: File,
+    file: LogFile,
     hub: &'a Hub<P>,
     replica: usize,
-    /// Records in the file.
-    count: u64,
-    /// How many of them are not wanted any more.
-    base: u64,
 }
 
+type Inbox<P> = mpsc::Receiver<(Request<<P as Protocol>::Record>, u32)>;
+
 impl<P: Protocol> Writer<'_, P> {
-    fn serve(&mut self, inbox: &Receiver<Command<P::Record>>) -> Result<(), String> {
-        let mut next = inbox.recv().ok();
-        while let Some(command) = next.take() {
-            match command {
-                Command::Truncate(from) => self.base = self.base.max(from.0.saturating_sub(1)),
-                Command::Recover(home) => drop(home.send((self.base, self.read_back()?))),
-                Command::Append(record, life) => {
-                    let mut frames = Vec::new();
-                    let mut records = self.frame(&record, life, &mut frames)?;
+    fn serve(&mut self, inbox: &mut Inbox<P>) -> Result<(), String> {
+        let mut next = inbox.blocking_recv();
+        while let Some((request, life)) = next.take() {
+            match request {
+                _ if self.hub.life(self.replica) != life => {}
+                Request::Truncate(from) => self.file.forget(from.0)?,
+                Request::Recover => self.read_back(life)?,
+                Request::Clear(run) => {
+                    self.file.clear(run)?;
+                    self.read_back(life)?;
+                }
+                Request::Append(record) => {
+                    let mut records = vec![bytes(&record)?];
                     // What has come meanwhile shares the sync.
                     next = loop {
                         match inbox.try_recv() {
-                            Ok(Command::Append(record, life)) => {
-                                records += self.frame(&record, life, &mut frames)?;
+                            Ok((Request::Append(record), its)) if its == life => {
+                                records.push(bytes(&record)?);
                             }
                             other => break other.ok(),
                         }
                     };
-                    self.write(&frames, records, life)?;
+                    self.write(&records, life)?;
                 }
             }
             if next.is_none() {
-                next = inbox.recv().ok();
+                next = inbox.blocking_recv();
             }
         }
         Ok(())
     }
 
-    /// One record as bytes; none if the replica has crashed since. How many records that is.
-    fn frame(&self, record: &P::Record, life: u32, frames: &mut Vec<u8>) -> Result<u64, String> {
-        if self.hub.life(self.replica) != life {
-            return Ok(0);
-        }
-        let bytes = postcard::to_stdvec(record).map_err(|error| error.to_string())?;
-        frames.extend((bytes.len() as u32).to_le_bytes());
-        frames.extend(bytes);
-        Ok(1)
-    }
-
-    fn write(&mut self, frames: &[u8], records: u64, life: u32) -> Result<(), String> {
-        if records == 0 {
-            return Ok(());
-        }
-        let sync = |file: &mut File| file.write_all(frames).and_then(|()| file.sync_data());
-        sync(&mut self.file).map_err(|error| error.to_string())?;
-        self.count += records;
+    fn write(&mut self, records: &[Vec<u8>], life: u32) -> Result<(), String> {
+        self.file.append(records).map_err(|error| error.to_string())?;
         self.hub.syncs.fetch_add(1, Ordering::Relaxed);
-        self.hub.tell(self.replica, Input::Durable { upto: WriteId(self.count), life });
+        let upto = WriteId(self.file.last());
+        self.hub.tell(self.replica, Input::Durable { upto, life });
         Ok(())
     }
 
-    fn read_back(&mut self) -> Result<Vec<P::Record>, String> {
-        let mut bytes = Vec::new();
-        let mut read = || {
-            self.file.seek(SeekFrom::Start(0))?;
-            self.file.read_to_end(&mut bytes)
-        };
-        read().map_err(|error| error.to_string())?;
-        let mut records = Vec::new();
-        let mut rest = &bytes[..];
-        while let Some((length, after)) = rest.split_first_chunk::<4>() {
-            let length = u32::from_le_bytes(*length) as usize;
-            let (frame, after) = after.split_at_checked(length).ok_or("a record is cut off")?;
-            records.push(postcard::from_bytes(frame).map_err(|error| error.to_string())?);
-            rest = after;
-        }
-        Ok(records.split_off((self.base as usize).min(records.len())))
+    fn read_back(&mut self, life: u32) -> Result<(), String> {
+        let (base, records) = self.file.read()?;
+        let upto = base + records.len() as u64;
+        let records: Result<Vec<P::Record>, _> =
+            records.iter().map(|record| postcard::from_bytes(record)).collect();
+        let records = records.map_err(|error| format!("a record cannot be read: {error}"))?;
+        self.hub.tell(self.replica, Input::Recovered { records, upto, life });
+        Ok(())
     }
+}
+
+fn bytes<R: serde::Serialize>(record: &R) -> Result<Vec<u8>, String> {
+    postcard::to_stdvec(record).map_err(|error| error.to_string())
 }

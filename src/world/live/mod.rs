@@ -8,14 +8,24 @@
 //! Nothing here repeats: the scheduler, the disk and the clock on the wall are the machine's own.
 
 mod calibrate;
+mod cluster;
+mod drive;
+mod frame;
+mod hello;
 mod hub;
 mod log;
 mod node;
+mod peers;
+mod serve;
 mod timer;
 mod wall;
 mod wire;
 
 pub use calibrate::{Floor, calibrate};
+pub use cluster::{Cluster, Serving};
+pub use drive::drive;
+pub use hello::Secret;
+pub use serve::serve;
 
 use super::Run;
 use super::clock::Clock;
@@ -25,21 +35,23 @@ use super::load::Load;
 use super::network::Network;
 use crate::distribution::Sampler;
 use crate::history::{FinalState, Recorder};
-use crate::op::NodeId;
 use crate::protocol::Protocol;
 use crate::rng::Rng;
-use crate::scenario::plan::{FaultKind, Length, Plan};
+use crate::scenario::plan::{FaultKind, Length, Plan, RandomKind};
 use crate::time::{Duration, Instant};
-use hdrhistogram::Histogram;
 use hub::{Core, Due, Hub};
 use log::Log;
-use node::{Audit, ClientNode, Input, ReplicaNode, live};
+use node::{Audit, ClientNode, Input, Late, ReplicaNode, live};
+use peers::Peers;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use timer::Timer;
 use tokio::sync::{Notify, mpsc, oneshot};
 use wall::WallClock;
+use wire::Wire;
 
 /// How many inputs may wait for one process.
 const INBOX: usize = 1 << 15;
@@ -62,9 +74,9 @@ pub struct Options {
 /// How late a link's messages were.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LinkReport {
-    /// The region its messages left.
+    /// The node, or the region of the clients, that its messages left: `n0 us-east-1`.
     pub from: String,
-    /// The region they reached.
+    /// The one that they reached: `clients eu-west-1`.
     pub to: String,
     /// How many.
     pub n: u64,
@@ -102,6 +114,17 @@ pub fn refuse(plan: &Plan) -> Result<(), String> {
     Ok(())
 }
 
+/// Leaves kinds of random faults out that need a machine which is only simulated, unless there are no others.
+pub fn spare(plan: &mut Plan) {
+    let simulated =
+        [RandomKind::DiskFull, RandomKind::SlowDisk, RandomKind::Slow, RandomKind::Clock];
+    if let Some(random) = &mut plan.random_faults
+        && random.kinds.iter().any(|kind| !simulated.contains(kind))
+    {
+        random.kinds.retain(|kind| !simulated.contains(kind));
+    }
+}
+
 /// Runs a plan in real time.
 ///
 /// # Errors
@@ -115,16 +138,10 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .map_err(|error| format!("no tasks: {error}"))?;
-
+    let runtime = runtime()?;
     let load = Load::new(plan, seed);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
-    let (hub, mut inboxes, sessions) = set_up::<P>(plan, &config, seed, load);
+    let (hub, mut inboxes, sessions) = set_up::<P>(plan, plan, &config, seed, load, None);
     let replicas = plan.replicas.len();
     let clients = inboxes.split_off(replicas);
     for (index, (host, inbox)) in plan.replicas.iter().zip(inboxes).enumerate() {
@@ -133,7 +150,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
             let syncs = Rng::stream(seed, "disk", index as u64);
             Log::Simulated(Disk::new(Sampler::new(&host.disk_ms), syncs))
         } else {
-            Log::real(&hub, index, &folder)?
+            Log::new_file(&hub, index, &folder)?
         };
         let rng = Rng::stream(seed, "node", index as u64);
         let mut node = ReplicaNode::new(Arc::clone(&hub), env, rng, Clock::new(host.clock), log);
@@ -144,25 +161,18 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
         let site = replicas + usize::from(hub.lock().load.group(client as u32));
         let env = envs.of((replicas + client) as u32, site);
         let rng = Rng::stream(seed, "client", client as u64);
-        let mut node = ClientNode::new(Arc::clone(&hub), env, rng, client as u32, session);
+        let mut node =
+            ClientNode::new(Arc::clone(&hub), env, (rng, Clock::EXACT), client as u32, session);
         runtime.spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     }
-    let wire = if options.tcp {
+    let carrier = if options.tcp {
         let connected = runtime.block_on(wire::connect(&hub));
-        Some(connected.map_err(|error| format!("cannot connect the processes: {error}"))?)
+        let wire = connected.map_err(|error| format!("cannot connect the processes: {error}"))?;
+        Carrier::Wire(wire)
     } else {
-        None
+        Carrier::Memory
     };
-    let keeper = Arc::clone(&hub);
-    let deadlines = std::thread::spawn(move || {
-        keeper.timer.keep(|_, due| match (due, &wire) {
-            (Due::Input(to, Input::Message { from, msg, life, due }), Some(wire)) => {
-                wire.carry(&keeper, (from, to), &msg, life, due);
-            }
-            (Due::Input(process, input), _) => keeper.tell(process, input),
-            (Due::Fault { index, begins }, _) => keeper.fault(index, begins),
-        });
-    });
+    let deadlines = keep_deadlines(&hub, carrier);
     start(&hub);
     let left = runtime.block_on(async {
         hub.over.notified().await;
@@ -174,14 +184,55 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     finish(&hub, left)
 }
 
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.worker_threads(2).enable_all().build().map_err(|error| format!("no tasks: {error}"))
+}
+
+/// A clock that reads what this machine's calendar says, from now on.
+fn host_clock() -> Clock {
+    Clock::set_to(wall::since_1970())
+}
+
+/// How a message whose deadline has come reaches its receiver.
+enum Carrier<P: Protocol> {
+    /// From task to task.
+    Memory,
+    /// Over sockets on loopback.
+    Wire(Wire),
+    /// Over connections to other processes.
+    Peers(Arc<Peers<P>>),
+}
+
+/// Keeps the deadlines on a thread of their own.
+fn keep_deadlines<P: Protocol>(hub: &Arc<Hub<P>>, carrier: Carrier<P>) -> JoinHandle<()> {
+    let hub = Arc::clone(hub);
+    std::thread::spawn(move || {
+        let happen = |_, due| match (due, &carrier) {
+            (Due::Input(to, Input::Message { from, msg, life, due }), Carrier::Wire(wire)) => {
+                wire.carry(&hub, (from, to), &msg, life, due);
+            }
+            (Due::Input(to, Input::Message { from, msg, life, .. }), Carrier::Peers(peers)) => {
+                peers.carry((from, to), &msg, life);
+            }
+            (Due::Input(process, input), _) => hub.tell(process, input),
+            (Due::Fault { index, begins }, _) => hub.fault(index, begins),
+        };
+        hub.watch(|| hub.timer.keep(happen));
+    })
+}
+
 type Inboxes<P> = Vec<mpsc::Receiver<Input<P>>>;
 
-/// The hub, every process's inbox, and every client's first session.
+/// The hub, every process's inbox, and every client's first session. Messages are held back by the links of
+/// another plan, and `home` is the one replica that lives here, if others live elsewhere.
 fn set_up<P: Protocol>(
     plan: &Plan,
+    links: &Plan,
     config: &P::Config,
     seed: u64,
     load: Load,
+    home: Option<usize>,
 ) -> (Arc<Hub<P>>, Inboxes<P>, Vec<u32>) {
     let replicas = plan.replicas.len();
     let sites = (0..replicas as u32).chain(
@@ -197,7 +248,7 @@ fn set_up<P: Protocol>(
         .with_contents(plan.contents)
         .merging(P::merges(config));
     let sessions = (0..load.clients()).map(|_| recorder.new_session()).collect();
-    let network = Network::new(plan, sites.collect(), seed);
+    let network = Network::new(links, sites.collect(), seed);
     let (senders, inboxes) = (0..replicas + load.clients())
         .map(|_| mpsc::channel(INBOX))
         .unzip::<_, _, Vec<_>, Vec<_>>();
@@ -209,6 +260,7 @@ fn set_up<P: Protocol>(
         clock,
         timer: Timer::new(clock),
         core: Mutex::new(Core { load, recorder, network, active, struck, crashes, failure }),
+        home,
         inboxes: senders,
         lives: (0..replicas).map(|_| AtomicU32::new(0)).collect(),
         over: Notify::new(),
@@ -281,34 +333,43 @@ fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>) -> Result<Run, String> {
     Ok(Run { history, events: hub.events.load(Ordering::Relaxed), ended: hub.now(), links })
 }
 
-/// How late each link was, by region.
+/// How late each directed link between two sites was.
 fn report(plan: &Plan, load: &Load, left: &[Audit]) -> Vec<LinkReport> {
-    let regions: Vec<usize> = plan.site_regions().collect();
     let replicas = plan.replicas.len();
-    let site = |process: usize| match NodeId(process as u32).index().checked_sub(replicas) {
+    let site = |process: usize| match process.checked_sub(replicas) {
         None => process,
         Some(client) => replicas + usize::from(load.group(client as u32)),
     };
-    let mut merged = std::collections::BTreeMap::new();
+    let mut merged: BTreeMap<(usize, usize), Late> = BTreeMap::new();
     for (process, audit) in left.iter().enumerate() {
-        for (from, histogram) in &audit.lateness {
-            let to = site(process);
-            let entry = merged.entry((regions[*from], regions[to]));
-            let (base, all) = entry
-                .or_insert_with(|| (plan.link(*from, to).base, Histogram::new_from(histogram)));
-            *base = (*base).max(plan.link(*from, to).base);
-            // Both have the same bounds.
-            _ = all.add(histogram);
+        for (from, late) in &audit.lateness {
+            let link = merged.entry((*from, site(process)));
+            // All have the same bounds.
+            _ = link.or_insert_with(|| Late::new_from(late)).add(late);
         }
     }
     let ms = |ns: u64| Duration(ns).as_ms();
-    let line = |((from, to), (base, all)): ((usize, usize), (Duration, node::Late))| LinkReport {
-        from: plan.regions[from].clone(),
-        to: plan.regions[to].clone(),
+    let line = |((from, to), all): ((usize, usize), Late)| LinkReport {
+        from: site_name(plan, from),
+        to: site_name(plan, to),
         n: all.len(),
-        asked_ms: base.as_ms(),
+        asked_ms: plan.link(from, to).base.as_ms(),
         late_p50_ms: ms(all.value_at_quantile(0.5)),
         late_p99_ms: ms(all.value_at_quantile(0.99)),
     };
     merged.into_iter().map(line).collect()
 }
+
+/// A node or a group of clients, with its region.
+fn site_name(plan: &Plan, site: usize) -> String {
+    match plan.replicas.get(site) {
+        Some(host) => format!("{} {}", host.name, plan.regions[host.region]),
+        None => {
+            let group = &plan.clients[site - plan.replicas.len()];
+            format!("clients {}", plan.regions[group.region])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

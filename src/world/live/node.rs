@@ -21,12 +21,16 @@ use tokio::sync::{mpsc, oneshot};
 
 /// What a task is given to do.
 pub(super) enum Input<P: Protocol> {
-    /// A message, sent to this life of its receiver and due at this instant.
-    Message { from: NodeId, msg: P::Msg, life: u32, due: Instant },
+    /// A message, sent to this life of its receiver; due at this instant, if its sender has the same clock.
+    Message { from: NodeId, msg: P::Msg, life: u32, due: Option<Instant> },
     /// A timer has run out; an older setting of it has another number.
     Timer { timer: P::Timer, serial: u64 },
     /// Everything up to here is on disk.
     Durable { upto: WriteId, life: u32 },
+    /// What the log holds, up to this position, for a machine to start from.
+    Recovered { records: Vec<P::Record>, upto: u64, life: u32 },
+    /// Another run begins: forget everything and start anew, with this life; then say so.
+    Reset { run: u64, life: u32, done: oneshot::Sender<()> },
     /// A client's next operation is due.
     Begin,
     /// A client's operation may have run out of time.
@@ -88,7 +92,8 @@ impl<P: Protocol> Process<P> {
     }
 
     /// Notes how late a message is.
-    fn note(&mut self, from: NodeId, due: Instant) {
+    fn note(&mut self, from: NodeId, due: Option<Instant>) {
+        let Some(due) = due else { return };
         let late = self.hub.now().0.saturating_sub(due.0).max(1);
         let replicas = self.hub.plan.replicas.len();
         let site = match from.index().checked_sub(replicas) {
@@ -113,6 +118,13 @@ pub(super) struct ReplicaNode<P: Protocol> {
     process: Process<P>,
     log: Log<P>,
     machine: Option<P::Replica>,
+    /// The number of the life that it lives or begins. A crash raises the hub's number first, so whatever
+    /// the task does until it hears of the crash belongs to a life that is over.
+    life: u32,
+    /// Whether it has begun a life at all.
+    booted: bool,
+    /// Who waits for it to have started.
+    starting: Option<oneshot::Sender<()>>,
     /// What came while it stood still.
     held: VecDeque<Input<P>>,
     paused_until: Instant,
@@ -120,8 +132,16 @@ pub(super) struct ReplicaNode<P: Protocol> {
 
 impl<P: Protocol> ReplicaNode<P> {
     pub(super) fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, clock: Clock, log: Log<P>) -> Self {
-        let process = Process::new(hub, env, rng, clock);
-        Self { process, log, machine: None, held: VecDeque::new(), paused_until: Instant::ZERO }
+        Self {
+            process: Process::new(hub, env, rng, clock),
+            log,
+            machine: None,
+            life: 0,
+            booted: false,
+            starting: None,
+            held: VecDeque::new(),
+            paused_until: Instant::ZERO,
+        }
     }
 
     fn index(&self) -> usize {
@@ -131,14 +151,15 @@ impl<P: Protocol> ReplicaNode<P> {
     /// Handles one input.
     pub(super) fn take(&mut self, input: Input<P>) {
         match input {
-            Input::Crash => {
-                self.machine = None;
-                self.process.timers.clear();
-                self.held.clear();
-                self.paused_until = Instant::ZERO;
-                self.log.crash();
-            }
+            Input::Crash => self.stop(),
             Input::Boot => self.boot(),
+            Input::Reset { run, life, done } => {
+                self.stop();
+                (self.life, self.booted, self.starting) = (life, true, Some(done));
+                self.process.env.first_boot = true;
+                let asked = self.log.clear(run, life);
+                self.must(asked);
+            }
             Input::Pause(until) => self.paused_until = self.paused_until.max(until),
             Input::Resume => {
                 while self.process.hub.now() >= self.paused_until
@@ -148,10 +169,9 @@ impl<P: Protocol> ReplicaNode<P> {
                 }
             }
             Input::Audit(home) => {
-                let lateness = std::mem::take(&mut self.process.lateness);
+                let lateness = self.process.lateness.clone();
                 let state = self.state();
-                drop(home.send(Audit { state, lateness: lateness.clone() }));
-                self.process.lateness = lateness;
+                drop(home.send(Audit { state, lateness }));
             }
             other if self.process.hub.now() < self.paused_until => self.held.push_back(other),
             other => self.handle(other),
@@ -160,42 +180,79 @@ impl<P: Protocol> ReplicaNode<P> {
 
     fn handle(&mut self, input: Input<P>) {
         let hub = Arc::clone(&self.process.hub);
-        let life = hub.life(self.index());
+        if let Input::Message { from, due, .. } = &input {
+            self.process.note(*from, *due);
+        }
+        if hub.life(self.index()) != self.life {
+            return;
+        }
         match input {
-            Input::Message { from, msg, life: to, due } => {
-                self.process.note(from, due);
-                if to == life && !hub.is_cut(from, self.process.env.me) {
-                    self.step(|machine, cx| machine.on_message(from, msg, cx));
-                }
+            Input::Message { from, msg, life, .. }
+                if life == self.life && !hub.is_cut(from, self.process.env.me) =>
+            {
+                self.step(|machine, cx| machine.on_message(from, msg, cx));
             }
             Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
                 self.step(|machine, cx| machine.on_timer(timer, cx));
             }
-            Input::Durable { upto, life: of } if of == life => {
+            Input::Durable { upto, life } if life == self.life => {
                 let upto = match &mut self.log {
                     Log::Simulated(disk) => disk.end_sync(),
                     Log::Real { .. } => upto,
                 };
                 self.step(|machine, cx| machine.on_durable(upto, cx));
             }
+            Input::Recovered { records, upto, life } if life == self.life => {
+                self.log.recovered(upto);
+                self.start(&records);
+            }
             _ => {}
         }
     }
 
-    /// Starts from what is on disk.
+    /// The machine stops.
+    fn stop(&mut self) {
+        self.machine = None;
+        self.process.timers.clear();
+        self.held.clear();
+        self.paused_until = Instant::ZERO;
+        self.log.crash();
+    }
+
+    /// Begins a life with what is on disk.
     fn boot(&mut self) {
-        let env = self.process.env.clone();
-        if !env.first_boot {
-            self.process.hub.lives[self.index()].fetch_add(1, Ordering::AcqRel);
+        if self.booted {
+            let life = &self.process.hub.lives[self.index()];
+            self.life = life.fetch_add(1, Ordering::AcqRel) + 1;
         }
+        self.booted = true;
+        match self.log.recover(self.life) {
+            Ok(Some(records)) => self.start(&records),
+            Ok(None) => {}
+            Err(error) => self.must(Err(error)),
+        }
+    }
+
+    fn start(&mut self, records: &[P::Record]) {
+        let env = self.process.env.clone();
         self.process.env.first_boot = false;
-        let records = self.log.survivors();
         self.process.effects.next_write = self.log.next();
         let clock = self.process.clock.read(self.process.hub.now());
         let Process { effects, rng, .. } = &mut self.process;
         let mut cx = ReplicaCx(Cx::new(effects, rng, clock));
-        self.machine = Some(P::Replica::recover(env, &records, &mut cx));
+        self.machine = Some(P::Replica::recover(env, records, &mut cx));
         self.perform();
+        if let Some(starting) = self.starting.take() {
+            // Whoever waited may have gone.
+            _ = starting.send(());
+        }
+    }
+
+    /// What the log refuses ends the run.
+    fn must(&self, asked: Result<(), String>) {
+        if let Err(error) = asked {
+            self.process.hub.fail(format!("the log of replica {}: {error}", self.index()));
+        }
     }
 
     fn step(&mut self, call: impl FnOnce(&mut P::Replica, &mut ReplicaCx<'_, P>)) {
@@ -208,16 +265,21 @@ impl<P: Protocol> ReplicaNode<P> {
     }
 
     fn perform(&mut self) {
-        let (me, hub) = (self.process.env.me, Arc::clone(&self.process.hub));
-        let life = hub.life(me.index());
+        let (me, hub, life) = (self.process.env.me, Arc::clone(&self.process.hub), self.life);
         let mut queue = std::mem::take(&mut self.process.effects.queue);
         for effect in queue.drain(..) {
             match effect {
                 Effect::Send { to, msg } => hub.send(me, to, msg),
                 Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
                 Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
-                Effect::Persist(record) => self.log.append(record, life),
-                Effect::Truncate(from) => self.log.truncate(from),
+                Effect::Persist(record) => {
+                    let asked = self.log.append(record, life);
+                    self.must(asked);
+                }
+                Effect::Truncate(from) => {
+                    let asked = self.log.truncate(from, life);
+                    self.must(asked);
+                }
                 Effect::Commit(key, value, rank) => hub.commit(me.index(), key, value, rank),
                 Effect::Complete(..) => {}
             }
@@ -259,9 +321,15 @@ pub(super) struct ClientNode<P: Protocol> {
 }
 
 impl<P: Protocol> ClientNode<P> {
-    pub(super) fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, client: u32, session: u32) -> Self {
+    pub(super) fn new(
+        hub: Arc<Hub<P>>,
+        env: Env<P>,
+        (rng, clock): (Rng, Clock),
+        client: u32,
+        session: u32,
+    ) -> Self {
         let machine = P::Client::start(env.clone());
-        let process = Process::new(hub, env, rng, Clock::EXACT);
+        let process = Process::new(hub, env, rng, clock);
         Self { process, client, machine, session, current: None }
     }
 
@@ -345,11 +413,8 @@ pub(super) async fn live<P: Protocol>(
 ) {
     while let Some(input) = inbox.recv().await {
         hub.events.fetch_add(1, Ordering::Relaxed);
-        let handled = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take(input)));
-        if let Err(panic) = handled {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let words = text.or(panic.downcast_ref::<&str>().copied());
-            return hub.fail(words.unwrap_or("a process panicked").to_owned());
+        if !hub.watch(|| take(input)) {
+            return;
         }
     }
 }

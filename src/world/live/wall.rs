@@ -30,6 +30,12 @@ impl WallClock {
     }
 }
 
+/// What the machine's calendar says, since 1970.
+pub(super) fn since_1970() -> Duration {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Duration(since.unwrap_or_default().as_nanos() as u64)
+}
+
 /// Has this thread wait, to the operating system's precision.
 pub(super) fn sleep(time: Duration) {
     std::thread::sleep(std::time::Duration::from_nanos(time.0));

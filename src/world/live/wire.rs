@@ -1,22 +1,22 @@
 //! Messages over TCP on loopback: real sockets behind the same delays.
 //!
 //! One connection for each pair of processes that talk. When a message's deadline has come it is written as a
-//! frame, a length and its bytes, and counts as delivered when the other end has read it; so the sockets'
-//! own time is part of how late it is.
+//! frame, and counts as delivered when the other end has read it; so the sockets' own time is part of how
+//! late it is. Whoever else connects is turned away.
 
+use super::frame::{self, FRAME_MAX, FrameError};
 use super::hub::Hub;
 use super::node::Input;
 use crate::op::NodeId;
 use crate::protocol::Protocol;
 use crate::time::Instant;
+use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
-/// No message is longer, in bytes.
-const FRAME_MAX: u32 = 1 << 24;
 /// How many frames may wait for one socket.
 const QUEUE: usize = 1 << 12;
 
@@ -35,10 +35,10 @@ impl Wire {
         (from, to): (NodeId, usize),
         msg: &P::Msg,
         life: u32,
-        due: Instant,
+        due: Option<Instant>,
     ) {
         let queue = &self.queues[from.index() * self.processes + to];
-        let frame = postcard::to_stdvec(&(from, life, due.0, msg));
+        let frame = frame::encode(&(from, life, due.map(|due| due.0), msg));
         match (queue, frame) {
             (Some(queue), Ok(frame)) => {
                 if let Err(mpsc::error::TrySendError::Full(_)) = queue.try_send(frame) {
@@ -61,12 +61,8 @@ pub(super) async fn connect<P: Protocol>(hub: &Arc<Hub<P>>) -> std::io::Result<W
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;
         for other in replica + 1..processes {
-            // One after the other, so who connects is who is accepted.
             let near = TcpStream::connect(address).await?;
-            let (far, peer) = listener.accept().await?;
-            if peer != near.local_addr()? {
-                return Err(std::io::Error::other("somebody else connected to a replica"));
-            }
+            let far = accept(&listener, near.local_addr()?).await?;
             for (stream, from, to) in [(near, other, replica), (far, replica, other)] {
                 stream.set_nodelay(true)?;
                 let (read, write) = stream.into_split();
@@ -80,6 +76,16 @@ pub(super) async fn connect<P: Protocol>(hub: &Arc<Hub<P>>) -> std::io::Result<W
     Ok(Wire { processes, queues })
 }
 
+/// The connection from this address; all others are closed.
+async fn accept(listener: &TcpListener, from: SocketAddr) -> std::io::Result<TcpStream> {
+    loop {
+        let (stream, peer) = listener.accept().await?;
+        if peer == from {
+            return Ok(stream);
+        }
+    }
+}
+
 async fn writer<P: Protocol>(
     hub: Arc<Hub<P>>,
     mut socket: OwnedWriteHalf,
@@ -91,7 +97,6 @@ async fn writer<P: Protocol>(
         let mut next = Some(frame);
         // What waits already goes with it.
         while let Some(frame) = next {
-            bytes.extend((frame.len() as u32).to_le_bytes());
             bytes.extend(frame);
             next = frames.try_recv().ok();
         }
@@ -101,23 +106,42 @@ async fn writer<P: Protocol>(
     }
 }
 
-async fn reader<P: Protocol>(hub: Arc<Hub<P>>, mut socket: OwnedReadHalf, owner: usize) {
-    let mut frame = Vec::new();
-    // A connection ends with the run.
-    while let Ok(length) = socket.read_u32_le().await {
-        if length > FRAME_MAX {
-            return hub.fail(format!("a frame of {length} bytes; there are at most {FRAME_MAX}"));
+async fn reader<P: Protocol>(hub: Arc<Hub<P>>, socket: OwnedReadHalf, owner: usize) {
+    let (mut socket, mut frame) = (BufReader::new(socket), Vec::new());
+    loop {
+        match frame::read(&mut socket, FRAME_MAX, &mut frame).await {
+            Ok(true) => {}
+            // A connection ends with the run.
+            Ok(false) | Err(FrameError::Connection(_) | FrameError::CutOff) => return,
+            Err(error) => return hub.fail(error.to_string()),
         }
-        frame.resize(length as usize, 0);
-        if socket.read_exact(&mut frame).await.is_err() {
-            return;
-        }
-        match postcard::from_bytes::<(NodeId, u32, u64, P::Msg)>(&frame) {
+        match frame::decode::<(NodeId, u32, Option<u64>, P::Msg)>(&frame) {
             Ok((from, life, due, msg)) => {
-                let due = Instant(due);
+                let due = due.map(Instant);
                 hub.tell(owner, Input::Message { from, msg, life, due });
             }
-            Err(error) => return hub.fail(format!("a frame that is no message: {error}")),
+            Err(error) => return hub.fail(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncReadExt as _;
+
+    #[test]
+    fn a_stranger_who_connects_first_is_turned_away() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        builder.enable_all().build().expect("tasks").block_on(async {
+            let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("a port");
+            let address = listener.local_addr().expect("an address");
+            let mut stranger = TcpStream::connect(address).await.expect("connected");
+            let near = TcpStream::connect(address).await.expect("connected");
+            let expected = near.local_addr().expect("an address");
+            let far = accept(&listener, expected).await.expect("accepted");
+            assert_eq!(far.peer_addr().expect("an address"), expected);
+            assert_eq!(stranger.read(&mut [0]).await.expect("closed"), 0);
+        });
     }
 }

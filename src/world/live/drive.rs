@@ -1,0 +1,209 @@
+//! The clients of a run against replicas that are processes of their own.
+//!
+//! The load, the clients' tasks, the recorder and its clock are those of the live world. What happens at the
+//! replicas cannot be seen from here: the history has no commits, and what replicas hold in the end is asked
+//! for when everything is over. Whoever kills a process in the meantime does what a fault does elsewhere.
+
+use super::cluster::Cluster;
+use super::frame::{self, FRAME_MAX};
+use super::hello::{self, Identity, Who};
+use super::node::{Audit, ClientNode, live};
+use super::peers::{Answers, INTRODUCTION, Packet, Peers, RETRY};
+use super::wall::WallClock;
+use super::{Carrier, PATIENCE, REST, finish, host_clock, keep_deadlines, runtime, set_up, start};
+use crate::history::Traffic;
+use crate::protocol::Protocol;
+use crate::rng::Rng;
+use crate::scenario::plan::Plan;
+use crate::time::Duration;
+use crate::world::Run;
+use crate::world::env::Envs;
+use crate::world::load::Load;
+use std::sync::Arc;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// How long nodes may take to be there, and to begin a run.
+const READY: Duration = Duration::secs(20);
+/// How long they may take to say what they hold.
+const ANSWER: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Runs a plan's clients against the nodes of a cluster.
+///
+/// # Errors
+/// What went wrong: a node that is not there or does not belong to the cluster, faults that nobody here can
+/// bring about, a queue that outgrew its bound.
+pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<Run, String> {
+    if !plan.faults.is_empty() || plan.random_faults.is_some() {
+        return Err(format!("{}: a driver cannot bring about faults; kill processes", plan.name));
+    }
+    let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
+    let (run, me) = (hello::number()?, Who::Driver(hello::number()?));
+    let runtime = runtime()?;
+    let within = runtime.enter();
+    let identity = cluster.identity(plan);
+    let ready = runtime.block_on(prepare(plan, cluster, &identity, me, run))?;
+
+    let load = Load::new(plan, seed);
+    let envs = Envs::<P>::new(plan, config.clone(), load.keys());
+    let links = cluster.held_back(plan);
+    let (hub, mut inboxes, sessions) = set_up::<P>(plan, &links, &config, seed, load, None);
+    let replicas = plan.replicas.len();
+    let clients = inboxes.split_off(replicas);
+    for (client, (inbox, session)) in clients.into_iter().zip(sessions).enumerate() {
+        let site = replicas + usize::from(hub.lock().load.group(client as u32));
+        let env = envs.of((replicas + client) as u32, site);
+        let rng = Rng::stream(seed, "client", client as u64);
+        let (client, clock) = (client as u32, host_clock());
+        let mut node = ClientNode::new(Arc::clone(&hub), env, (rng, clock), client, session);
+        tokio::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+    }
+    let (peers, mut answers) = Peers::start(&hub, cluster, (me, run), ready);
+    let deadlines = keep_deadlines(&hub, Carrier::Peers(Arc::clone(&peers)));
+    start(&hub);
+    let left = runtime.block_on(async {
+        hub.over.notified().await;
+        settle(&peers, &mut answers, run).await
+    });
+    hub.timer.stop();
+    drop(deadlines.join());
+    drop(within);
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    finish(&hub, left)
+}
+
+/// Connects to every node and has it begin the run.
+async fn prepare(
+    plan: &Plan,
+    cluster: &Cluster,
+    identity: &Identity,
+    me: Who,
+    run: u64,
+) -> Result<Vec<Option<TcpStream>>, String> {
+    let clock = WallClock::start();
+    let mut ready = Vec::new();
+    for (to, address) in cluster.addresses.iter().enumerate() {
+        let name = &plan.replicas[to].name;
+        let stream = loop {
+            match connect(address, identity, (me, to as u32)).await {
+                Ok((stream, took)) => {
+                    (cluster.log)(&format!("{name} at {address}: a round trip took {took}"));
+                    break stream;
+                }
+                Err((why, gives_up)) if gives_up || clock.now().0 > READY.0 => {
+                    return Err(format!("{name} at {address}: {why}"));
+                }
+                Err(_) => tokio::time::sleep(RETRY).await,
+            }
+        };
+        ready.push(stream);
+    }
+    // All are there; now all begin.
+    let frame = frame::encode(&Packet::<()>::Prepare { run }).map_err(|error| error.to_string())?;
+    for (stream, name) in ready.iter_mut().zip(&plan.replicas) {
+        let written = stream.write_all(&frame).await;
+        written.map_err(|error| format!("{}: {error}", name.name))?;
+    }
+    for (stream, host) in ready.iter_mut().zip(&plan.replicas) {
+        let left = READY + READY;
+        let left = std::time::Duration::from_nanos(left.0.saturating_sub(clock.now().0));
+        let begun = timeout(left, begun(stream, run)).await;
+        begun
+            .unwrap_or_else(|_| Err("it does not begin the run".to_owned()))
+            .map_err(|why| format!("{}: {why}", host.name))?;
+    }
+    Ok(ready.into_iter().map(Some).collect())
+}
+
+/// A connection and how long its first round trip took; or why there is none, and whether to give up.
+async fn connect(
+    address: &str,
+    identity: &Identity,
+    who: (Who, u32),
+) -> Result<(TcpStream, Duration), (String, bool)> {
+    let clock = WallClock::start();
+    let dialled = timeout(INTRODUCTION, TcpStream::connect(address)).await;
+    let dialled = dialled.map_err(|_| ("no answer".to_owned(), false))?;
+    let mut stream = dialled.map_err(|error| (error.to_string(), false))?;
+    let took = Duration(clock.now().0);
+    stream.set_nodelay(true).map_err(|error| (error.to_string(), true))?;
+    let introduced = timeout(INTRODUCTION, hello::dial(&mut stream, identity, who)).await;
+    let introduced = introduced.map_err(|_| ("no answer".to_owned(), false))?;
+    introduced.map_err(|why| (why, true))?;
+    Ok((stream, took))
+}
+
+async fn begun(stream: &mut TcpStream, run: u64) -> Result<(), String> {
+    let mut frame = Vec::new();
+    loop {
+        match frame::read(stream, FRAME_MAX, &mut frame).await {
+            Ok(true) => {}
+            Ok(false) => return Err("it closed the connection".to_owned()),
+            Err(error) => return Err(error.to_string()),
+        }
+        // Nothing but pings comes before.
+        if let Ok(Packet::<()>::Prepared { run: its }) = frame::decode(&frame)
+            && its == run
+        {
+            return Ok(());
+        }
+    }
+}
+
+/// Waits until replicas are equal, or long enough; what they hold, if all can say.
+async fn settle<P: Protocol>(peers: &Peers<P>, answers: &mut Answers<P>, run: u64) -> Vec<Audit> {
+    let hub = &peers.hub;
+    let mut look = hub.lock().network.calm_down().max(hub.now()) + REST;
+    let patience = look + PATIENCE;
+    loop {
+        while hub.now() < look && hub.lock().failure.is_none() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let held = ask(peers, answers, run).await;
+        let all = held.iter().flatten().filter(|(audit, _)| !audit.state.values.is_empty());
+        let all: Vec<&Audit> = all.map(|(audit, _)| audit).collect();
+        let whole = all.len() == held.len();
+        let equal = whole && all.windows(2).all(|pair| pair[0].state == pair[1].state);
+        if equal || hub.now() > patience || hub.lock().failure.is_some() {
+            if !whole {
+                let missing = held.iter().position(Option::is_none);
+                let name = missing.map_or("a node", |at| &hub.plan.replicas[at].name);
+                peers.log(&format!("{name} does not say what it holds in the end"));
+                return Vec::new();
+            }
+            for (_, sent) in held.iter().flatten() {
+                hub.lock().recorder.carried(*sent);
+            }
+            return held.into_iter().flatten().map(|(audit, _)| audit).collect();
+        }
+        look = hub.now() + REST;
+    }
+}
+
+/// What each replica holds, and what it has sent.
+async fn ask<P: Protocol>(
+    peers: &Peers<P>,
+    answers: &mut Answers<P>,
+    run: u64,
+) -> Vec<Option<(Audit, Traffic)>> {
+    let replicas = peers.hub.plan.replicas.len();
+    let mut held: Vec<Option<(Audit, Traffic)>> = (0..replicas).map(|_| None).collect();
+    (0..replicas).for_each(|to| peers.say(to, &Packet::<()>::Audit { run }));
+    let collect = async {
+        while held.iter().any(Option::is_none)
+            && let Some((replica, answer)) = answers.recv().await
+        {
+            if let Packet::Audited { run: its, state, sent } = answer
+                && its == run
+            {
+                let [messages, bytes, hints, repairs, mending_bytes] = sent;
+                let traffic = Traffic { messages, bytes, hints, repairs, mending_bytes };
+                held[replica] = Some((Audit { state, lateness: Default::default() }, traffic));
+            }
+        }
+    };
+    // Who is down does not answer.
+    _ = timeout(ANSWER, collect).await;
+    held
+}

@@ -1,0 +1,166 @@
+//! One replica as a process of its own: the same task, log and deadlines as in the live world, with the other
+//! replicas and the clients at the far ends of connections.
+//!
+//! A driver says when a run begins; whatever was there before is forgotten then. Between runs, and after the
+//! process was killed, the log is what counts: it names its run, and a process that finds one goes on with it.
+
+use super::cluster::{Cluster, Serving};
+use super::frame::VERSION;
+use super::hello::{self, Who};
+use super::hub::Hub;
+use super::log::{Log, LogFile, Owner};
+use super::node::{Input, ReplicaNode, live};
+use super::peers::{INTRODUCTION, Peers};
+use super::{Carrier, host_clock, keep_deadlines, runtime, set_up};
+use crate::protocol::Protocol;
+use crate::rng::Rng;
+use crate::scenario::plan::Plan;
+use crate::world::env::Envs;
+use crate::world::load::Load;
+use std::convert::Infallible;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+
+/// Connections that may be introducing themselves at a time.
+const STRANGERS: usize = 64;
+
+/// Serves a replica until something goes wrong here.
+///
+/// # Errors
+/// Why it cannot be served: a port or a folder that is taken, a log that is damaged or written under other
+/// settings, a disk that refuses, a broken law of the protocol.
+pub fn serve<P: Protocol>(
+    plan: &Plan,
+    cluster: &Cluster,
+    serving: &Serving,
+) -> Result<Infallible, String> {
+    let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
+    let (me, name) = (serving.replica, &plan.replicas[serving.replica].name);
+    let identity = cluster.identity(plan);
+    let _lock = claim(&serving.data_dir, name)?;
+    let path = serving.data_dir.join(format!("{name}.log"));
+    let cannot = |why: String| format!("{}: {why}", path.display());
+    let (file, run) = match LogFile::open(&path, identity.settings).map_err(cannot)? {
+        Some(file) => {
+            let run = file.owner().run;
+            (file, run)
+        }
+        None => {
+            let owner = Owner { settings: identity.settings, run: 0 };
+            (LogFile::create(&path, owner).map_err(|error| cannot(error.to_string()))?, 0)
+        }
+    };
+    let records = file.last();
+
+    // Only election timeouts and the like come from it, and no two processes should have the same.
+    let seed = hello::number()?;
+    let load = Load::new(plan, seed);
+    let mut env = Envs::<P>::new(plan, config.clone(), load.keys()).of(me as u32, me);
+    env.first_boot = run == 0;
+    let links = cluster.held_back(plan);
+    let (hub, mut inboxes, _) = set_up::<P>(plan, &links, &config, seed, load, Some(me));
+    let runtime = runtime()?;
+    let _within = runtime.enter();
+    let listener = runtime
+        .block_on(TcpListener::bind(&serving.listen))
+        .map_err(|error| format!("cannot listen on {}: {error}", serving.listen))?;
+    (cluster.log)(&format!(
+        "node {name} of cluster {} listens on {}, protocol version {VERSION}",
+        cluster.name, serving.listen
+    ));
+    let log = Log::real(&hub, me, file);
+    let rng = Rng::stream(seed, "node", me as u64);
+    let mut node = ReplicaNode::new(Arc::clone(&hub), env, rng, host_clock(), log);
+    if run != 0 {
+        (cluster.log)(&format!("goes on with run {run:016x} from {records} records"));
+        hub.tell(me, Input::Boot);
+    }
+    let inbox = inboxes.swap_remove(me);
+    tokio::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+    let (peers, _) = Peers::start(&hub, cluster, (Who::Node(me as u32), run), Vec::new());
+    tokio::spawn(accept(Arc::clone(&peers), listener));
+    let deadlines = keep_deadlines(&hub, Carrier::Peers(peers));
+    runtime.block_on(hub.over.notified());
+    hub.timer.stop();
+    drop(deadlines.join());
+    let failure = hub.lock().failure.take();
+    Err(failure.unwrap_or_else(|| "the node has ended".to_owned()))
+}
+
+/// The folder's part of this node is this process's alone for as long as the file is open.
+fn claim(folder: &Path, name: &str) -> Result<File, String> {
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
+    let path = folder.join(format!("{name}.lock"));
+    let file = File::create(&path);
+    let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+    match file.try_lock() {
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(format!("{}: another process serves {name} already", folder.display()))
+        }
+        // A file system without locks cannot tell.
+        _ => Ok(file),
+    }
+}
+
+/// Takes up connections, as long as the process lives.
+async fn accept<P: Protocol>(peers: Arc<Peers<P>>, listener: TcpListener) {
+    let strangers = Arc::new(Semaphore::new(STRANGERS));
+    loop {
+        let Ok((stream, address)) = listener.accept().await else {
+            // Too many open files, most likely: others may close some.
+            tokio::time::sleep(super::peers::RETRY).await;
+            continue;
+        };
+        let Ok(place) = Arc::clone(&strangers).try_acquire_owned() else {
+            peers.log(&format!("closed a connection from {address}: too many at once"));
+            continue;
+        };
+        let peers = Arc::clone(&peers);
+        tokio::spawn(async move {
+            let introduced = introduce(&peers, stream).await;
+            drop(place);
+            let why = match introduced {
+                Ok((stream, who)) => peers.serve(stream, who).await,
+                Err(why) => why,
+            };
+            peers.log(&format!("closed a connection from {address}: {why}"));
+        });
+    }
+}
+
+async fn introduce<P: Protocol>(
+    peers: &Peers<P>,
+    mut stream: TcpStream,
+) -> Result<(TcpStream, Who), String> {
+    let Who::Node(me) = peers.me else { return Err("only nodes are dialled".to_owned()) };
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let admit = |who| match who {
+        Who::Driver(id) => peers.driver(id),
+        Who::Node(_) => Ok(()),
+    };
+    let answered = hello::answer(&mut stream, &peers.identity, me, admit);
+    let who = timeout(INTRODUCTION, answered).await;
+    let who = who.unwrap_or_else(|_| Err("it did not introduce itself".to_owned()))?;
+    Ok((stream, who))
+}
+
+impl<P: Protocol> Hub<P> {
+    /// Counts what is sent from now on, as another run begins.
+    pub(super) fn count_again(&self) {
+        let now = self.now();
+        let end = match self.plan.length {
+            crate::scenario::plan::Length::Time(length) => now + length,
+            crate::scenario::plan::Length::Operations(_) => crate::time::Instant::NEVER,
+        };
+        let warm_up = now + self.plan.warm_up;
+        let counter = crate::history::Recorder::new(Vec::new(), warm_up, end, Vec::new(), 0);
+        self.lock().recorder = counter;
+        self.events.store(0, Ordering::Relaxed);
+    }
+}

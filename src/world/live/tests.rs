@@ -1,0 +1,187 @@
+//! What only the inside of the live world can show: lives, logs and threads at the moment of a failure.
+
+use super::*;
+use crate::guarantee::Guarantee;
+use crate::op::{Key, Level, NodeId, Object, OpKind, Request, Value};
+use crate::protocol::{Client, ClientCx, Env, Geometry, Offer, Replica, ReplicaCx, WriteId};
+use crate::scenario::{Overrides, Protocols, Source, load};
+use serde::{Deserialize, Serialize};
+
+/// A machine that writes down what it is told, and again when its timer runs out.
+#[derive(Debug)]
+pub(super) struct Notes;
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct NoSettings {}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Note(pub u64);
+
+pub(super) struct Idle;
+
+impl Protocol for Notes {
+    const NAME: &'static str = "notes";
+    const ABOUT: &'static str = "Writes down what it is told.";
+    type Config = NoSettings;
+    type Msg = Note;
+    type Record = u64;
+    type Timer = ();
+    type Replica = Idle;
+    type Client = Idle;
+    fn validate(_: &NoSettings, _: u32) -> Result<(), String> {
+        Ok(())
+    }
+    fn offer(_: &NoSettings, _: Level) -> Option<Offer> {
+        Some(Offer { read_path: "none", write_path: "none", promise: Guarantee::Eventual })
+    }
+    fn theory(
+        _: &NoSettings,
+        _: Level,
+        _: OpKind,
+        _: &Geometry,
+        _: NodeId,
+    ) -> Option<crate::time::Duration> {
+        None
+    }
+    fn wire_size(_: &Note) -> u32 {
+        8
+    }
+}
+
+impl Replica<Notes> for Idle {
+    fn recover(_: Env<Notes>, _: &[u64], cx: &mut ReplicaCx<'_, Notes>) -> Self {
+        cx.set_timer((), Duration::secs(60));
+        Self
+    }
+    fn on_message(&mut self, _: NodeId, msg: Note, cx: &mut ReplicaCx<'_, Notes>) {
+        cx.persist(msg.0);
+    }
+    fn on_timer(&mut self, (): (), cx: &mut ReplicaCx<'_, Notes>) {
+        cx.persist(u64::MAX);
+    }
+    fn on_durable(&mut self, _: WriteId, _: &mut ReplicaCx<'_, Notes>) {}
+    fn inspect(&self, _: Key) -> Value {
+        Value::INITIAL
+    }
+}
+
+impl Client<Notes> for Idle {
+    fn start(_: Env<Notes>) -> Self {
+        Self
+    }
+    fn on_request(&mut self, _: Request, _: &mut ClientCx<'_, Notes>) {}
+    fn on_message(&mut self, _: NodeId, _: Note, _: &mut ClientCx<'_, Notes>) {}
+    fn on_timer(&mut self, (): (), _: &mut ClientCx<'_, Notes>) {}
+}
+
+struct OnlyNotes;
+
+impl Protocols for OnlyNotes {
+    fn names(&self) -> Vec<&'static str> {
+        vec![Notes::NAME]
+    }
+    fn check(&self, _: &str, _: &toml::Table, _: u32) -> Result<(), String> {
+        Ok(())
+    }
+    fn levels_offered(&self, _: &str, _: &toml::Table, _: Level) -> bool {
+        true
+    }
+    fn checkers(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+    fn objects(&self, _: &str, _: &toml::Table) -> &'static [Object] {
+        &[Object::Register]
+    }
+}
+
+fn plan() -> Plan {
+    let text = r#"
+        question = "What does a node do?"
+        analysis = "A test."
+        regions = "aws"
+        replicas = ["us-east-1", "eu-west-1"]
+        clients = [{ region = "us-east-1", sessions = 1 }]
+        workload = { read = 1 }
+        operations = 10
+        modes = [{ protocol = "notes", levels = ["eventual-nearest"] }]
+    "#;
+    let scenario = load(&Source::new("notes.toml", text), &OnlyNotes, &Overrides::default());
+    scenario.expect("a valid scenario").plans.remove(0)
+}
+
+fn hub() -> (Arc<Hub<Notes>>, Inboxes<Notes>) {
+    let plan = plan();
+    let load = Load::new(&plan, 1);
+    let (hub, inboxes, _) = set_up::<Notes>(&plan, &plan, &NoSettings {}, 1, load, None);
+    (hub, inboxes)
+}
+
+fn node(hub: &Arc<Hub<Notes>>, log: Log<Notes>) -> ReplicaNode<Notes> {
+    let env = Envs::<Notes>::new(&hub.plan, NoSettings {}, 10).of(0, 0);
+    let clock = Clock::new(hub.plan.replicas[0].clock);
+    ReplicaNode::new(Arc::clone(hub), env, Rng::stream(1, "node", 0), clock, log)
+}
+
+/// Boots a replica and gives back what its log held.
+fn boot(node: &mut ReplicaNode<Notes>, inbox: &mut mpsc::Receiver<Input<Notes>>) -> Vec<u64> {
+    node.take(Input::Boot);
+    loop {
+        match inbox.blocking_recv().expect("the log answers") {
+            Input::Recovered { records, upto, life } => {
+                let held = records.clone();
+                node.take(Input::Recovered { records, upto, life });
+                return held;
+            }
+            other => node.take(other),
+        }
+    }
+}
+
+fn told(note: u64, life: u32) -> Input<Notes> {
+    Input::Message { from: NodeId(1), msg: Note(note), life, due: None }
+}
+
+#[test]
+fn from_the_moment_of_a_crash_nothing_of_that_life_reaches_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hub, mut inboxes) = hub();
+    let log = Log::new_file(&hub, 0, folder.path()).expect("a file");
+    let mut node = node(&hub, log);
+    assert_eq!(boot(&mut node, &mut inboxes[0]), [0_u64; 0]);
+    let (mut acknowledged, mut life) = (0, 0);
+    for round in 0..20 {
+        (0..5).for_each(|n| node.take(told(10 * round + n, life)));
+        // The crash falls somewhere among the syncs, before the task has heard of it.
+        while round % 2 == 0
+            && let Some(input) = inboxes[0].blocking_recv()
+        {
+            let Input::Durable { upto, .. } = &input else { continue };
+            acknowledged = upto.0;
+            break;
+        }
+        hub.lives[0].fetch_add(1, Ordering::AcqRel);
+        node.take(told(1_000, life));
+        node.take(Input::Timer { timer: (), serial: 1 + u64::from(life / 2) });
+        node.take(Input::Crash);
+        let held = boot(&mut node, &mut inboxes[0]);
+        assert!(held.len() as u64 >= acknowledged, "what was synced is there");
+        let of_this_round: Vec<u64> =
+            held.iter().copied().filter(|n| n / 10 == round || *n >= 1_000).collect();
+        let whole: Vec<u64> = (0..of_this_round.len() as u64).map(|n| 10 * round + n).collect();
+        assert_eq!(of_this_round, whole, "a beginning of what was appended, without a hole");
+        life += 2;
+    }
+}
+
+#[test]
+fn a_panic_on_the_thread_of_deadlines_ends_the_run_with_its_words() {
+    let (hub, _inboxes) = hub();
+    let deadlines = keep_deadlines(&hub, Carrier::Memory);
+    // There is no such fault.
+    hub.timer.push(Instant::ZERO, Due::Fault { index: 7, begins: true });
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("tasks");
+    runtime.block_on(hub.over.notified());
+    deadlines.join().expect("the thread has ended by itself");
+    let failure = hub.lock().failure.take().expect("the run has failed");
+    assert!(failure.contains("out of bounds"), "{failure}");
+}
