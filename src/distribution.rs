@@ -69,7 +69,7 @@ pub struct Part {
 
 /// The form a table takes in TOML; a bare number is handled by the visitor below.
 #[derive(Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
 enum Tagged {
     Constant(f64),
     Uniform { low: f64, high: f64 },
@@ -171,6 +171,9 @@ impl Distribution {
                 Ok(())
             }
             Self::Percentiles(points) => validate_percentiles(points),
+            Self::Mixture(parts) if parts.is_empty() => {
+                Err("mixture is empty; give at least one part, { weight = 1, of = ... }".to_owned())
+            }
             Self::Mixture(parts) => {
                 for part in parts {
                     at_least_zero("a mixture's weight", part.weight)?;

@@ -154,7 +154,7 @@ pub enum SuiteError {
 enum Message {
     Run(usize),
     Cell(usize, Box<CellResult>),
-    Failed(SuiteError),
+    Failed(usize, SuiteError),
 }
 
 /// A cell under way.
@@ -232,7 +232,7 @@ impl Suite {
         let pending: Vec<Pending> = open.iter().map(|i| self.pending(plans[*i])).collect();
         let next = AtomicUsize::new(0);
         let (sender, inbox) = mpsc::channel();
-        let mut failure = None;
+        let mut failure: Option<(usize, SuiteError)> = None;
         std::thread::scope(|scope| {
             for _ in 0..self.options.threads.max(1) {
                 let (sender, plans, open, pending, next) =
@@ -247,14 +247,17 @@ impl Suite {
                         progress(Progress::Cell(&cell));
                         done[index] = Some(*cell);
                     }
-                    Message::Failed(error) => {
+                    Message::Failed(unit, error) => {
                         self.interrupt();
-                        failure.get_or_insert(error);
+                        // Whatever was taken before it ends too, so the first is always the same.
+                        if failure.as_ref().is_none_or(|(known, _)| unit < *known) {
+                            failure = Some((unit, error));
+                        }
                     }
                 }
             }
         });
-        if let Some(error) = failure {
+        if let Some((_, error)) = failure {
             return Err(error);
         }
         let cells = plans.len();
@@ -286,7 +289,7 @@ impl Suite {
                         drop(home.send(Message::Run(index)));
                         Message::Cell(index, Box::new(cell))
                     }
-                    Err(error) => Message::Failed(error),
+                    Err(error) => Message::Failed(unit, error),
                 };
             if home.send(message).is_err() {
                 return;

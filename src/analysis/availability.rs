@@ -52,18 +52,28 @@ pub(super) fn measure(
 ) {
     let region = |op: &Operation| region_of[usize::from(op.group)];
     let longest = longest_in_health(history, timeout, region_of);
-    each_measured(history, |op, _| {
+    each_measured(history, |op, unread| {
         let phase = phase_of(history, op, timeout);
         let usual = longest[region(op)][op.kind as usize];
-        let slot = summary.slot_mut(phase, region(op), op.kind);
-        if phase != Phase::Partitioned {
-            slot.answerable += 1;
-            slot.answered += u64::from(took_effect(op));
-        } else if let Some(answered) = under_fault(history, op, usual) {
+        let answered = if phase == Phase::Partitioned {
+            under_fault(history, op, usual)
+        } else {
+            Some(took_effect(op))
+        };
+        let Some(answered) = answered else { return };
+        for kind in kinds(op, unread) {
+            let slot = summary.slot_mut(phase, region(op), kind);
             slot.answerable += 1;
             slot.answered += u64::from(answered);
         }
     });
+}
+
+/// What an operation was: itself, and if it is a read-modify-write that ended with its read, also a write
+/// that was wanted and not answered. Otherwise only those who could read would be asked whether they could
+/// write.
+pub(super) fn kinds(op: &Operation, unread: bool) -> impl Iterator<Item = OpKind> {
+    std::iter::once(op.kind).chain(unread.then_some(OpKind::Write))
 }
 
 /// By region and kind, how long the longest that took effect in health took.

@@ -91,11 +91,14 @@ pub(super) fn measure(history: &History, timeout: Duration) -> Option<Faulted> {
         .collect();
     let usual = availability::longest_in_health(history, timeout, &region_of);
     let mut spans = Spans::of(history);
-    each_measured(history, |op, _| {
+    each_measured(history, |op, unread| {
         let region = region_of[usize::from(op.group)];
-        let outage = faulted.outages.entry((history.groups[region].clone(), op.kind)).or_default();
-        outage.timeline.note(op, timeout);
-        spans.note(history, op, timeout, region, usual[region][op.kind as usize]);
+        for kind in availability::kinds(op, unread) {
+            let op = &Operation { kind, ..*op };
+            let outage = faulted.outages.entry((history.groups[region].clone(), kind)).or_default();
+            outage.timeline.note(op, timeout);
+            spans.note(history, op, timeout, region, usual[region][kind as usize]);
+        }
     });
     let lingering = stale_reads(history, &spans.edges, &mut faulted);
     for ((region, op, span), fates) in spans.fates {

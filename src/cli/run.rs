@@ -4,7 +4,7 @@ use super::args::RunArgs;
 use super::{calibrate, exit_status, print, progress, select, unless_closed, width};
 use crate::catalog::Catalog;
 use crate::report::{beside, page, summary};
-use crate::results::{JOURNAL, Journal, PAGE, Results, VerdictWord};
+use crate::results::{JOURNAL, Journal, PAGE, Results, Row, VerdictWord};
 use crate::suite::{Options, Progress, Suite, SuiteError, World, quoted};
 use anyhow::bail;
 use clap::ArgMatches;
@@ -83,14 +83,17 @@ fn save(args: &RunArgs, file: &Path) -> anyhow::Result<()> {
 fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
     let fingerprint = suite.fingerprint();
     if !args.resume {
-        let journal = args.output.join(JOURNAL);
-        if journal.is_file() {
+        let path = args.output.join(JOURNAL);
+        let interrupted = path.is_file();
+        // First, because another run may be using it.
+        let journal = Journal::create(&args.output, &fingerprint)?;
+        if interrupted {
             anstream::eprintln!(
                 "{} of an interrupted run is discarded; with --resume it would have gone on",
-                journal.display()
+                path.display()
             );
         }
-        return Ok(Journal::create(&args.output, &fingerprint)?);
+        return Ok(journal);
     }
     let (journal, finished) = Journal::resume(&args.output, &fingerprint)?;
     anstream::eprintln!("resuming: {} cells are finished already", finished.len());
@@ -159,16 +162,15 @@ pub(super) fn show(json: bool, results: &Results) -> anyhow::Result<()> {
 
 /// What was not kept, and where the page is; said even if stdout takes nothing more.
 pub(super) fn tell(output: &Path, results: &Results) {
-    let broken: Vec<&str> = {
-        let mut cells: Vec<&str> = (results.rows.iter())
-            .filter(|row| row.verdict != VerdictWord::Holds)
-            .map(|row| row.replay.as_str())
-            .collect();
-        cells.dedup();
-        cells
-    };
-    for replay in broken {
-        anstream::eprintln!("not kept; replay with: {replay}");
+    let mut told: Vec<&Row> =
+        results.rows.iter().filter(|row| row.verdict != VerdictWord::Holds).collect();
+    told.dedup_by_key(|row| &row.cell);
+    for Row { cell, promise, verdict, evidence, replay, .. } in told {
+        let what = match verdict {
+            VerdictWord::Unknown => format!("undecided whether {cell} is {promise}: {evidence}"),
+            _ => format!("{cell} is not {promise}"),
+        };
+        anstream::eprintln!("{what}; replay with: {replay}");
     }
     anstream::eprint!("{}", calibrate::delivered(results));
     anstream::eprint!("{}", beside(results));

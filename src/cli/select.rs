@@ -87,6 +87,7 @@ pub(super) fn loaded(
     let regions = args.regions.clone().filter(|_| made.is_none());
     let overrides = Overrides { regions: regions.clone() };
     let mut kept: Vec<(Source, Scenario)> = Vec::new();
+    let mut seen = Vec::new();
     for source in &sources {
         if !filters.may_keep_scenario(&source.name) {
             continue;
@@ -95,6 +96,7 @@ pub(super) fn loaded(
             (Err(error), Some((words, source))) => bail!(words.blame(source, &error)),
             (scenario, _) => scenario?,
         };
+        seen.extend(scenario.plans.iter().map(|plan| (plan.name.clone(), plan.protocol.clone())));
         scenario.plans.retain(|plan| filters.keeps(&plan.name, &plan.protocol));
         if !scenario.plans.is_empty() {
             kept.push((source.clone(), scenario));
@@ -116,7 +118,8 @@ pub(super) fn loaded(
         }
     }
     if kept.is_empty() {
-        bail!("no cell matches; `pacelc list --cells` shows all there are");
+        let stray = filters.stray(&seen).map(|stray| format!("{stray}: ")).unwrap_or_default();
+        bail!("{stray}no cell matches; `pacelc list --cells` shows all there are");
     }
     Ok(kept)
 }

@@ -145,8 +145,7 @@ fn hero(out: &mut String, scenario: &Scenario<'_>) {
         "<section class=hero id=plane><h2>Latency against stale reads</h2><p class=reading>{} \
          (<a href=\"#{}\">{}</a>) Left is fast, down is fresh; in the band at the bottom no stale \
          read was seen. The stepped line joins the cells that no other beats on both counts. Clients of \
-         all regions together; and no primary is ever replaced here, so what asynchronous replication \
-         would lose with one is not in the picture.</p>",
+         all regions together, in health: what a crash or a cut would cost is not in the picture.</p>",
         escape(question),
         anchor(scenario.name),
         escape(scenario.name)

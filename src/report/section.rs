@@ -161,7 +161,7 @@ fn picture(found: &Evidence) -> String {
     let gap = diagram.gap().map(|gap| format!("<p class=note>{gap}</p>")).unwrap_or_default();
     let Some((svg, width)) = diagram.inline() else { return gap };
     // Larger than other wide pictures: its words are what there is to see.
-    let (least, most) = (width * 3 / 5, width * 7 / 10);
+    let (least, most) = (width * 9 / 20, width * 7 / 10);
     format!(
         "<div class=scroll><div style=\"min-width:{least}px;width:{most}px\">{svg}</div></div>{gap}"
     )

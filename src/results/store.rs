@@ -10,6 +10,7 @@ use super::note::RunNote;
 use super::row::{Check, CurvePoint, Row, SCHEMA};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -87,6 +88,16 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// Lines are missing from one of two files that belong together.
+    #[error("{} holds {found} of the {listed} cells that {NOTE} lists; run the suite again", path.display())]
+    Torn {
+        /// The file of rows.
+        path: PathBuf,
+        /// Cells in it.
+        found: usize,
+        /// Cells that there should be.
+        listed: usize,
+    },
     /// There are no rows to show.
     #[error("{} holds no rows; run the suite again", path.display())]
     Empty {
@@ -141,12 +152,18 @@ impl Results {
         if rows.is_empty() {
             return Err(StoreError::Empty { path });
         }
+        let cells = distinct(&rows, &path)?;
+        let rows_at = path;
         let curves = read_if_there(&folder.join(CURVES))?;
         let faults = read_if_there(&folder.join(FAULTS))?;
         let timelines = read_if_there(&folder.join(TIMELINES))?;
         let path = folder.join(NOTE);
         let bytes = std::fs::read(&path).map_err(cannot("read", &path))?;
-        let note = parse(&bytes, &path, None)?;
+        let note: RunNote = parse(&bytes, &path, None)?;
+        let listed = note.scenarios.iter().map(|scenario| scenario.cells as usize).sum();
+        if cells < listed {
+            return Err(StoreError::Torn { path: rows_at, found: cells, listed });
+        }
         Ok(Self { note, rows, curves, faults, timelines })
     }
 
@@ -173,6 +190,22 @@ impl Results {
         note.keep()?;
         page.keep()
     }
+}
+
+/// How many cells the rows are of.
+///
+/// # Errors
+/// If a row stands twice; the first such line.
+fn distinct(rows: &[Row], path: &Path) -> Result<usize, StoreError> {
+    let mut seen = BTreeSet::new();
+    for (index, row) in rows.iter().enumerate() {
+        let Row { cell, phase, client_region, op, .. } = row;
+        if !seen.insert((cell, phase, client_region, op)) {
+            let message = format!("{cell}, {phase}, {client_region}, {op}: this row stands twice");
+            return Err(StoreError::Line { path: path.to_owned(), line: index as u64 + 1, message });
+        }
+    }
+    Ok(rows.iter().map(|row| &row.cell).collect::<BTreeSet<_>>().len())
 }
 
 /// Makes a folder for results if it does not exist, and looks whether their places can be taken, so that

@@ -8,6 +8,7 @@
 //! to a `/`.
 
 use super::plan::CellName;
+use crate::op::unknown;
 use regex::Regex;
 
 /// A filter flag of the command line.
@@ -71,6 +72,29 @@ impl Rules {
 }
 
 impl Filters {
+    /// What is wrong if nothing was kept of these cells, each with its protocol: the first pattern for modes or
+    /// levels that none of them has.
+    #[must_use]
+    pub fn stray(&self, cells: &[(CellName, String)]) -> Option<String> {
+        let mut modes: Vec<&str> = Vec::new();
+        let mut levels: Vec<String> = Vec::new();
+        for (name, protocol) in cells {
+            modes.extend([&*name.mode, protocol.as_str()]);
+            levels.push(name.level.to_string());
+        }
+        let levels = levels.iter().map(String::as_str).collect();
+        [("mode or protocol", &self.mode, modes), ("level", &self.level, levels)]
+            .into_iter()
+            .find_map(|(what, rules, mut known): (_, _, Vec<&str>)| {
+                known.sort_unstable();
+                known.dedup();
+                let strange = |regex: &Regex| !known.iter().any(|name| regex.is_match(name));
+                let asked = rules.0.iter().filter(|(include, _)| *include).map(|(_, regex)| regex);
+                let stray = asked.into_iter().find(|regex| strange(regex))?;
+                Some(unknown(what, stray.as_str(), known.iter().copied()))
+            })
+    }
+
     /// Compiles flags in the order they were typed.
     ///
     /// # Errors

@@ -193,8 +193,29 @@ pub(super) fn plain(message: &str) -> String {
     {
         return format!("{} will not do here; it must be {}", in_toml(given), in_toml(wanted));
     }
+    if let Some(wanted) = one_line
+        .strip_prefix("invalid length ")
+        .and_then(|rest| rest.split_once(", expected "))
+        .map(|(_, wanted)| in_toml(wanted))
+        .filter(|wanted| wanted.starts_with(['a', '{']))
+    {
+        return format!("a list of that length will not do here; it must be {wanted}");
+    }
+    if one_line.starts_with("expected empty table") {
+        return "nothing belongs into this table; write the name alone, and settings beside it"
+            .to_owned();
+    }
     one_line.replacen("missing field", "missing key", 1)
 }
+
+/// The settings of each distribution that has several.
+const DISTRIBUTIONS: [(&str, &str); 5] = [
+    ("uniform", "{ low = 1, high = 2 }"),
+    ("normal", "{ mean = 10, sd = 1 }"),
+    ("lognormal", "{ median = 1, sigma = 0.5 }"),
+    ("exponential", "{ mean = 1 }"),
+    ("pareto", "{ scale = 1, shape = 3 }"),
+];
 
 /// What serde calls a thing, as TOML's users know it.
 fn in_toml(what: &str) -> String {
@@ -210,7 +231,13 @@ fn in_toml(what: &str) -> String {
         ("u32", "a whole number from 0 to 4294967295"),
         ("u64", "a whole number from 0 on"),
         ("f64", "a number"),
+        ("enum", "a table with the one choice that is made"),
     ];
+    if let Some(rest) = what.strip_prefix("struct variant Tagged::") {
+        let name = rest.split(' ').next().unwrap_or(rest).to_lowercase();
+        let form = DISTRIBUTIONS.iter().find(|(known, _)| *known == name).map_or("", |(_, f)| f);
+        return format!("a table, as in {{ {name} = {form} }}");
+    }
     let said = known.iter().find(|(serde, _)| *serde == what);
     said.map_or_else(|| what.to_owned(), |(_, toml)| (*toml).to_owned())
 }

@@ -1,6 +1,6 @@
 //! Makes a plan happen and records what happened.
 //!
-//! The simulated world ([`sim`]) is one heap of events in virtual nanoseconds; the live one ([`live`]) is
+//! The simulated world ([`sim`]) is one queue of events in virtual nanoseconds; the live one ([`live`]) is
 //! tasks, threads and disks in real time. Two laws hold for every
 //! world: a state machine is never called while its effects are being performed, and every queue has a
 //! bound that is asserted.

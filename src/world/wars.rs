@@ -121,7 +121,8 @@ impl Model {
 
 /// How long after the acknowledgement a read must begin, at least, to see the write.
 fn visible_after(trials: &mut [Trial], quorum: PartialQuorum) -> Duration {
-    trials.sort_unstable_by_key(|trial| trial.acknowledged);
+    // Stable, because who is first of those that answer at once decides.
+    trials.sort_by_key(|trial| trial.acknowledged);
     let acknowledged = trials[quorum.write - 1].acknowledged;
     trials.sort_by_key(|trial| trial.answered);
     let missing = |trial: &Trial| {

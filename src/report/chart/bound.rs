@@ -21,9 +21,10 @@ pub(super) const CHART: Chart = Chart {
     title: "What no store can beat",
     reading: "News takes d from the writers' region to the readers'. If a write and a read together \
               always take less, a read that begins as the write ends cannot know of it: the shaded \
-              corner is closed to linearizable and to sequentially consistent stores (Lipton and \
-              Sandberg 1988, Attiya and Welch 1994). The bound is on the slowest such pair; the \
-              points are medians, healthy phase.",
+              corner is closed to linearizable stores (after Lipton and Sandberg 1988, Attiya and \
+              Welch 1994). The bound is on the slowest such pair; the points are medians, healthy \
+              phase. Sequential consistency is bound otherwise: of two regions one at least has \
+              reads and writes of its own that together take d, so other pairs may lie here.",
     draw,
 };
 
@@ -136,6 +137,7 @@ fn panel<'a>(
         let wishes = labels::wishes(named, WIDTH as i32 / 2, counted);
         let mut covered: Vec<Box> =
             spots.iter().map(|s| Box::around(s.at, size::MARK + 2)).collect();
+        covered.extend(edge.iter().map(|at| Box::around(*at, 6)));
         covered.push(Box { edges: [middle.0 - 110, middle.1 - 14, middle.0 + 110, middle.1 + 14] });
         let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
         label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)

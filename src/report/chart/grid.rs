@@ -135,13 +135,15 @@ impl Grid {
         let long = |l: &Line<Value>| {
             if self.headed(&l.mode) { INDENT + width(&l.name) } else { width(&self.title(l)) }
         };
-        let left = (self.rows.iter().map(long).max()? + 30).clamp(120, NAMES);
         let columns = self.columns.len() as i32;
         let texts = self.rows.iter().flat_map(|l| l.values.iter().flatten());
         let widest = texts.map(|v| width(&v.text) + 12).max()?;
         let pieces = self.columns.iter().flat_map(|c| c.split_inclusive(BREAKS));
         // With a gap to the next name.
         let head = pieces.map(|piece| width(piece) + 6).max()?.min(180);
+        // Few columns leave names more room.
+        let spare = WIDTH as i32 - 8 - widest.max(head) * columns;
+        let left = (self.rows.iter().map(long).max()? + 30).clamp(120, NAMES.max(spare));
         // Names that would make the grid wide stand upright.
         let upright = left + head * columns + 8 > WIDTH as i32;
         let least = if upright { widest } else { widest.max(head) };
@@ -280,6 +282,8 @@ mod tests {
         assert_eq!(wrap("ap-southeast-1", 142), ["ap-", "southeast-", "1"]);
         assert!(wrap("a-very-very-long-name-indeed-of-a-region", 100).len() <= 3);
         assert_eq!(fit("short", 400), "short");
-        assert!(fit("a name that is far too long to fit", 120).ends_with('…'));
+        let cut =
+            ["one", "two"].map(|last| fit(&format!("a name far too long to fit {last}"), 160));
+        assert!(cut[0].starts_with("a n") && cut[0].contains('…') && cut[0] != cut[1], "{cut:?}");
     }
 }

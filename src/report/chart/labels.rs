@@ -61,18 +61,22 @@ fn advance(letter: char) -> f64 {
     }
 }
 
-/// Cuts a name to a width, with an ellipsis.
+/// Cuts a name to a width, in its middle: long names often differ at their ends.
 pub(super) fn fit(name: &str, room: i32) -> String {
     if width(name) <= room {
         return name.to_owned();
     }
-    let mut left = f64::from(room) / f64::from(size::TEXT) - advance('…');
-    let fits = |letter: &char| {
-        left -= advance(*letter);
-        left >= 0.0
+    let whole = f64::from(room) / f64::from(size::TEXT) - advance('…');
+    let within = |mut left: f64| {
+        move |letter: &char| {
+            left -= advance(*letter);
+            left >= 0.0
+        }
     };
-    let kept: String = name.chars().take_while(fits).collect();
-    format!("{}…", kept.trim_end())
+    let head: String = name.chars().take_while(within(whole * 0.6)).collect();
+    let mut tail: Vec<char> = name.chars().rev().take_while(within(whole * 0.4)).collect();
+    tail.reverse();
+    format!("{}…{}", head.trim_end(), tail.iter().collect::<String>().trim_start())
 }
 
 /// What a point would be called.

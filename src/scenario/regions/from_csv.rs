@@ -52,7 +52,7 @@ fn parse_lines(file: &str, text: &str) -> Result<Matrix, Wrong> {
                 );
                 return Err((Some(header.line), message));
             };
-            tidy(&rows, [src, dst, rtt], &mut gathered)?
+            tidy(&rows, header.cells.len(), [src, dst, rtt], &mut gathered)?
         }
         _ => square(&header, &rows, &mut gathered)?,
     };
@@ -78,11 +78,21 @@ fn rows(text: &str) -> Result<Vec<Row>, Wrong> {
         })?;
         let line = record.position().map_or(0, csv::Position::line);
         rows.push(Row {
-            line: usize::try_from(line).unwrap_or(0),
+            line: first_row(text, usize::try_from(line).unwrap_or(0)),
             cells: record.iter().map(str::to_owned).collect(),
         });
     }
     Ok(rows)
+}
+
+/// The line of the first row from `line` on: the parser's own position is before what it skips.
+fn first_row(text: &str, line: usize) -> usize {
+    let skipped = |line: &&str| {
+        let line = line.trim_start_matches('\u{feff}');
+        line.is_empty() || line.starts_with('#')
+    };
+    let before = line.saturating_sub(1);
+    line + text.lines().skip(before).take_while(skipped).count()
 }
 
 /// Takes `# key = value` lines as settings and all other comments as provenance.
@@ -172,13 +182,22 @@ fn square(header: &Row, rows: &[Row], gathered: &mut Gathered) -> Result<Vec<usi
 }
 
 /// One row per direction. Gives the line on which each region is first named.
-fn tidy(rows: &[Row], columns: [usize; 3], gathered: &mut Gathered) -> Result<Vec<usize>, Wrong> {
+fn tidy(
+    rows: &[Row],
+    width: usize,
+    columns: [usize; 3],
+    gathered: &mut Gathered,
+) -> Result<Vec<usize>, Wrong> {
     let mut lines = Vec::new();
     let mut number_of: BTreeMap<String, usize> = BTreeMap::new();
     let mut values = Vec::new();
     let mut seen = BTreeSet::new();
     for row in rows {
         let wrong = |message| (Some(row.line), message);
+        if row.cells.len() > width {
+            let found = row.cells.len();
+            return Err(wrong(format!("this row has {found} cells, but the header names {width}")));
+        }
         let mut cells = [""; 3];
         for (cell, (column, name)) in
             cells.iter_mut().zip(columns.into_iter().zip(["src", "dst", "rtt_ms"]))
@@ -265,6 +284,12 @@ mod tests {
         for (text, expected) in [
             ("", "m.csv: the file holds no row"),
             ("# only this\n", "m.csv: the file holds no row"),
+            ("src,dst,rtt_ms\na,b,1,9\n", "m.csv:2: this row has 4 cells, but the header names 3"),
+            (
+                "# one\n\nx,a,b\n# two\n\n# three\na,-,much\nb,1,-\n",
+                "m.csv:7: the round-trip time from a to b is `much`",
+            ),
+            ("\u{feff}# one\nx,a,a\n", "m.csv:2: region a has two columns"),
             ("x,a,b\na,-,1\nb,-,-\n", "m.csv:3: the round-trip time from b to a is missing"),
             ("x,a,b\na,-,1\n", "m.csv:1: region b has a column but no row"),
             (

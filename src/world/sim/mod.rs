@@ -1,4 +1,4 @@
-//! The simulated world: one heap of events, virtual time in whole nanoseconds, one seed.
+//! The simulated world: one queue of events, virtual time in whole nanoseconds, one seed.
 //!
 //! Single-threaded and generic over the protocol, so that a run is exactly reproducible and a message
 //! costs tens of nanoseconds; runs are spread over cores, never one run. Chosen over the simulators at
@@ -175,6 +175,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
                 }
                 self.stop = at + SETTLE;
             }
+            assert!(at >= self.now, "an event was scheduled in the past");
             self.now = at;
             self.events += 1;
             self.cause = NOBODY;

@@ -13,7 +13,7 @@
 use crate::time::Instant;
 
 /// How many events may be pending; a run that needs more outruns its service.
-const MAX_PENDING: usize = 1 << 24;
+const MAX_PENDING: usize = 1 << 22;
 
 /// A bucket with no more events than this is sorted rather than dealt out.
 const SHORT: usize = 24;
@@ -72,15 +72,16 @@ impl<E: Copy> Queue<E> {
     /// Schedules an event, after all others of the same instant; never before the one taken last.
     ///
     /// # Panics
-    /// When 2^24 events are pending: the load has no bound, or an instant has no end because events breed
-    /// events.
+    /// When 2^22 events are pending: the load has no bound, something stands still for too long, or an instant has
+    /// no end because events breed events.
     #[inline]
     pub fn push(&mut self, at: Instant, event: E) {
         debug_assert!(at >= self.base, "an event was scheduled in the past");
         self.len += 1;
         assert!(
             self.len < MAX_PENDING,
-            "more than {MAX_PENDING} events are pending: the load outruns the cluster without bound"
+            "more than {MAX_PENDING} events are pending: the load outruns the cluster, or \
+             something stands still for too long"
         );
         if at < self.limit {
             self.insert((at, event));
