@@ -125,7 +125,9 @@ pub(super) struct ReplicaNode<P: Protocol> {
     booted: bool,
     /// Who waits for it to have started.
     starting: Option<oneshot::Sender<()>>,
-    /// What came while it stood still.
+    /// Whether it waits for what its log holds.
+    recovering: bool,
+    /// What came while it stood still or waited.
     held: VecDeque<Input<P>>,
     paused_until: Instant,
 }
@@ -139,6 +141,7 @@ impl<P: Protocol> ReplicaNode<P> {
             life: 0,
             booted: false,
             starting: None,
+            recovering: false,
             held: VecDeque::new(),
             paused_until: Instant::ZERO,
         }
@@ -156,25 +159,34 @@ impl<P: Protocol> ReplicaNode<P> {
             Input::Reset { run, life, done } => {
                 self.stop();
                 (self.life, self.booted, self.starting) = (life, true, Some(done));
-                self.process.env.first_boot = true;
+                (self.process.env.first_boot, self.recovering) = (true, true);
                 let asked = self.log.clear(run, life);
                 self.must(asked);
             }
             Input::Pause(until) => self.paused_until = self.paused_until.max(until),
-            Input::Resume => {
-                while self.process.hub.now() >= self.paused_until
-                    && let Some(input) = self.held.pop_front()
-                {
-                    self.handle(input);
-                }
-            }
+            Input::Resume => self.release(),
             Input::Audit(home) => {
                 let lateness = self.process.lateness.clone();
                 let state = self.state();
                 drop(home.send(Audit { state, lateness }));
             }
-            other if self.process.hub.now() < self.paused_until => self.held.push_back(other),
+            first @ Input::Recovered { .. } if self.is_paused() => self.held.push_front(first),
+            Input::Recovered { .. } => self.handle(input),
+            other if self.recovering || self.is_paused() => self.held.push_back(other),
             other => self.handle(other),
+        }
+    }
+
+    fn is_paused(&self) -> bool {
+        self.process.hub.now() < self.paused_until
+    }
+
+    /// Takes up what was held.
+    fn release(&mut self) {
+        while !self.is_paused()
+            && let Some(input) = self.held.pop_front()
+        {
+            self.handle(input);
         }
     }
 
@@ -204,7 +216,9 @@ impl<P: Protocol> ReplicaNode<P> {
             }
             Input::Recovered { records, upto, life } if life == self.life => {
                 self.log.recovered(upto);
+                self.recovering = false;
                 self.start(&records);
+                self.release();
             }
             _ => {}
         }
@@ -215,6 +229,7 @@ impl<P: Protocol> ReplicaNode<P> {
         self.machine = None;
         self.process.timers.clear();
         self.held.clear();
+        self.recovering = false;
         self.paused_until = Instant::ZERO;
         self.log.crash();
     }
@@ -228,7 +243,7 @@ impl<P: Protocol> ReplicaNode<P> {
         self.booted = true;
         match self.log.recover(self.life) {
             Ok(Some(records)) => self.start(&records),
-            Ok(None) => {}
+            Ok(None) => self.recovering = true,
             Err(error) => self.must(Err(error)),
         }
     }

@@ -10,11 +10,13 @@ use super::hello::{self, Who};
 use super::hub::Hub;
 use super::log::{Log, LogFile, Owner};
 use super::node::{Input, ReplicaNode, live};
-use super::peers::{INTRODUCTION, Peers};
+use super::peers::{INTRODUCTION, Peers, RETRY};
 use super::{Carrier, host_clock, keep_deadlines, runtime, set_up};
+use crate::history::Recorder;
 use crate::protocol::Protocol;
 use crate::rng::Rng;
-use crate::scenario::plan::Plan;
+use crate::scenario::plan::{Length, Plan};
+use crate::time::Instant;
 use crate::world::env::Envs;
 use crate::world::load::Load;
 use std::convert::Infallible;
@@ -114,7 +116,7 @@ async fn accept<P: Protocol>(peers: Arc<Peers<P>>, listener: TcpListener) {
     loop {
         let Ok((stream, address)) = listener.accept().await else {
             // Too many open files, most likely: others may close some.
-            tokio::time::sleep(super::peers::RETRY).await;
+            tokio::time::sleep(RETRY).await;
             continue;
         };
         let Ok(place) = Arc::clone(&strangers).try_acquire_owned() else {
@@ -155,11 +157,11 @@ impl<P: Protocol> Hub<P> {
     pub(super) fn count_again(&self) {
         let now = self.now();
         let end = match self.plan.length {
-            crate::scenario::plan::Length::Time(length) => now + length,
-            crate::scenario::plan::Length::Operations(_) => crate::time::Instant::NEVER,
+            Length::Time(length) => now + length,
+            Length::Operations(_) => Instant::NEVER,
         };
         let warm_up = now + self.plan.warm_up;
-        let counter = crate::history::Recorder::new(Vec::new(), warm_up, end, Vec::new(), 0);
+        let counter = Recorder::new(Vec::new(), warm_up, end, Vec::new(), 0);
         self.lock().recorder = counter;
         self.events.store(0, Ordering::Relaxed);
     }

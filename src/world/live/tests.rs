@@ -174,6 +174,23 @@ fn from_the_moment_of_a_crash_nothing_of_that_life_reaches_the_log() {
 }
 
 #[test]
+fn what_comes_while_the_log_is_read_is_taken_up_afterwards() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hub, mut inboxes) = hub();
+    let log = Log::new_file(&hub, 0, folder.path()).expect("a file");
+    let mut node = node(&hub, log);
+    node.take(Input::Boot);
+    node.take(told(7, 0));
+    let read = inboxes[0].blocking_recv().expect("the log answers");
+    assert!(matches!(read, Input::Recovered { .. }), "nothing was written before the start");
+    node.take(read);
+    match inboxes[0].blocking_recv() {
+        Some(Input::Durable { upto, .. }) => assert_eq!(upto, WriteId(1)),
+        _ => panic!("the message was lost"),
+    }
+}
+
+#[test]
 fn a_panic_on_the_thread_of_deadlines_ends_the_run_with_its_words() {
     let (hub, _inboxes) = hub();
     let deadlines = keep_deadlines(&hub, Carrier::Memory);
