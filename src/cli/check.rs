@@ -57,11 +57,11 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             };
             let drawn =
                 example.map(|example| diagram(name, &history, *condition, example, args.tick));
-            if !args.json
-                && let Some(small) =
-                    drawn.as_ref().and_then(|drawn| drawn.compact(width(), DIAGRAM_LINES))
-            {
-                text += &format!("\n{small}\n");
+            if let Some(drawn) = drawn.as_ref().filter(|_| !args.json) {
+                text += &match drawn.compact(width(), DIAGRAM_LINES) {
+                    Some(small) => format!("\n{small}\n"),
+                    None => "  too large to draw here; --diagram FILE.svg draws it\n".to_owned(),
+                };
             }
             print(text.as_bytes())?;
             if let Some(drawn) = drawn

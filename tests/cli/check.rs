@@ -314,6 +314,13 @@ fn objects_are_judged_in_the_words_of_their_laws() {
     assert_eq!(answer.status, 1);
     assert!(answer.stdout.contains("2 were taken from k by tick 9"), "{}", answer.stdout);
     assert_eq!(check(&(take(1) + &take(2)), "2").status, 0);
+
+    // Twelve lanes are more than a terminal should be filled with.
+    let many: String = (1..=12).map(take).collect();
+    let answer = check(&many, "11");
+    assert!(answer.stdout.contains("line 12: process 12 took 1 from k"), "{}", answer.stdout);
+    assert!(answer.stdout.ends_with("too large to draw here; --diagram FILE.svg draws it\n"));
+    assert!(desk.read("why.svg").contains("process 12"));
 }
 
 #[test]
