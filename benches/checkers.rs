@@ -4,12 +4,18 @@
 //! The histories are made here, by a store that does every operation at an instant between its
 //! ends: registers with unique writes on one key and on ten thousand, with and without unknown
 //! outcomes, and one of the shape of merged Jepsen registers, whose values repeat so that it must
-//! be searched.
+//! be searched. The last line compares judging with simulating: the runs of a built-in cell are
+//! simulated, judged as they were recorded, and judged once more as anybody's.
 
 use criterion::{BenchmarkId, Criterion, Throughput};
+use pacelc::analysis;
+use pacelc::catalog::Catalog;
 use pacelc::check::{
-    Action, Builder, Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, judge,
+    Action, Builder, Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, judge, read,
 };
+use pacelc::guarantee::Guarantee;
+use pacelc::history;
+use pacelc::scenario::{Overrides, builtin, load};
 use std::time::Duration;
 
 const CLIENTS: u64 = 64;
@@ -109,15 +115,58 @@ fn make(shape: Shape) -> History {
 }
 
 /// Seconds that one judgement takes, for the table at the end; criterion's figures carry intervals.
+fn once(judged: impl Fn()) -> f64 {
+    once_with(judged)
+}
+
+/// The same of what changes something.
 #[allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     reason = "a bench measures the machine it runs on"
 )]
-fn once(judged: impl Fn()) -> f64 {
+fn once_with(judged: impl FnOnce()) -> f64 {
     let begun = std::time::Instant::now();
     judged();
     begun.elapsed().as_secs_f64()
+}
+
+/// The cell whose runs are simulated and judged, and how many runs.
+const CELL: (&str, &str) = ("aws-three-regions", "aws-three-regions/raft/linearizable");
+const RUNS: u64 = 20;
+
+/// What judging costs beside simulating, in time, for the same operations.
+fn beside_simulating() {
+    let catalog = Catalog::builtin();
+    let source = builtin().into_iter().find(|source| source.name == CELL.0).expect("built in");
+    let scenario = load(&source, &catalog, &Overrides::default()).expect("it is valid");
+    let plans = scenario.plans.into_iter();
+    let plan = { plans }.find(|plan| plan.name.to_string() == CELL.1).expect("a cell");
+    let protocol = catalog.find(&plan.protocol).expect("a built-in protocol");
+    let (mut simulating, mut ours, mut anybodys, mut operations) = (0.0, 0.0, 0.0, 0);
+    for seed in 1..=RUNS {
+        let mut run = None;
+        simulating += once_with(|| run = protocol.simulate(&plan, seed, None).ok());
+        let recorded = run.expect("it runs").history;
+        operations += recorded.operations.len();
+        ours += once(|| {
+            let verdict = analysis::judge(&recorded, Guarantee::Linearizable);
+            assert_eq!(verdict, analysis::Verdict::Holds);
+        });
+        let mut bytes = Vec::new();
+        history::write(&recorded, &mut bytes).expect("memory takes it");
+        let theirs = read(&bytes[..], "ours", None, &serde_json::Value::Null).expect("a history");
+        anybodys += once(|| {
+            assert!(judge(&theirs, Condition::Linearizable, &Limits::default()).holds());
+        });
+    }
+    println!(
+        "\njudging beside simulating, {operations} operations of {}: simulated in {simulating:.3} s; \
+         judged as recorded in {:.3} of that, as anybody's in {:.3} (at most 0.250)",
+        CELL.1,
+        ours / simulating,
+        anybodys / simulating
+    );
 }
 
 fn main() {
@@ -156,4 +205,5 @@ fn main() {
             held + most
         );
     }
+    beside_simulating();
 }

@@ -40,7 +40,9 @@ pub const TARGETS: [(&str, Body); 18] = [
     ("session", |bytes| checked(bytes, &SESSIONS)),
     ("k-atomic", |bytes| checked(bytes, &["k-atomic=1", "k-atomic=2"])),
     ("delta-atomic", |bytes| checked(bytes, &["delta-atomic=0", "delta-atomic=4"])),
-    ("bounded-staleness", |bytes| checked(bytes, &["bounded-staleness=0", "bounded-staleness=4"])),
+    ("bounded-staleness", |bytes| {
+        checked(bytes, &["bounded-staleness=0", "bounded-staleness=4", "bounded-versions=1"])
+    }),
 ];
 
 const SESSIONS: [&str; 7] = [
@@ -194,7 +196,8 @@ fn decided(history: &History, condition: Condition) -> bool {
 /// Every condition, those with a number by a few of them.
 fn others() -> impl Iterator<Item = Condition> {
     let numbered = ["k-atomic=1", "k-atomic=2", "k-atomic=3", "delta-atomic=0", "delta-atomic=4"];
-    let more = numbered.into_iter().chain(["bounded-staleness=0", "bounded-staleness=4"]);
+    let bounds = ["bounded-staleness=0", "bounded-staleness=4", "bounded-versions=1"];
+    let more = numbered.into_iter().chain(bounds);
     let more = more.map(|name| name.parse().expect("a condition"));
     Condition::PLAIN.into_iter().map(|(_, condition)| condition).chain(more)
 }

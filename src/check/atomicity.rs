@@ -12,7 +12,7 @@ use super::objects::Breach;
 use super::search::search;
 use super::shrink::shrink;
 use super::spec::LastValues;
-use super::verdict::{Counterexample, Limits, Meter, Verdict};
+use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
 use std::collections::BTreeMap;
 
 /// How often shrinking a counterexample may search, and for how many steps.
@@ -73,7 +73,11 @@ pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdic
     };
     let few = limits.at_most(SHRINK_STEPS);
     let breaks = |ops: &[Operation]| without_k(ops, k, &few).ok().map(|broken| broken.is_some());
-    verdict(history, break_of_k(history, k, limits), message, limits, breaks)
+    let least = || match k_atomicity(history, &limits.at_most(LEAST_STEPS)) {
+        Ok(Some(least)) => Some(Witness::LeastVersions(least)),
+        _ => None,
+    };
+    verdict(history, break_of_k(history, k, limits), message, least, limits, breaks)
 }
 
 /// Whether the history is delta-atomic, as a verdict.
@@ -85,13 +89,12 @@ pub(super) fn delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -
     };
     let few = limits.at_most(SHRINK_STEPS);
     let breaks = |ops: &[Operation]| Some(without_delta(history, ops, delta, &few).ok()?.is_some());
-    verdict(
-        history,
-        without_delta(history, history.operations(), delta, limits),
-        message,
-        limits,
-        breaks,
-    )
+    let least = || match delta_atomicity(history, &limits.at_most(LEAST_STEPS)) {
+        Ok(Some(least)) => Some(Witness::LeastTicks(least)),
+        _ => None,
+    };
+    let answer = without_delta(history, history.operations(), delta, limits);
+    verdict(history, answer, message, least, limits, breaks)
 }
 
 /// The operations that break a condition, none if it holds, or why that is not known.
@@ -101,13 +104,18 @@ fn verdict(
     history: &History,
     answer: Broken,
     message: impl FnOnce() -> String,
+    least: impl FnOnce() -> Option<Witness>,
     limits: &Limits<'_>,
     breaks: impl FnMut(&[Operation]) -> Option<bool>,
 ) -> Verdict {
     match answer {
-        Ok(None) => Verdict::because("an order with this slack exists"),
+        Ok(None) => match least() {
+            Some(witness) => Verdict::Holds(witness),
+            None => Verdict::because("an order with this slack exists"),
+        },
         Ok(Some(start)) => {
-            let (operations, least) = shrink(history.operations(), start, TRIES, limits, breaks);
+            let (operations, least) =
+                shrink(history, history.operations(), true, start, TRIES, limits, breaks);
             let message = limits.told(message(), least);
             Verdict::Violated(Counterexample { pattern: None, message, operations })
         }

@@ -15,16 +15,17 @@
 //! | CyclicHB, WriteHBInitRead | the same with what one process must take for the order of writes |
 //!
 //! The first four are weak causal consistency; with CyclicCF it is causal convergence, and with the
-//! last two causal memory. Relations are kept as vector clocks: to see which writes precede a read,
-//! one looks at the last one of each process.
+//! last two causal memory.
 
-use super::history::{Action, History, INITIAL, Operation};
-use super::intern::Table;
+mod graph;
+
+use super::history::{Action, History, Operation};
 use super::sequential::in_real_time;
 use super::shrink::shrink;
-use super::verdict::{Counterexample, Limits, Meter, Verdict};
+use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
 use super::words::describe;
 use super::zones::Clusters;
+use graph::Graph;
 
 /// How often shrinking a counterexample may search for the pattern.
 const TRIES: u32 = 2_000;
@@ -45,10 +46,61 @@ pub(super) enum Strength {
     All,
 }
 
+impl Strength {
+    /// The verdict that none of its patterns is there.
+    fn absent(self, history: &History, order: Vec<u32>) -> Verdict {
+        let patterns: &'static [&'static str] = match self {
+            Self::Weak => &["ThinAirRead", "CyclicCO", "WriteCOInitRead", "WriteCORead"],
+            Self::Convergence => {
+                &["ThinAirRead", "CyclicCO", "WriteCOInitRead", "WriteCORead", "CyclicCF"]
+            }
+            Self::Memory => &[
+                "ThinAirRead",
+                "CyclicCO",
+                "WriteCOInitRead",
+                "WriteCORead",
+                "CyclicHB",
+                "WriteHBInitRead",
+            ],
+            Self::All => &[
+                "ThinAirRead",
+                "CyclicCO",
+                "WriteCOInitRead",
+                "WriteCORead",
+                "CyclicCF",
+                "CyclicHB",
+                "WriteHBInitRead",
+            ],
+        };
+        let done = || history.operations().iter().filter(|op| op.counts());
+        let reads = done().filter(|op| op.action == Action::Read).count() as u64;
+        let processes = history.processes.len() as u64;
+        let looked_at = [reads, done().count() as u64 - reads, processes];
+        Verdict::Holds(Witness::NoPattern { patterns, looked_at, order })
+    }
+}
+
+/// Of all reads that are ok, those that break weak causal consistency by themselves: of what nobody
+/// wrote, of the initial value after a write, or older than a write that causally precedes them.
+/// `None` if causality is a cycle, is not defined, or the budget ended.
+pub(super) fn stale_reads(history: &History, limits: &Limits<'_>) -> Option<[u64; 2]> {
+    let ops = history.operations();
+    if !is_plain(history, ops) {
+        return None;
+    }
+    let graph = Graph::new(history, ops);
+    let clocks = graph.clocks(&[], &mut limits.meter())?.ok()?;
+    let reads = || (0..graph.nodes.len()).filter(|node| graph.is_read(*node));
+    let is_stale = |read: &usize| graph.is_thin_air(*read) || graph.stale(*read, &clocks).is_some();
+    Some([reads().filter(is_stale).count() as u64, reads().count() as u64])
+}
+
 /// Compares a history with causal consistency of some strength.
 pub(super) fn check(history: &History, strength: Strength, limits: &Limits<'_>) -> Verdict {
-    if is_plain(history, history.operations()) && in_real_time(history, limits).is_some() {
-        return Verdict::because("it is linearizable, so no bad pattern can be in it");
+    if is_plain(history, history.operations())
+        && let Some(order) = in_real_time(history, limits)
+    {
+        return strength.absent(history, if limits.witness { order } else { Vec::new() });
     }
     by_patterns(history, strength, limits)
 }
@@ -80,7 +132,7 @@ pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits
         return Verdict::Unknown(limits.exhausted());
     };
     let Some((name, start)) = found.into_iter().next() else {
-        return Verdict::because("there is no bad pattern in it");
+        return strength.absent(history, Vec::new());
     };
     let few = limits.shrinking();
     let mut meter = few.meter();
@@ -94,7 +146,7 @@ pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits
         if has(&of(&start)) == Some(true) { start } else { (0..ops.len() as u32).collect() };
     let (operations, least) = match name {
         "ThinAirRead" => (start, true),
-        _ => shrink(ops, start, TRIES, &few, has),
+        _ => shrink(history, ops, false, start, TRIES, &few, has),
     };
     let did: Vec<String> =
         operations.iter().take(6).map(|i| describe(history, &ops[*i as usize])).collect();
@@ -141,281 +193,4 @@ fn patterns(
         found.extend(graph.memory(&clocks, meter)?);
     }
     Some(found)
-}
-
-/// The clocks of all nodes: for each process, how many of its operations come before, itself
-/// included. A row per node.
-struct Clocks {
-    width: usize,
-    table: Vec<u32>,
-}
-
-impl Clocks {
-    fn of(&self, node: usize) -> &[u32] {
-        &self.table[node * self.width..][..self.width]
-    }
-}
-
-/// Operations with the order in processes and with who reads from whom.
-struct Graph<'o> {
-    ops: &'o [Operation],
-    /// The operations that count, as indices into `ops`.
-    nodes: Vec<u32>,
-    /// By node: its process, and its place in it from 1.
-    at: Vec<(u32, u32)>,
-    /// The nodes of each process.
-    processes: Vec<Vec<u32>>,
-    /// By node: the write that a read names; itself where it is a write, and none where the value
-    /// is the initial one or nobody wrote it.
-    source: Vec<Option<u32>>,
-    /// By key: the writes of each process that has any.
-    writes: Vec<Vec<(u32, Vec<u32>)>>,
-}
-
-impl<'o> Graph<'o> {
-    fn new(history: &History, ops: &'o [Operation]) -> Self {
-        let nodes: Vec<u32> = (0..ops.len() as u32).filter(|i| ops[*i as usize].counts()).collect();
-        let mut names = Table::<u64>::default();
-        let mut processes: Vec<Vec<u32>> = Vec::new();
-        let mut writes = vec![Vec::<(u32, Vec<u32>)>::new(); history.keys.len()];
-        let mut at = Vec::with_capacity(nodes.len());
-        let mut pairs = Table::<u64>::default();
-        let mut writer: Vec<Option<u32>> = Vec::new();
-        let mut name = |op: &Operation, writer: &mut Vec<Option<u32>>| {
-            let (pair, new) = pairs.insert(&[u64::from(op.key), u64::from(op.value)]);
-            if new {
-                writer.push(None);
-            }
-            pair as usize
-        };
-        for (node, i) in nodes.iter().enumerate() {
-            let op = &ops[*i as usize];
-            let (process, new) = names.insert(&[op.process.into()]);
-            if new {
-                processes.push(Vec::new());
-            }
-            processes[process as usize].push(node as u32);
-            at.push((process, processes[process as usize].len() as u32));
-            if op.action == Action::Write {
-                let pair = name(op, &mut writer);
-                writer[pair] = Some(node as u32);
-                let of_key = &mut writes[op.key as usize];
-                match of_key.iter_mut().find(|(p, _)| *p == process) {
-                    Some((_, all)) => all.push(node as u32),
-                    None => of_key.push((process, vec![node as u32])),
-                }
-            }
-        }
-        let mut source = Vec::with_capacity(nodes.len());
-        for i in &nodes {
-            let pair = name(&ops[*i as usize], &mut writer);
-            source.push(writer[pair]);
-        }
-        Self { ops, nodes, at, processes, source, writes }
-    }
-
-    fn op(&self, node: usize) -> &Operation {
-        &self.ops[self.nodes[node] as usize]
-    }
-
-    fn operations(&self, nodes: &[usize]) -> Vec<u32> {
-        let mut all: Vec<u32> = nodes.iter().map(|n| self.nodes[*n]).collect();
-        // A read is part of a story together with its write.
-        all.extend(nodes.iter().filter_map(|n| self.source[*n]).map(|w| self.nodes[w as usize]));
-        all.sort_unstable();
-        all.dedup();
-        all
-    }
-
-    fn is_read(&self, node: usize) -> bool {
-        self.op(node).action == Action::Read
-    }
-
-    fn is_thin_air(&self, node: usize) -> bool {
-        self.is_read(node) && self.op(node).value != INITIAL && self.source[node].is_none()
-    }
-
-    /// The clocks of CO with these edges added; or a cycle. `None` if the budget ended.
-    fn clocks(
-        &self,
-        edges: &[(u32, u32)],
-        meter: &mut Meter<'_>,
-    ) -> Option<Result<Clocks, Vec<usize>>> {
-        let (n, width) = (self.nodes.len(), self.processes.len());
-        meter.spend_steps((n * width / 16 + n + edges.len()) as u64);
-        meter.hold((n * width * 4) as u64);
-        if meter.is_empty() {
-            return None;
-        }
-        let mut out: Vec<Vec<u32>> = vec![Vec::new(); n];
-        let mut incoming = vec![0_u32; n];
-        let own = self.processes.iter().flat_map(|all| all.windows(2).map(|w| (w[0], w[1])));
-        let reads = (0..n).filter(|node| self.is_read(*node));
-        let reads = reads.filter_map(|node| Some((self.source[node]?, node as u32)));
-        for (from, to) in own.chain(reads).chain(edges.iter().copied()) {
-            out[from as usize].push(to);
-            incoming[to as usize] += 1;
-        }
-        let mut clocks = Clocks { width, table: vec![0; n * width] };
-        let mut ready: Vec<usize> = (0..n).filter(|node| incoming[*node] == 0).collect();
-        let mut done = 0;
-        while let Some(node) = ready.pop() {
-            done += 1;
-            let (process, place) = self.at[node];
-            clocks.table[node * width + process as usize] = place;
-            for next in &out[node] {
-                let next = *next as usize;
-                for p in 0..width {
-                    let theirs = clocks.table[node * width + p];
-                    let ours = &mut clocks.table[next * width + p];
-                    *ours = (*ours).max(theirs);
-                }
-                incoming[next] -= 1;
-                if incoming[next] == 0 {
-                    ready.push(next);
-                }
-            }
-        }
-        Some(if done == n { Ok(clocks) } else { Err(cycle(&out, &incoming)) })
-    }
-
-    /// For a read, the last write of its key that comes before it, of each process that has one.
-    fn before<'s>(&'s self, read: usize, clock: &'s [u32]) -> impl Iterator<Item = usize> + 's {
-        self.writes[self.op(read).key as usize].iter().filter_map(move |(process, all)| {
-            let seen = clock[*process as usize];
-            let count = all.partition_point(|write| self.at[*write as usize].1 <= seen);
-            count.checked_sub(1).map(|last| all[last] as usize)
-        })
-    }
-
-    /// The patterns of weak causal consistency, but for those found already; one of each.
-    fn weak(&self, clocks: &Clocks) -> Vec<Pattern> {
-        let (mut initial, mut stale) = (None, None);
-        for read in (0..self.nodes.len()).filter(|node| self.is_read(*node)) {
-            for write in self.before(read, clocks.of(read)) {
-                match self.source[read] {
-                    None if self.op(read).value == INITIAL => {
-                        initial = initial.or(Some(vec![read, write]));
-                    }
-                    Some(source) if source as usize != write => {
-                        let (process, place) = self.at[source as usize];
-                        if clocks.of(write)[process as usize] >= place {
-                            stale = stale.or(Some(vec![read, write, source as usize]));
-                        }
-                    }
-                    _ => {}
-                }
-            }
-        }
-        let named = [("WriteCOInitRead", initial), ("WriteCORead", stale)];
-        let pattern = |(name, nodes): (_, Option<Vec<usize>>)| {
-            let nodes = nodes?;
-            let mut story = self.chain(clocks, nodes[1], nodes[0]);
-            if let Some(source) = nodes.get(2) {
-                story.extend(self.chain(clocks, *source, nodes[1]));
-            }
-            Some((name, self.operations(&[nodes, story].concat())))
-        };
-        named.into_iter().filter_map(pattern).collect()
-    }
-
-    /// The reads, with the writes they name, by which one node precedes another.
-    fn chain(&self, clocks: &Clocks, from: usize, to: usize) -> Vec<usize> {
-        let (process, place) = self.at[from];
-        let (mut at, mut chain) = (to, Vec::new());
-        while self.at[at].0 != process {
-            // The first of this process that knows of `from` was told by a read.
-            let own = &self.processes[self.at[at].0 as usize];
-            let knows = |node: &u32| clocks.of(*node as usize)[process as usize] >= place;
-            let first = own.partition_point(|node| !knows(node));
-            let Some(read) = own.get(first).map(|node| *node as usize) else { break };
-            let Some(source) = self.source[read] else { break };
-            chain.extend([read, source as usize]);
-            at = source as usize;
-        }
-        chain
-    }
-
-    /// From each write that comes before one of these reads to the write the read names.
-    fn conflicts(&self, clocks: &Clocks, reads: impl Iterator<Item = usize>) -> Vec<(u32, u32)> {
-        let mut edges = Vec::new();
-        for read in reads.filter(|node| self.is_read(*node)) {
-            let Some(source) = self.source[read] else { continue };
-            let writes = self.before(read, clocks.of(read)).map(|write| (write as u32, source));
-            edges.extend(writes.filter(|(write, source)| write != source));
-        }
-        edges.sort_unstable();
-        edges.dedup();
-        edges
-    }
-
-    /// The patterns of causal memory: for each process, what it must take for the order.
-    fn memory(&self, clocks: &Clocks, meter: &mut Meter<'_>) -> Option<Vec<Pattern>> {
-        let mut found: Vec<Pattern> = Vec::new();
-        for all in &self.processes {
-            let Some(last) = all.last() else { continue };
-            // Only the causal past of the process's last operation is known to it.
-            let past = clocks.of(*last as usize);
-            let known =
-                |node: u32| past[self.at[node as usize].0 as usize] >= self.at[node as usize].1;
-            let (mut edges, mut hb): (Vec<(u32, u32)>, Option<Clocks>) = (Vec::new(), None);
-            loop {
-                let now = hb.as_ref().unwrap_or(clocks);
-                let mut more = self.conflicts(now, all.iter().map(|n| *n as usize));
-                more.retain(|edge| known(edge.0) && known(edge.1));
-                more.extend(edges.iter().copied());
-                more.sort_unstable();
-                more.dedup();
-                if more.len() == edges.len() {
-                    break;
-                }
-                edges = more;
-                match self.clocks(&edges, meter)? {
-                    Ok(clocks) => hb = Some(clocks),
-                    Err(cycle) => {
-                        let cycle =
-                            [&cycle[..], &all.iter().map(|n| *n as usize).collect::<Vec<_>>()];
-                        found.push(("CyclicHB", self.operations(&cycle.concat())));
-                        hb = None;
-                        break;
-                    }
-                }
-            }
-            let Some(hb) = hb else { continue };
-            for read in all.iter().map(|n| *n as usize) {
-                if self.is_read(read) && self.op(read).value == INITIAL {
-                    let mut before = self.before(read, hb.of(read));
-                    if let Some(write) = before.next() {
-                        let story =
-                            [read, write].into_iter().chain(all.iter().map(|n| *n as usize));
-                        let story: Vec<usize> = story.collect();
-                        found.push(("WriteHBInitRead", self.operations(&story)));
-                    }
-                }
-            }
-        }
-        Some(found)
-    }
-}
-
-/// A cycle among the nodes that still have something before them.
-fn cycle(out: &[Vec<u32>], incoming: &[u32]) -> Vec<usize> {
-    // Going back from any of them never ends, so it comes back to where it was.
-    let mut back = vec![None; out.len()];
-    for (from, all) in out.iter().enumerate().filter(|(from, _)| incoming[*from] > 0) {
-        for to in all {
-            back[*to as usize] = Some(from);
-        }
-    }
-    let Some(start) = incoming.iter().position(|count| *count > 0) else { return Vec::new() };
-    let (mut node, mut seen) = (start, vec![false; out.len()]);
-    while !std::mem::replace(&mut seen[node], true) {
-        node = back[node].unwrap_or(node);
-    }
-    let (mut found, mut at) = (vec![node], back[node].unwrap_or(node));
-    while at != node {
-        found.push(at);
-        at = back[at].unwrap_or(node);
-    }
-    found
 }

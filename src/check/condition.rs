@@ -4,8 +4,9 @@ use super::atomicity;
 use super::causal::{self, Strength};
 use super::history::History;
 use super::session::{self, Session};
-use super::staleness::Versions;
+use super::staleness::{Bound, Versions};
 use super::verdict::{Limits, Verdict};
+use super::words::short;
 use super::{linearizable, sequential, staleness};
 use std::fmt;
 use std::str::FromStr;
@@ -35,6 +36,8 @@ pub enum Condition {
     DeltaAtomic(u64),
     /// No read misses a write that completed more than so many ticks before it.
     BoundedStaleness(u64),
+    /// No read misses more than so many writes that had completed before it.
+    BoundedVersions(u32),
 }
 
 impl Condition {
@@ -61,8 +64,8 @@ impl Condition {
     #[must_use]
     pub fn implies(self, other: Self) -> bool {
         use Condition::{
-            BoundedStaleness, Causal, CausalConvergence, CausalMemory, DeltaAtomic, KAtomic,
-            Linearizable, One, Prefix, Sequential, Session,
+            BoundedStaleness, BoundedVersions, Causal, CausalConvergence, CausalMemory,
+            DeltaAtomic, KAtomic, Linearizable, One, Prefix, Sequential, Session,
         };
         match (self, other) {
             (a, b) if a == b => true,
@@ -72,6 +75,12 @@ impl Condition {
             (KAtomic(a), KAtomic(b)) => a <= b,
             (DeltaAtomic(a) | BoundedStaleness(a), BoundedStaleness(b)) => a <= b,
             (DeltaAtomic(a), DeltaAtomic(b)) => a <= b,
+            (BoundedVersions(a), BoundedVersions(b)) => a <= b,
+            // One of the last k values is missed by at most k - 1 writes.
+            (KAtomic(k), BoundedVersions(b)) => k.saturating_sub(1) <= b,
+            // Without slack both say that no read is stale.
+            (BoundedStaleness(0), BoundedVersions(_)) => true,
+            (BoundedVersions(0), BoundedStaleness(_)) => true,
             (Sequential, CausalMemory | CausalConvergence | Causal | Prefix | Session | One(_)) => {
                 true
             }
@@ -101,10 +110,40 @@ impl fmt::Display for Condition {
             Self::KAtomic(k) => write!(f, "k-atomic={k}"),
             Self::DeltaAtomic(delta) => write!(f, "delta-atomic={delta}"),
             Self::BoundedStaleness(bound) => write!(f, "bounded-staleness={bound}"),
+            Self::BoundedVersions(k) => write!(f, "bounded-versions={k}"),
             plain => {
                 let name = Self::PLAIN.iter().find(|(_, condition)| condition == plain);
                 f.write_str(name.map_or("", |(name, _)| name))
             }
+        }
+    }
+}
+
+impl Condition {
+    /// A condition that takes a number.
+    fn numbered(name: &str, number: &str) -> Result<Self, String> {
+        let what = match name {
+            "k-atomic" => "values, from 1",
+            "bounded-versions" => "versions a read may miss, from 0",
+            _ => "ticks, from 0",
+        };
+        let wrong = || {
+            let said = match number {
+                "" => String::new(),
+                other => format!(", not `{}`", short(other)),
+            };
+            format!("`{name}` takes a whole number of {what}, as in `{name}=2`{said}")
+        };
+        let number: u64 = number.parse().map_err(|_| wrong())?;
+        let versions = || u32::try_from(number).map_err(|_| wrong());
+        match name {
+            "delta-atomic" => Ok(Self::DeltaAtomic(number)),
+            "bounded-staleness" => Ok(Self::BoundedStaleness(number)),
+            "bounded-versions" => Ok(Self::BoundedVersions(versions()?)),
+            _ => match versions()? {
+                0 => Err("the k of `k-atomic` is at least 1".to_owned()),
+                k => Ok(Self::KAtomic(k)),
+            },
         }
     }
 }
@@ -116,19 +155,10 @@ impl FromStr for Condition {
         if let Some((_, condition)) = Self::PLAIN.iter().find(|(name, _)| *name == text) {
             return Ok(*condition);
         }
-        let numbered = ["k-atomic", "delta-atomic", "bounded-staleness"];
+        let numbered = ["k-atomic", "delta-atomic", "bounded-staleness", "bounded-versions"];
         let (name, number) = text.split_once('=').unwrap_or((text, ""));
         if numbered.contains(&name) {
-            let wrong = || format!("`{name}` takes a number, as in `{name}=2`");
-            let number: u64 = number.parse().map_err(|_| wrong())?;
-            return match name {
-                "delta-atomic" => Ok(Self::DeltaAtomic(number)),
-                "bounded-staleness" => Ok(Self::BoundedStaleness(number)),
-                _ => match u32::try_from(number) {
-                    Ok(k @ 1..) => Ok(Self::KAtomic(k)),
-                    _ => Err("the k of `k-atomic` is at least 1".to_owned()),
-                },
-            };
+            return Self::numbered(name, number);
         }
         let names = Self::PLAIN.iter().map(|(name, _)| *name).chain(numbered);
         let near = names.clone().map(|name| (strsim::jaro(text, name), name));
@@ -157,12 +187,17 @@ pub fn judge(history: &History, condition: Condition, limits: &Limits<'_>) -> Ve
         Condition::One(guarantee) => session::in_some_order(history, guarantee, limits),
         Condition::KAtomic(k) => atomicity::k_atomic(history, k, limits),
         Condition::DeltaAtomic(delta) => atomicity::delta_atomic(history, delta, limits),
-        Condition::BoundedStaleness(bound) => staleness::bounded(history, bound),
+        Condition::BoundedStaleness(ticks) => {
+            staleness::bounded(history, Bound::Ticks(ticks), None)
+        }
+        Condition::BoundedVersions(most) => {
+            staleness::bounded(history, Bound::Versions(most.into()), None)
+        }
     }
 }
 
 /// Compares a history with a condition where the order of each key's versions is known. Session
-/// guarantees are judged by it; the other conditions are defined without one.
+/// guarantees and bounds of staleness are judged by it; the other conditions are defined without one.
 #[must_use]
 pub fn judge_in_order(
     history: &History,
@@ -173,6 +208,12 @@ pub fn judge_in_order(
     match condition {
         Condition::One(guarantee) => session::in_order(history, guarantee, versions, limits),
         Condition::Session => session::all_in_order(history, versions, limits),
+        Condition::BoundedStaleness(ticks) => {
+            staleness::bounded(history, Bound::Ticks(ticks), Some(versions))
+        }
+        Condition::BoundedVersions(most) => {
+            staleness::bounded(history, Bound::Versions(most.into()), Some(versions))
+        }
         _ => judge(history, condition, limits),
     }
 }
@@ -188,6 +229,16 @@ mod tests {
         }
         assert_eq!("k-atomic=2".parse(), Ok(Condition::KAtomic(2)));
         assert!("k-atomic=0".parse::<Condition>().is_err_and(|e| e.contains("at least 1")));
+        assert_eq!("bounded-versions=0".parse(), Ok(Condition::BoundedVersions(0)));
+        for bad in ["", "=", "=-1", "=1.5", "=two", "=4294967296", "=99999999999999999999"] {
+            let error = format!("bounded-versions{bad}").parse::<Condition>().expect_err(bad);
+            let said = bad.trim_start_matches('=');
+            assert!(
+                error.contains("a whole number of versions a read may miss, from 0"),
+                "{error}"
+            );
+            assert!(said.is_empty() || error.ends_with(&format!("not `{said}`")), "{error}");
+        }
         let near = "linearisable".parse::<Condition>().expect_err("misspelt");
         assert_eq!(near, "unknown guarantee `linearisable`; did you mean `linearizable`?");
     }
@@ -195,7 +246,9 @@ mod tests {
     #[test]
     fn implication_is_a_preorder() {
         let numbered = ["k-atomic=1", "k-atomic=3", "delta-atomic=0", "delta-atomic=5"];
-        let more = numbered.iter().chain(&["bounded-staleness=0", "bounded-staleness=9"]);
+        let bounds = ["bounded-staleness=0", "bounded-staleness=9"];
+        let versions = ["bounded-versions=0", "bounded-versions=2", "bounded-versions=3"];
+        let more = numbered.iter().chain(&bounds).chain(&versions);
         let more = more.map(|name| name.parse().expect("a condition"));
         let all: Vec<Condition> =
             Condition::PLAIN.map(|(_, c)| c).into_iter().chain(more).collect();

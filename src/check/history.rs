@@ -159,6 +159,11 @@ impl Operation {
         may && self.outcome == Outcome::Ok && !self.swapped
     }
 
+    /// The same where each process's observations are a process of their own.
+    pub(super) fn reads_apart(&self) -> Self {
+        Self { process: self.process * 2 + u32::from(self.observes()), ..*self }
+    }
+
     /// The value it makes, if that can be told from the operation alone.
     #[must_use]
     pub fn makes(&self) -> Option<u32> {
@@ -190,6 +195,8 @@ pub struct History {
     pub(super) processes: Texts,
     /// What each key holds.
     pub(super) kinds: Vec<Kind>,
+    /// Nanoseconds of a tick, if that is known.
+    pub(super) tick: Option<u64>,
 }
 
 impl History {
@@ -221,6 +228,12 @@ impl History {
     #[must_use]
     pub fn process(&self, number: u32) -> &str {
         self.processes.get(number)
+    }
+
+    /// How many nanoseconds a tick of its clock is, if its format says so.
+    #[must_use]
+    pub fn tick(&self) -> Option<u64> {
+        self.tick
     }
 
     /// How many keys, values and processes there are.
@@ -269,14 +282,19 @@ impl Builder {
         let mut values = Texts::default();
         values.number(initial);
         let (keys, processes) = (Texts::default(), Texts::default());
-        let history =
-            History { operations: Vec::new(), keys, values, processes, kinds: Vec::new() };
+        let (operations, kinds, tick) = (Vec::new(), Vec::new(), None);
+        let history = History { operations, keys, values, processes, kinds, tick };
         Self { history, sorted: true }
     }
 
     /// Makes room for this many operations.
     pub fn reserve(&mut self, operations: usize) {
         self.history.operations.reserve_exact(operations);
+    }
+
+    /// Says that a tick is so many nanoseconds.
+    pub fn tick(&mut self, nanoseconds: u64) {
+        self.history.tick = Some(nanoseconds);
     }
 
     /// The number of a key.

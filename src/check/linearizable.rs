@@ -4,7 +4,7 @@
 //! unique writes are decided together by zones; every other key is searched. The searches take
 //! turns with a budget that grows, so that one hard key does not hide an easy one that is illegal.
 
-use super::history::{History, NEVER, Operation, Outcome};
+use super::history::{History, Kind, NEVER, Operation, Outcome};
 use super::objects::{Breach, breach};
 use super::search::{Found, search};
 use super::shrink::shrink;
@@ -30,9 +30,7 @@ pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
             Verdict::Violated(explain(history, operations, fault, limits))
         }
         Decided::Illegal(kept) => Verdict::Violated(illegal(history, kept, limits)),
-        Decided::Breach(Breach { law, message, operations }) => {
-            Verdict::Violated(Counterexample { pattern: Some(law.to_owned()), message, operations })
-        }
+        Decided::Breach(breach) => Verdict::Violated(broken(history, breach, limits)),
     }
 }
 
@@ -123,7 +121,7 @@ pub(super) fn in_turns(
 }
 
 /// The operations of each key that is complex, in order.
-fn partition(ops: &[Operation], complex: &[bool]) -> Vec<Vec<u32>> {
+pub(super) fn partition(ops: &[Operation], complex: &[bool]) -> Vec<Vec<u32>> {
     let mut keys: Vec<Vec<u32>> = vec![Vec::new(); complex.len()];
     for (i, op) in ops.iter().enumerate().filter(|(_, op)| complex[op.key as usize]) {
         if op.counts() {
@@ -196,12 +194,13 @@ fn explain(
     let did = |i: u32| describe(history, &ops[i as usize]);
     let (quiet, mut least) = (limits.shrinking(), true);
     if !matches!(fault, Fault::ThinAir(_)) {
-        (operations, least) =
-            shrink(ops, operations, TRIES, &quiet, |few| match decide(history, few, &quiet) {
+        (operations, least) = shrink(history, ops, true, operations, TRIES, &quiet, |few| {
+            match decide(history, few, &quiet) {
                 Decided::Exhausted(_) => None,
                 Decided::Order(_) => Some(false),
                 _ => Some(true),
-            });
+            }
+        });
     }
     let message = match fault {
         Fault::ThinAir(read) => {
@@ -243,22 +242,74 @@ fn clash(history: &History, operations: &[u32]) -> String {
     }
 }
 
+/// Searches parts of one key's operations.
+struct Parts<'l, 'a> {
+    limits: &'l Limits<'a>,
+    meter: Meter<'a>,
+    /// Whether every search so far came to its end.
+    sure: bool,
+}
+
+impl Parts<'_, '_> {
+    /// Whether these operations have no order, as far as a short search says; nothing if the budget
+    /// of all ended.
+    fn have_none(&mut self, history: &History, few: &[Operation]) -> Option<bool> {
+        let steps = SHRINK_STEPS.min(self.meter.left());
+        self.meter.spend_steps(few.len() as u64 / 16);
+        if self.meter.is_empty() {
+            return None;
+        }
+        let mut part = self.limits.at_most(steps).meter();
+        let found = search(&mut Object::new(history), few, &mut part);
+        self.meter.spend(&part, steps);
+        self.sure &= found != Found::Exhausted;
+        Some(found == Found::Nothing)
+    }
+}
+
+/// A law that is broken, by the few operations that matter; they may break another one by themselves.
+fn broken(history: &History, breach_of_all: Breach, limits: &Limits<'_>) -> Counterexample {
+    let ops = history.operations();
+    let limits = limits.shrinking().at_most(ALL_SHRINK_STEPS);
+    let mut parts = Parts { limits: &limits, meter: limits.meter(), sure: true };
+    let violated = |few: &[Operation]| {
+        let members: Vec<u32> =
+            (0..few.len() as u32).filter(|i| few[*i as usize].counts()).collect();
+        if breach(history, few, &members).is_some() {
+            return Some(true);
+        }
+        parts.have_none(history, few)
+    };
+    let Breach { law, message, mut operations } = breach_of_all;
+    // What a law names may lack what others need: the appends of what was read, the release between two
+    // tenures. Of a counter it is all that matters.
+    if let Some(first) = operations.first().map(|i| ops[*i as usize])
+        && history.kind(first.key) != Kind::Counter
+    {
+        let updates = (0..ops.len() as u32).filter(|i| {
+            let op = &ops[*i as usize];
+            op.key == first.key && op.counts() && !op.observes()
+        });
+        operations.extend(updates);
+        operations.sort_unstable();
+        operations.dedup();
+    }
+    let (operations, least) = shrink(history, ops, true, operations, TRIES, &limits, violated);
+    let (law, message) = match breach(history, ops, &operations) {
+        Some(few) => (few.law, few.message),
+        None => (law, message),
+    };
+    let message = limits.told(message, least && parts.sure);
+    Counterexample { pattern: Some(law.to_owned()), message, operations }
+}
+
 /// What a search could not order, shrunk: first to the shortest beginning that has no order, then
 /// to the operations in it that matter.
 fn illegal(history: &History, members: Vec<u32>, limits: &Limits<'_>) -> Counterexample {
     let ops = history.operations();
     let limits = limits.shrinking().at_most(ALL_SHRINK_STEPS);
-    let mut meter = limits.meter();
-    let mut violated = |few: &[Operation]| {
-        if meter.is_empty() {
-            return None;
-        }
-        let steps = SHRINK_STEPS.min(meter.left());
-        let mut part = limits.at_most(steps).meter();
-        let found = search(&mut Object::new(history), few, &mut part);
-        meter.spend(&part, steps);
-        Some(found == Found::Nothing)
-    };
+    let mut parts = Parts { limits: &limits, meter: limits.meter(), sure: true };
+    let mut violated = |few: &[Operation]| parts.have_none(history, few);
     let mut ends: Vec<u64> = members.iter().map(|i| ops[*i as usize].completed).collect();
     ends.sort_unstable();
     let at = ends.partition_point(|end| {
@@ -270,13 +321,17 @@ fn illegal(history: &History, members: Vec<u32>, limits: &Limits<'_>) -> Counter
     let kept: Vec<u32> =
         members.into_iter().filter(|i| until(&ops[*i as usize], end).is_some()).collect();
     let cut: Vec<Operation> = ops.iter().map(|op| until(op, end).unwrap_or(*op)).collect();
-    let (operations, least) = shrink(&cut, kept, TRIES, &limits, violated);
+    let (kept, first) = shrink(history, &cut, true, kept, TRIES, &limits, violated);
+    // Ends that were cut off say something too: with them fewer may do.
+    let violated = |few: &[Operation]| parts.have_none(history, few);
+    let (operations, second) = shrink(history, ops, true, kept, TRIES, &limits, violated);
+    let least = first && second;
     let key = operations.first().map_or("", |i| history.key(ops[*i as usize].key));
     let message = format!(
         "no order of these operations on {} agrees with real time and explains every answer",
         short(key)
     );
-    let message = limits.told(message, least);
+    let message = limits.told(message, least && parts.sure);
     Counterexample { pattern: None, message, operations }
 }
 

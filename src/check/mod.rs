@@ -10,12 +10,15 @@
 
 mod atomicity;
 mod causal;
+mod classes;
 mod condition;
 mod history;
 mod intern;
 mod linearizable;
+mod missed;
 mod objects;
 mod orders;
+mod rate;
 mod read;
 mod search;
 mod sequential;
@@ -29,9 +32,11 @@ mod zones;
 
 pub use atomicity::{delta_atomicity, k_atomicity};
 pub use causal::bad_patterns;
+pub use classes::classes;
 pub use condition::{Condition, judge, judge_in_order};
 pub use history::{Action, Builder, History, INITIAL, Kind, NEVER, Operation, Outcome, Unfit};
 pub use linearizable::proves;
+pub use rate::{Rate, rate};
 pub use read::{Format, MAX_LINE, ReadError, read};
 pub use session::{Session, all_in_order, all_in_some_order, in_order, in_some_order};
 pub use spec::{Object, Spec};

@@ -87,6 +87,19 @@ impl Orders {
         Some(because)
     }
 
+    /// The versions of each key in an order that meets everything, if nothing contradicts itself: the
+    /// components come out last first.
+    pub(super) fn sorted(&self) -> Vec<(u32, Vec<u32>)> {
+        let component = self.components(&self.outgoing());
+        let place = |version: &u32| component[self.node[*version as usize] as usize];
+        let mut versions: Vec<u32> = (0..self.node.len() as u32).collect();
+        let key = |version: &u32| self.versions.get(*version)[0];
+        versions.sort_by_key(|version| (key(version), u32::MAX - place(version)));
+        let values = |all: &[u32]| all.iter().map(|v| self.versions.get(*v)[1] as u32).collect();
+        let of_keys = versions.chunk_by(|a, b| key(a) == key(b));
+        of_keys.map(|all| (key(&all[0]) as u32, values(all))).collect()
+    }
+
     /// The edges that leave each node: where they begin in a list of their numbers, and the list.
     fn outgoing(&self) -> (Vec<u32>, Vec<u32>) {
         let mut begin = vec![0; self.is_version.len() + 1];

@@ -50,9 +50,7 @@ pub(super) fn prefix(history: &History, limits: &Limits<'_>) -> Verdict {
     if let Some(order) = in_real_time(history, limits) {
         return Verdict::Holds(Witness::Order(order));
     }
-    let apart =
-        |op: &Operation| Operation { process: op.process * 2 + u32::from(op.observes()), ..*op };
-    let ops: Vec<Operation> = history.operations().iter().map(apart).collect();
+    let ops: Vec<Operation> = history.operations().iter().map(Operation::reads_apart).collect();
     let message = "no order of these updates has beginnings that explain the reads of each process, \
                    one after another";
     searched(history, &ops, message, limits)
@@ -67,7 +65,7 @@ fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits
             let all = (0..ops.len() as u32).collect();
             let limits = limits.shrinking();
             let mut meter = limits.meter();
-            let (operations, least) = shrink(ops, all, TRIES, &limits, |ops| {
+            let (operations, least) = shrink(history, ops, false, all, TRIES, &limits, |ops| {
                 if meter.is_empty() {
                     return None;
                 }

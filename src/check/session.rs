@@ -20,14 +20,21 @@
 //! have no cycle. That is all a black box can be asked: a history that breaks monotonic writes
 //! under the store's own order may break only monotonic reads under another.
 
+mod across;
+mod given;
+
 use super::history::{Action, History, INITIAL, Operation, Outcome};
 use super::intern::Table;
 use super::orders::{NOBODY, Orders};
 use super::sequential::in_real_time;
-use super::staleness::Versions;
-use super::verdict::{Counterexample, Limits, Meter, Verdict};
-use super::words::{describe, short};
+use super::staleness::{Versions, unplaced_in_words};
+use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
+use super::words::describe;
 use super::zones::Clusters;
+use across::Listener;
+use given::Given;
+pub(super) use given::stale_in_order;
+use std::collections::BTreeMap;
 
 /// A session guarantee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,22 +54,12 @@ pub enum Session {
 }
 
 /// The four guarantees of one key each.
-const FOUR: [Session; 4] = [
+pub(super) const FOUR: [Session; 4] = [
     Session::ReadYourWrites,
     Session::MonotonicReads,
     Session::MonotonicWrites,
     Session::WritesFollowReads,
 ];
-
-/// Of one key, `old` must not be newer than `new`.
-#[derive(Clone, Copy)]
-struct Constraint {
-    key: u32,
-    old: u32,
-    new: u32,
-    /// The operations it comes from, as indices into the history.
-    because: [u32; 4],
-}
 
 impl Session {
     /// What comes first and what second, for the guarantees of one key.
@@ -97,20 +94,14 @@ pub fn in_order(
     }
     let sessions = Sessions::new(history, ops);
     let mut given = Given { versions, ops, unplaced: None };
-    let broken = match guarantee.pair() {
-        Some((first, second)) => given.pairs(&sessions, first, second),
-        None => match sessions.across(guarantee.earlier(), limits) {
-            None => return Verdict::Unknown(limits.exhausted()),
-            Some(all) => given.first_broken(&all),
-        },
-    };
+    let mut broken: Option<Vec<u32>> = None;
+    let all = given.each(&sessions, guarantee, &mut limits.meter(), &mut |_, why| {
+        broken = broken.take().or_else(|| why.map(<[u32]>::to_vec));
+    });
     match (broken, given.unplaced) {
+        (None, _) if all.is_none() => Verdict::Unknown(limits.exhausted()),
         (Some(operations), _) => Verdict::Violated(told(history, operations)),
-        (None, Some((key, value))) => Verdict::Unknown(format!(
-            "the value {} of key {} has no place in the given order of versions",
-            short(history.value(value)),
-            short(history.key(key))
-        )),
+        (None, Some((key, value))) => Verdict::Unknown(unplaced_in_words(history, key, value)),
         (None, None) => {
             Verdict::because("no two operations of a session contradict the given order")
         }
@@ -155,13 +146,23 @@ fn satisfiable(history: &History, guarantees: &[Session], limits: &Limits<'_>) -
         return unknown;
     }
     let across = guarantees.iter().any(|guarantee| guarantee.pair().is_none());
-    if across && in_real_time(history, limits).is_some() {
+    if across && let Some(order) = in_real_time(history, limits) {
+        if limits.witness {
+            return Verdict::Holds(Witness::Versions(written(history, &order)));
+        }
         return Verdict::because("its operations have an order that agrees with every session");
     }
     let mut meter = limits.meter();
-    match demands(history, ops, guarantees, limits, &mut meter) {
+    match demands(history, ops, guarantees, &mut meter) {
         None => Verdict::Unknown(limits.exhausted()),
-        Some(orders) => match orders.contradiction() {
+        Some(mut orders) => match orders.contradiction() {
+            None if limits.witness => {
+                // Nothing is asked of some versions; they have a place all the same.
+                for op in ops.iter().filter(|op| op.counts()) {
+                    orders.version(op.key, op.value);
+                }
+                Verdict::Holds(Witness::Versions(orders.sorted()))
+            }
             None => {
                 Verdict::because("there is an order of versions that agrees with every session")
             }
@@ -173,6 +174,16 @@ fn satisfiable(history: &History, guarantees: &[Session], limits: &Limits<'_>) -
             }
         },
     }
+}
+
+/// The values of each key in the order in which they were written.
+fn written(history: &History, order: &[u32]) -> Vec<(u32, Vec<u32>)> {
+    let mut versions: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for op in order.iter().map(|i| &history.operations()[*i as usize]) {
+        let values = versions.entry(op.key).or_insert_with(|| vec![INITIAL]);
+        values.extend((op.action == Action::Write).then_some(op.value));
+    }
+    versions.into_iter().collect()
 }
 
 /// Leaves out every operation without which the others still contradict each other, large parts
@@ -194,7 +205,7 @@ fn fewest(
             let rest = [&kept[..at], &kept[end..]].concat();
             let ops: Vec<Operation> =
                 rest.iter().map(|op| history.operations()[*op as usize]).collect();
-            let Some(orders) = demands(history, &ops, guarantees, &limits, &mut meter) else {
+            let Some(orders) = demands(history, &ops, guarantees, &mut meter) else {
                 return (kept, false);
             };
             if orders.contradiction().is_some() {
@@ -226,7 +237,6 @@ fn demands(
     history: &History,
     ops: &[Operation],
     guarantees: &[Session],
-    limits: &Limits<'_>,
     meter: &mut Meter<'_>,
 ) -> Option<Orders> {
     let sessions = Sessions::new(history, ops);
@@ -239,71 +249,62 @@ fn demands(
         match guarantee.pair() {
             Some((first, second)) => sessions.neighbours(first, second, &mut orders),
             None => {
-                for c in sessions.across(guarantee.earlier(), limits)? {
-                    let (old, new) = (orders.version(c.key, c.old), orders.version(c.key, c.new));
-                    orders.ask(old, new, false, c.because);
-                }
+                let (chains, must) = (Vec::new(), Vec::new());
+                let mut asks = Asks { orders: &mut orders, ops, chains, must };
+                across::walk(&sessions, guarantee.earlier(), meter, &mut asks)?;
             }
         }
     }
     Some(orders)
 }
 
-/// A given order of versions, and a value that it lacks.
-struct Given<'a> {
-    versions: &'a Versions,
+/// What guarantees across keys ask of the order of versions.
+struct Asks<'a> {
+    orders: &'a mut Orders,
     ops: &'a [Operation],
-    unplaced: Option<(u32, u32)>,
+    /// By chain: the newest of its first ones, for each length.
+    chains: Vec<Vec<u32>>,
+    /// By reader and key: the newest of what it must know.
+    must: Vec<Option<u32>>,
 }
 
-impl Given<'_> {
-    fn rank(&mut self, key: u32, value: u32) -> Option<u32> {
-        let rank = self.versions.rank(key, value);
-        if rank.is_none() {
-            self.unplaced = self.unplaced.or(Some((key, value)));
+impl Listener for Asks<'_> {
+    fn grows(&mut self, chain: u32, op: u32) {
+        let Operation { key, value, .. } = self.ops[op as usize];
+        let (version, newest) = (self.orders.version(key, value), self.orders.between());
+        self.orders.ask(version, newest, false, [op, NOBODY, NOBODY, NOBODY]);
+        let chain = slot_of(&mut self.chains, chain);
+        if let Some(before) = chain.last() {
+            self.orders.ask(*before, newest, false, [NOBODY; 4]);
         }
-        rank
+        chain.push(newest);
     }
 
-    /// Two operations of one session and key in the wrong order.
-    fn pairs(&mut self, all: &Sessions<'_>, first: Action, second: Action) -> Option<Vec<u32>> {
-        let mut slots = Table::<u64>::default();
-        // By session and key: the newest version so far among what comes first.
-        let mut newest: Vec<Option<(u32, u32)>> = Vec::new();
-        for i in all.of.iter().flatten() {
-            let op = self.ops[*i as usize];
-            if op.action != first && op.action != second {
-                continue;
-            }
-            let (slot, new) = slots.insert(&[op.process.into(), op.key.into()]);
-            if new {
-                newest.push(None);
-            }
-            let Some(rank) = self.rank(op.key, op.value) else { continue };
-            let newest = &mut newest[slot as usize];
-            if op.action == second
-                && let Some((old, before)) = *newest
-                && (old > rank || old == rank && second == Action::Write)
-            {
-                return Some(vec![before, *i]);
-            }
-            if op.action == first && newest.is_none_or(|(old, _)| old <= rank) {
-                *newest = Some((rank, *i));
-            }
+    fn learns(&mut self, slot: u32, chain: u32, length: u32, [read, write]: [u32; 2]) {
+        let newest = self.orders.between();
+        let theirs = self.chains[chain as usize][length as usize - 1];
+        self.orders.ask(theirs, newest, false, [read, write, NOBODY, NOBODY]);
+        if let Some(before) = slot_of(&mut self.must, slot).replace(newest) {
+            self.orders.ask(before, newest, false, [NOBODY; 4]);
         }
-        None
     }
 
-    fn first_broken(&mut self, all: &[Constraint]) -> Option<Vec<u32>> {
-        let mut broken = |c: &&Constraint| {
-            let ranks = (self.rank(c.key, c.old), self.rank(c.key, c.new));
-            matches!(ranks, (Some(old), Some(new)) if old > new)
-        };
-        let mut operations = all.iter().find(|c| broken(c))?.because.to_vec();
-        operations.sort_unstable();
-        operations.dedup();
-        Some(operations)
+    fn reads(&mut self, slot: u32, read: u32) {
+        if let Some(must) = *slot_of(&mut self.must, slot) {
+            let Operation { key, value, .. } = self.ops[read as usize];
+            let version = self.orders.version(key, value);
+            self.orders.ask(must, version, false, [read, NOBODY, NOBODY, NOBODY]);
+        }
     }
+}
+
+/// The entry of a number, which may be the next one.
+fn slot_of<T: Default>(all: &mut Vec<T>, number: u32) -> &mut T {
+    let at = number as usize;
+    if all.len() <= at {
+        all.resize_with(at + 1, T::default);
+    }
+    &mut all[at]
 }
 
 /// The operations of each session.
@@ -380,47 +381,5 @@ impl<'h> Sessions<'h> {
                 *latest = Some((newest, NOBODY));
             }
         }
-    }
-
-    /// What reading a write says of everything that its session did before it.
-    /// `None` if the budget ended.
-    fn across(&self, kind: Action, limits: &Limits<'_>) -> Option<Vec<Constraint>> {
-        let (mut meter, mut seen) = (limits.meter(), Table::<u64>::default());
-        let mut all = Vec::new();
-        let mut place = vec![0; self.ops.len()];
-        for session in &self.of {
-            for (at, i) in session.iter().enumerate() {
-                place[*i as usize] = at;
-            }
-        }
-        for session in &self.of {
-            for (at, read) in session.iter().enumerate().filter(|(_, i)| self.is(**i, Action::Read))
-            {
-                let Some(write) = self.source[*read as usize] else { continue };
-                let theirs = &self.of[self.ops[write as usize].process as usize];
-                let before = &theirs[..place[write as usize]];
-                for earlier in before.iter().filter(|i| self.is(**i, kind)) {
-                    let key = self.ops[*earlier as usize].key;
-                    for later in &session[at + 1..] {
-                        meter.step();
-                        if meter.is_empty() {
-                            return None;
-                        }
-                        let op = &self.ops[*later as usize];
-                        if op.key != key || op.action != Action::Read {
-                            continue;
-                        }
-                        let (old, new) = (self.ops[*earlier as usize].value, op.value);
-                        // Nothing is older than the initial version.
-                        let pair = [key.into(), u64::from(old) << 32 | u64::from(new)];
-                        if old != new && old != INITIAL && seen.insert(&pair).1 {
-                            let because = [*read, write, *earlier, *later];
-                            all.push(Constraint { key, old, new, because });
-                        }
-                    }
-                }
-            }
-        }
-        Some(all)
     }
 }

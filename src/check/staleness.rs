@@ -6,11 +6,12 @@
 //! Golab, X. Li and M. Shah, "Analyzing Consistency Properties for Fun and Profit", PODC 2011; P.
 //! Bailis et al., "Probabilistically Bounded Staleness", VLDB 2012.)
 
-use super::history::{Action, History, INITIAL, NEVER, Operation};
+use super::history::{Action, History, INITIAL, NEVER};
 use super::intern::Table;
+use super::missed::{self, Missed};
 use super::read::exact;
-use super::verdict::{Counterexample, Verdict};
-use super::words::describe;
+use super::verdict::{Counterexample, Verdict, Witness};
+use super::words::{describe, short};
 use super::zones::{self, Clusters, Fault};
 use std::collections::BTreeMap;
 
@@ -58,6 +59,28 @@ impl Versions {
         Ok(Self { ranks })
     }
 
+    /// The order in which values were first seen: by the earliest completion of the write or of a
+    /// read of it.
+    pub(super) fn first_seen(history: &History) -> Self {
+        let (mut pairs, mut seen) = (Table::<u64>::default(), Vec::<(u64, u32, u32)>::new());
+        for op in history.operations().iter().filter(|op| op.counts() && op.value != INITIAL) {
+            let (pair, new) = pairs.insert(&[u64::from(op.key) << 32 | u64::from(op.value)]);
+            if new {
+                seen.push((NEVER, op.key, op.value));
+            }
+            let first = &mut seen[pair as usize].0;
+            *first = (*first).min(op.completed);
+        }
+        seen.sort_unstable_by_key(|(first, key, value)| (*key, *first, *value));
+        let mut ranks = BTreeMap::new();
+        for of_key in seen.chunk_by(|a, b| a.1 == b.1) {
+            ranks.extend(
+                of_key.iter().zip(1..).map(|((_, key, value), rank)| ((*key, *value), rank)),
+            );
+        }
+        Self { ranks }
+    }
+
     /// The place of a value among those of its key, 0 for the initial one; `None` if it has none.
     pub(super) fn rank(&self, key: u32, value: u32) -> Option<u32> {
         let rank = self.ranks.get(&(key, value)).copied();
@@ -79,95 +102,132 @@ pub struct Age {
 /// The age of every read that is ok and whose value has a place in the order.
 #[must_use]
 pub fn ages(history: &History, versions: &Versions) -> Vec<Age> {
-    let ops = history.operations();
-    let mut writes: Vec<Vec<(u64, u32)>> = vec![Vec::new(); history.keys.len()];
-    for op in ops.iter().filter(|op| op.counts() && op.completed != NEVER) {
-        let rank = op.makes().and_then(|value| versions.rank(op.key, value));
-        writes[op.key as usize].extend(rank.map(|rank| (op.completed, rank)));
-    }
-    let age = |(i, op): (usize, &Operation)| {
-        let ours = versions.rank(op.key, op.value)?;
-        let newer = writes[op.key as usize].iter();
-        let newer = newer.filter(|(end, rank)| *end < op.invoked && *rank > ours);
-        let first = newer.clone().map(|(end, _)| *end).min();
-        let time = first.map_or(0, |end| op.invoked - end);
-        Some(Age { operation: i as u32, versions: newer.count() as u64, time })
-    };
-    let is_read = |op: &Operation| op.action == Action::Read && op.counts();
-    ops.iter().enumerate().filter(|(_, op)| is_read(op)).filter_map(age).collect()
+    let age = |one: Missed| Age { operation: one.read, versions: one.versions, time: one.time };
+    missed::in_order(history, versions).into_iter().map(age).collect()
 }
 
-/// Whether no read misses, by real time alone, a write that completed more than `bound` ticks
-/// before the read was invoked.
-pub(super) fn bounded(history: &History, bound: u64) -> Verdict {
+/// How stale a read may be.
+#[derive(Clone, Copy)]
+pub(super) enum Bound {
+    /// So many ticks after a newer write had completed.
+    Ticks(u64),
+    /// So many newer writes that had completed.
+    Versions(u64),
+}
+
+impl Bound {
+    /// What is bounded.
+    fn of(self, missed: &Missed) -> u64 {
+        match self {
+            Self::Ticks(_) => missed.time,
+            Self::Versions(_) => missed.versions,
+        }
+    }
+
+    /// Whether a read is staler than this.
+    pub(super) fn is_passed_by(self, missed: &Missed) -> bool {
+        let (Self::Ticks(most) | Self::Versions(most)) = self;
+        self.of(missed) > most
+    }
+}
+
+/// Whether no read is staler than the bound: by real time alone, or by a given order of versions.
+pub(super) fn bounded(history: &History, bound: Bound, versions: Option<&Versions>) -> Verdict {
     let ops = history.operations();
     let mut clusters = Clusters::of(history, ops);
-    if clusters.complex.contains(&true) {
+    let plain = !clusters.complex.contains(&true);
+    if versions.is_none() && !plain {
         let reason = "the age of a read is defined where every value is written once; this history \
                       has swaps, appends, deletes or repeated values";
         return Verdict::Unknown(reason.to_owned());
     }
-    let fault = zones::find(ops, &mut clusters);
-    if let Some(fault @ (Fault::ThinAir(_) | Fault::FromTheFuture(_))) = fault {
-        let operations = zones::evidence(ops, &clusters, fault);
-        let message = format!("{} cannot be", describe(history, &ops[operations[0] as usize]));
-        return Verdict::Violated(Counterexample { pattern: None, message, operations });
+    let fault = if plain { zones::find(ops, &mut clusters) } else { None };
+    if let Some(fault @ Fault::ThinAir(_)) = fault {
+        return impossible(history, zones::evidence(ops, &clusters, fault));
     }
-    // Without a fault no read is stale at all.
-    if fault.is_none() {
-        return Verdict::because("no read is stale");
+    let all = match (versions, fault) {
+        (Some(versions), _) => missed::in_order(history, versions),
+        (None, Some(_)) => missed::in_real_time(history, ops),
+        // Without a fault no read is stale at all.
+        (None, None) => Vec::new(),
+    };
+    if plain && let Some(one) = all.iter().find(|one| one.is_impossible(ops)) {
+        return impossible(history, [Some(one.read), one.source].into_iter().flatten().collect());
     }
-    match stalest(history, ops) {
-        Some((time, read, missed, source)) if time > bound => {
-            let did = |i: u32| describe(history, &ops[i as usize]);
-            let message =
-                format!("{}, {time} ticks after {}, which is newer", did(read), did(missed));
-            let mut operations: Vec<u32> = [read, missed].into_iter().chain(source).collect();
-            operations.sort_unstable();
-            Verdict::Violated(Counterexample { pattern: None, message, operations })
+    let verdict = stalest(history, bound, versions, &all);
+    let unplaced = versions.and_then(|versions| {
+        ops.iter().filter(|op| op.counts()).find_map(|op| {
+            let value = if op.action == Action::Read { Some(op.value) } else { op.makes() };
+            value.filter(|value| versions.rank(op.key, *value).is_none()).map(|v| (op.key, v))
+        })
+    });
+    match unplaced {
+        Some((key, value)) if verdict.holds() => {
+            Verdict::Unknown(unplaced_in_words(history, key, value))
         }
-        Some((time, ..)) => Verdict::because(format!("the stalest read is {time} ticks behind")),
-        None => Verdict::because("no read is stale"),
+        _ => verdict,
     }
 }
 
-/// The age of the stalest read, the read, a write it missed, and the write it read.
-fn stalest(history: &History, ops: &[Operation]) -> Option<(u64, u32, u32, Option<u32>)> {
-    // By key: writes by invocation, and from each on the one that completed first.
-    let mut writes: Vec<Vec<(u64, u64, u32)>> = vec![Vec::new(); history.keys.len()];
-    let mut sources = Table::<u64>::default();
-    let mut written = Vec::new();
-    for (i, op) in ops.iter().enumerate() {
-        if op.counts() && op.action == Action::Write {
-            writes[op.key as usize].push((op.invoked, op.completed, i as u32));
-            sources.insert(&[op.key.into(), op.value.into()]);
-            written.push(i as u32);
-        }
+/// The first of these reads what nobody wrote, or nobody had begun to write.
+fn impossible(history: &History, mut operations: Vec<u32>) -> Verdict {
+    let message =
+        format!("{} cannot be", describe(history, &history.operations()[operations[0] as usize]));
+    operations.sort_unstable();
+    Verdict::Violated(Counterexample { pattern: None, message, operations })
+}
+
+/// A value that a given order lacks.
+pub(super) fn unplaced_in_words(history: &History, key: u32, value: u32) -> String {
+    format!(
+        "the value {} of key {} has no place in the given order of versions",
+        short(history.value(value)),
+        short(history.key(key))
+    )
+}
+
+/// Compares the stalest read with the bound.
+fn stalest(
+    history: &History,
+    bound: Bound,
+    versions: Option<&Versions>,
+    all: &[Missed],
+) -> Verdict {
+    let ops = history.operations();
+    let did = |i: u32| describe(history, &ops[i as usize]);
+    let worse = |a: &Missed, b: &Missed| bound.of(a).cmp(&bound.of(b)).then(b.read.cmp(&a.read));
+    let stalest = all.iter().copied().max_by(worse).filter(|one| one.versions > 0);
+    let Some((one, first)) = stalest.and_then(|one| Some((one, one.first?))) else {
+        return Verdict::because("no read is stale");
+    };
+    if !bound.is_passed_by(&one) {
+        let Missed { read, versions, time, .. } = one;
+        return Verdict::Holds(Witness::Stalest { read, missed: first, versions, ticks: time });
     }
-    for of_key in &mut writes {
-        for i in (1..of_key.len()).rev() {
-            if of_key[i].1 < of_key[i - 1].1 {
-                (of_key[i - 1].1, of_key[i - 1].2) = (of_key[i].1, of_key[i].2);
-            }
+    let (count, message) = match bound {
+        Bound::Ticks(_) => {
+            let message = format!(
+                "{}, {} ticks after {}, which is newer",
+                did(one.read),
+                one.time,
+                did(first)
+            );
+            (1, message)
         }
-    }
-    let mut stalest: Option<(u64, u32, u32, Option<u32>)> = None;
-    for (i, op) in ops.iter().enumerate().filter(|(_, op)| op.observes() && op.counts()) {
-        let source = sources.find(&[op.key.into(), op.value.into()]).map(|at| written[at as usize]);
-        let of_key = &writes[op.key as usize];
-        let from = match source {
-            None => 0,
-            Some(source) => {
-                let end = ops[source as usize].completed;
-                of_key.partition_point(|(invoked, ..)| *invoked <= end)
-            }
-        };
-        if let Some((_, end, missed)) = of_key.get(from)
-            && *end < op.invoked
-            && stalest.is_none_or(|(time, ..)| op.invoked - end > time)
-        {
-            stalest = Some((op.invoked - end, i as u32, *missed, source));
+        Bound::Versions(most) => {
+            let versions = one.versions;
+            let message = format!(
+                "{}, although {versions} newer versions had been written by then, the first by {}",
+                did(one.read),
+                did(first)
+            );
+            (most as usize + 1, message)
         }
-    }
-    stalest
+    };
+    let mut operations = missed::writes(history, versions, &one, count);
+    operations.push(one.read);
+    operations.extend(one.source);
+    operations.sort_unstable();
+    operations.dedup();
+    Verdict::Violated(Counterexample { pattern: None, message, operations })
 }

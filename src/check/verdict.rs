@@ -18,6 +18,34 @@ pub enum Witness {
     /// One order of the operations that took effect, which explains every answer; indices into
     /// [`History::operations`](super::History::operations).
     Order(Vec<u32>),
+    /// Orders of versions in which every session agrees: keys, and the values of each from the oldest
+    /// on, as numbers of the history.
+    Versions(Vec<(u32, Vec<u32>)>),
+    /// None of these bad patterns is in it.
+    NoPattern {
+        /// Their names.
+        patterns: &'static [&'static str],
+        /// How many reads, writes and processes were looked at.
+        looked_at: [u64; 3],
+        /// An order of all operations in which there can be none, if one was found on the way and
+        /// asked for.
+        order: Vec<u32>,
+    },
+    /// The least k for which it is k-atomic.
+    LeastVersions(u32),
+    /// The least number of ticks for which it is delta-atomic.
+    LeastTicks(u64),
+    /// No read is staler than this one.
+    Stalest {
+        /// The read, as an index into the operations.
+        read: u32,
+        /// The first of the writes it missed to complete.
+        missed: u32,
+        /// How many writes it missed.
+        versions: u64,
+        /// Ticks since that first one had completed.
+        ticks: u64,
+    },
     /// What was established, in words.
     Reason(String),
 }

@@ -359,11 +359,11 @@ is not the process.
 Guarantees: linearizable, sequential, causal-memory, causal-convergence, causal, \
 consistent-prefix, session, read-your-writes, monotonic-reads, monotonic-writes, \
 writes-follow-reads, monotonic-writes-across-keys, writes-follow-reads-across-keys, k-atomic=K, \
-delta-atomic=TICKS, bounded-staleness=TICKS.
+delta-atomic=TICKS, bounded-staleness=TICKS, bounded-versions=VERSIONS.
 Memory: a file is read line by line, and its history is held: about 60 bytes an operation with a \
 value of its own, and up to 40 more while registers with unique writes are judged, so 10 million \
 operations take 1 GB. Searches add up to --memory. A file larger than that must be cut: \
-linearizable, k-atomic, delta-atomic and bounded-staleness are judged key by key, so files that \
+linearizable, k-atomic, delta-atomic and the bounds are judged key by key, so files that \
 hold all operations of some keys each may be checked one by one; the other guarantees need the \
 whole.
 Exit status: 0 all hold, 1 one is violated, 2 bad input, 3 one is unknown.";
@@ -382,8 +382,8 @@ pub(super) struct CheckArgs {
     #[arg(long, value_name = "JSON", default_value = "null", value_parser = json)]
     pub(super) initial: serde_json::Value,
     /// The order of each key's versions, oldest first, as a JSON file {"key": [values]}; session
-    /// guarantees are then judged by it instead of by any order, and unknown where a value has no
-    /// place in it
+    /// guarantees and bounds of staleness are then judged by it instead of by any order or by real
+    /// time alone, and unknown where a value has no place in it
     #[arg(long, value_name = "FILE")]
     pub(super) versions: Option<PathBuf>,
     /// How the files are written [default: by their content]
@@ -404,6 +404,10 @@ pub(super) struct CheckArgs {
     /// Draw the first counterexample as a space-time diagram
     #[arg(long, value_name = "FILE.svg")]
     pub(super) diagram: Option<PathBuf>,
+    /// How long a tick of the files' clock is, as in 1us; diagrams then show milliseconds. Known of
+    /// histories of our own
+    #[arg(long, value_name = "DURATION", value_parser = tick)]
+    pub(super) tick: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
@@ -415,4 +419,13 @@ pub(super) struct CompletionArgs {
 /// A value as JSON; without this, clap would take the text for a string.
 fn json(text: &str) -> Result<serde_json::Value, String> {
     serde_json::from_str(text).map_err(|e| format!("{e}; a text needs quotes, as in '\"\"'"))
+}
+
+/// The length of a tick.
+fn tick(text: &str) -> Result<Duration, String> {
+    match text.parse::<Duration>() {
+        Ok(Duration(0)) => Err("a tick is longer than nothing, as in 1us".to_owned()),
+        Ok(tick) => Ok(tick),
+        Err(why) => Err(why.to_string()),
+    }
 }

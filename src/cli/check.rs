@@ -1,24 +1,25 @@
 //! `pacelc check`: anybody's history against named guarantees, with what shows each answer.
 
+mod diagram;
+mod said;
+
 use super::args::CheckArgs;
-use super::{print, style, style_end};
+use super::{print, width};
 use crate::check::{
-    Action, Condition, Counterexample, Format, History, Limits, NEVER, Outcome, Verdict, Versions,
-    Witness, describe, judge, judge_in_order, read,
+    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, rate, read,
 };
-use crate::report::{Bar, SpaceTime, Ticks};
 use crate::results::{VerdictWord, replace};
 use anyhow::{Context as _, anyhow, bail};
-use serde_json::{Value, json};
-use std::fmt::Write as _;
+use diagram::diagram;
+use said::Said;
+use serde_json::Value;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const BOLD: anstyle::Style = anstyle::Style::new().bold();
-/// Operations of a counterexample that are printed; the rest is counted.
-const MOST_OPERATIONS: usize = 40;
+/// Lines of a diagram in the terminal, at most.
+const DIAGRAM_LINES: usize = 20;
 
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let standard_input = [PathBuf::from("-")];
@@ -46,16 +47,31 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
         for condition in conditions {
             let verdict = decide(args, &history, *condition, versions.as_ref());
             worst = worst.max(word(&verdict));
-            let text = if args.json {
-                format!("{}\n", as_json(name, &history, *condition, &verdict))
-            } else {
-                paragraph(name, &history, *condition, &verdict)
+            let rate = counted(args, &history, *condition, versions.as_ref(), &verdict);
+            let said =
+                Said { name, history: &history, condition: *condition, verdict: &verdict, rate };
+            let mut text = if args.json { format!("{}\n", said.json()) } else { said.paragraph() };
+            let example = match &verdict {
+                Verdict::Violated(example) => Some(example),
+                _ => None,
             };
+            let drawn =
+                example.map(|example| diagram(name, &history, *condition, example, args.tick));
+            if let Some(drawn) = drawn.as_ref().filter(|_| !args.json) {
+                text += &match drawn.compact(width(), DIAGRAM_LINES) {
+                    Some(small) => format!("\n{small}\n"),
+                    None => "  too large to draw here; --diagram FILE.svg draws it\n".to_owned(),
+                };
+            }
             print(text.as_bytes())?;
-            if let Verdict::Violated(example) = &verdict
+            if let Some(drawn) = drawn
                 && let Some(picture) = undrawn.take()
             {
-                draw(picture, name, &history, *condition, example)?;
+                let Some(svg) = drawn.svg() else {
+                    bail!("the counterexample has no operation to draw")
+                };
+                replace(picture, svg.as_bytes())?;
+                anstream::eprintln!("diagram: {}", picture.display());
             }
         }
     }
@@ -103,18 +119,34 @@ fn decide(
     condition: Condition,
     versions: Option<&Versions>,
 ) -> Verdict {
+    within(args, |limits| match versions {
+        Some(versions) => judge_in_order(history, condition, versions, limits),
+        None => judge(history, condition, limits),
+    })
+}
+
+/// How often it is broken; not asked where that is not known to be so or not so.
+fn counted(
+    args: &CheckArgs,
+    history: &History,
+    condition: Condition,
+    versions: Option<&Versions>,
+    verdict: &Verdict,
+) -> Option<Rate> {
+    verdict.decided()?;
+    within(args, |limits| rate(history, condition, versions, limits))
+}
+
+/// Judges within what the command line allows.
+fn within<T>(args: &CheckArgs, judge: impl FnOnce(&Limits<'_>) -> T) -> T {
     let late = args.seconds.map(deadline);
     let stop = || late.as_ref().is_some_and(|late| late());
-    let limits = Limits {
+    judge(&Limits {
         steps: args.budget,
         bytes: u64::from(args.memory) << 20,
         witness: args.json,
         stop: Some(&stop),
-    };
-    match versions {
-        Some(versions) => judge_in_order(history, condition, versions, &limits),
-        None => judge(history, condition, &limits),
-    }
+    })
 }
 
 /// Whether so many seconds have passed since now.
@@ -134,117 +166,4 @@ fn word(verdict: &Verdict) -> VerdictWord {
         Verdict::Violated(_) => VerdictWord::Violated,
         Verdict::Unknown(_) => VerdictWord::Unknown,
     }
-}
-
-fn paragraph(name: &str, history: &History, condition: Condition, verdict: &Verdict) -> String {
-    let (head, end) = (style(BOLD), style_end(BOLD));
-    let mut text = format!("{name}: {condition}: {head}");
-    let _ = match verdict {
-        Verdict::Holds(Witness::Reason(reason)) => writeln!(text, "holds{end}: {reason}"),
-        Verdict::Holds(Witness::Order(order)) => {
-            writeln!(text, "holds{end}: there is an order of all {} operations", order.len())
-        }
-        Verdict::Unknown(reason) => writeln!(text, "unknown{end}: {reason}"),
-        Verdict::Violated(example) => {
-            let _ = writeln!(text, "violated{end}: {}", example.message);
-            for i in example.operations.iter().take(MOST_OPERATIONS) {
-                let op = &history.operations()[*i as usize];
-                let _ = writeln!(text, "  line {}: {}", op.line, describe(history, op));
-            }
-            match example.operations.len().checked_sub(MOST_OPERATIONS) {
-                None | Some(0) => Ok(()),
-                Some(more) => writeln!(text, "  and {more} more"),
-            }
-        }
-    };
-    text
-}
-
-fn as_json(name: &str, history: &History, condition: Condition, verdict: &Verdict) -> Value {
-    let line = |i: &u32| history.operations()[*i as usize].line;
-    let mut object = json!({
-        "file": name,
-        "guarantee": condition.to_string(),
-        "operations": history.operations().len(),
-    });
-    let (word, more) = match verdict {
-        Verdict::Holds(Witness::Reason(reason)) => ("holds", json!({ "reason": reason })),
-        Verdict::Holds(Witness::Order(order)) => {
-            ("holds", json!({ "order_of_lines": order.iter().map(line).collect::<Vec<_>>() }))
-        }
-        Verdict::Unknown(reason) => ("unknown", json!({ "reason": reason })),
-        Verdict::Violated(Counterexample { pattern, message, operations }) => {
-            let told = |i: &u32| {
-                let op = &history.operations()[*i as usize];
-                json!({ "line": op.line, "operation": describe(history, op) })
-            };
-            let operations: Vec<Value> = operations.iter().map(told).collect();
-            let example = json!({
-                "message": message,
-                "pattern": pattern,
-                "counterexample": operations,
-            });
-            ("violated", example)
-        }
-    };
-    object["verdict"] = word.into();
-    if let (Some(object), Value::Object(more)) = (object.as_object_mut(), more) {
-        object.extend(more);
-    }
-    object
-}
-
-/// Draws a counterexample: a lane per process, a bar per operation.
-fn draw(
-    picture: &Path,
-    name: &str,
-    history: &History,
-    condition: Condition,
-    example: &Counterexample,
-) -> anyhow::Result<()> {
-    let ops = || example.operations.iter().map(|i| &history.operations()[*i as usize]);
-    let mut processes: Vec<u32> = ops().map(|op| op.process).collect();
-    processes.sort_unstable();
-    processes.dedup();
-    let last = ops().filter(|op| op.observes()).max_by_key(|op| op.invoked).map(|op| op.line);
-    let bar = |op: &crate::check::Operation| {
-        let sentence = describe(history, op);
-        let (value, key) = (history.value(op.value), history.key(op.key));
-        let label = match op.action {
-            Action::Read => format!("{key} is {value}"),
-            Action::Write => format!("{key} = {value}"),
-            Action::Append => format!("{key} += {value}"),
-            Action::Delete => format!("delete {key}"),
-            Action::Cas if op.refused() => format!("{key} is not {}", history.value(op.expected)),
-            Action::Cas => format!("{key}: {} to {value}", history.value(op.expected)),
-            Action::Add => format!("{key} + {value}"),
-            Action::Take if op.refused() => format!("{key} < {value}"),
-            Action::Take => format!("{key} - {value}"),
-            Action::Insert => format!("{value} into {key}"),
-            Action::Remove => format!("{value} out of {key}"),
-            Action::Acquire if op.refused() => format!("{key} is held"),
-            Action::Acquire => format!("acquire {key}"),
-            Action::Release if op.refused() => format!("{key} is not its own"),
-            Action::Release => format!("release {key}"),
-        };
-        Bar {
-            lane: processes.partition_point(|process| *process < op.process),
-            from: op.invoked,
-            to: (op.outcome == Outcome::Ok && op.completed != NEVER).then_some(op.completed),
-            label,
-            sentence,
-            observes: op.observes(),
-            blamed: Some(op.line) == last,
-        }
-    };
-    let diagram = SpaceTime {
-        title: format!("{name} is not {condition}"),
-        lanes: processes.iter().map(|p| format!("process {}", history.process(*p))).collect(),
-        bars: ops().map(bar).collect(),
-        ticks: Ticks::Plain,
-    };
-    let Some(svg) = diagram.svg() else { bail!("the counterexample has no operation to draw") };
-    replace(picture, svg.as_bytes())?;
-    anstream::eprintln!("diagram: {}", picture.display());
-    Ok(())
 }

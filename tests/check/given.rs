@@ -140,6 +140,68 @@ fn sessions_of_many_operations_are_decided_within_the_budget() {
     }
 }
 
+/// The same over many keys, of which one has a stale read.
+fn turns_over_keys(operations: u64, keys: u64, stale: Option<u64>) -> String {
+    let (mut text, mut held) = (String::new(), vec![(0, 0); keys as usize]);
+    for i in 0..operations {
+        let (process, at, key) = ((i / 2 + i % 2) % 16, 3 * i, i / 2 * 7_919 % keys);
+        let (first, last) = &mut held[key as usize];
+        let call = if i % 2 == 0 {
+            *last = i + 1;
+            *first = if *first == 0 { *last } else { *first };
+            format!("\"op\":\"write\",\"value\":{last}")
+        } else {
+            let value = if stale == Some(i) { *first } else { *last };
+            format!("\"op\":\"read\",\"result\":{value}")
+        };
+        let line = op(process as u32, &call, at, at + 1).replace("\"x\"", &format!("\"k{key}\""));
+        text += &line;
+    }
+    text
+}
+
+#[test]
+fn one_stale_read_in_a_large_file_is_found_near_linearly_and_told_in_few() {
+    // Fifty steps an operation: whatever looks at pairs of operations is far beyond.
+    let operations = 200_000;
+    let limits = Limits { steps: 50 * operations, ..Limits::default() };
+    let one_key = parse(&turns(operations, Some(180_001)));
+    for (_, condition) in Condition::PLAIN {
+        let verdict = judge(&one_key, condition, &limits);
+        match (condition, verdict) {
+            // Only a search can tell, and it says so.
+            (Condition::Prefix, Verdict::Unknown(_)) => {}
+            (Condition::Prefix, other) => panic!("{other:?}"),
+            (_, Verdict::Unknown(why)) => panic!("{condition}: {why}"),
+            (_, Verdict::Violated(example)) => {
+                assert!(example.operations.len() <= 64, "{condition}: {example:?}");
+                assert!(!example.message.contains("budget"), "{condition}: {example:?}");
+            }
+            (_, Verdict::Holds(_)) => {
+                assert!(matches!(condition, Condition::One(_)), "{condition} holds");
+            }
+        }
+    }
+}
+
+#[test]
+fn across_many_keys_sessions_are_judged_near_linearly() {
+    let operations = 200_000;
+    let limits = Limits { steps: 50 * operations, ..Limits::default() };
+    let broken = parse(&turns_over_keys(operations, 100, Some(180_001)));
+    let [mw, wfr] = ["monotonic-writes-across-keys", "writes-follow-reads-across-keys"]
+        .map(|name| judge(&broken, name.parse().expect("a condition"), &limits));
+    match mw {
+        Verdict::Violated(example) => assert!(example.operations.len() <= 16, "{example:?}"),
+        other => panic!("{other:?}"),
+    }
+    assert!(wfr.decided().is_some(), "{wfr:?}");
+    // Without the steps to say so it is unknown.
+    let poor = Limits { steps: 1_000, ..limits };
+    let condition = "monotonic-writes-across-keys".parse().expect("a condition");
+    assert_eq!(judge(&broken, condition, &poor).decided(), None);
+}
+
 #[test]
 fn a_stale_read_among_many_operations_is_told_by_the_few_that_matter() {
     let history = parse(&turns(20_000, Some(18_977)));

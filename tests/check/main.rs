@@ -5,7 +5,10 @@
 mod common;
 
 mod brute;
+mod evidence;
 mod given;
+mod lattice;
+mod least;
 mod objects;
 mod ours;
 mod published;

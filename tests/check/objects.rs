@@ -325,7 +325,11 @@ fn an_element_that_was_lost_is_named() {
     let example = told(lines, &Value::Null);
     assert_eq!(example.pattern.as_deref(), Some("Lost"));
     assert!(example.message.ends_with("but \"milk\" was surely there"), "{}", example.message);
-    assert_eq!(example.operations, [0, 2]);
+    assert_eq!(
+        example.operations,
+        [0, 1, 2],
+        "without the eggs the read had another reason to be wrong"
+    );
 }
 
 #[test]

@@ -11,13 +11,13 @@ use pacelc::scenario::plan::Plan;
 use pacelc::scenario::{Overrides, builtin, load};
 
 /// The cells of a built-in scenario.
-fn cells(name: &str) -> Vec<Plan> {
+pub(super) fn cells(name: &str) -> Vec<Plan> {
     let source = builtin().into_iter().find(|source| source.name == name).expect(name);
     let scenario = load(&source, &Catalog::builtin(), &Overrides::default());
     scenario.unwrap_or_else(|error| panic!("{error}")).plans
 }
 
-fn as_anybodys(history: &history::History) -> Result<History, String> {
+pub(super) fn as_anybodys(history: &history::History) -> Result<History, String> {
     let mut bytes = Vec::new();
     write(history, &mut bytes).expect("memory takes it");
     let read = read_any(&bytes[..], "ours", None, &serde_json::Value::Null);

@@ -24,7 +24,14 @@ fn a_stale_read_is_named_with_the_write_it_missed_and_drawn() {
          something newer had ended: process 1 wrote 2 to x [2, 3]\n  \
          line 1: process 1 wrote 1 to x [0, 1]\n  \
          line 2: process 1 wrote 2 to x [2, 3]\n  \
-         line 3: process 2 read 1 from x [6, 7]\n"
+         line 3: process 2 read 1 from x [6, 7]\n  \
+         rate: 1 of 2 reads (50 %, 95 % interval 9.45 to 90.5 %) cannot be explained at the time they were \
+         made\n\n           \
+         x = 1               x = 2\nprocess 1  ├─────────┤         ├─────────┤\n                                                   \
+         x is 1\nprocess 2                                          ┣━━━━━━━━━┫\n           \
+         0         1         2         3         6         7\n\
+         What is marked began 3 ticks after the write it should have seen had ended (x = 2).\n\
+         Instants are drawn equally far apart: the time axis is not to scale.\n\n"
     );
     let picture = desk.read("picture.svg");
     assert!(picture.contains("stale.jsonl is not linearizable") && picture.contains("x = 2"));
@@ -49,6 +56,56 @@ fn guarantees_are_judged_one_by_one_and_the_worst_is_the_status() {
     let unknown = desk.run(&["check", "stale.jsonl", "-g", "lineraizable"]);
     assert_eq!(unknown.status, 2);
     assert!(unknown.stderr.contains("did you mean `linearizable`?"), "{}", unknown.stderr);
+}
+
+#[test]
+fn verdicts_come_with_rates_and_witnesses_as_json() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", STALE);
+    let json = |guarantee: &str, more: &[&str]| -> serde_json::Value {
+        let arguments = ["check", "stale.jsonl", "--json", "-g", guarantee];
+        let answer = desk.run(&[&arguments[..], more].concat());
+        assert_eq!(answer.stderr, "", "{guarantee}");
+        serde_json::from_str(&answer.stdout).expect("a JSON object")
+    };
+    let broken = json("linearizable", &[]);
+    assert_eq!((&broken["rate"]["hits"], &broken["rate"]["of"]), (&1.into(), &2.into()));
+    let low = broken["rate"]["low"].as_f64().expect("a number");
+    assert!((0.0945..0.0946).contains(&low), "Wilson's interval: {low}");
+    let held = json("causal", &[]);
+    assert_eq!((&held["rate"]["hits"], &held["reads"]), (&0.into(), &2.into()));
+    assert_eq!(held["absent_patterns"][0], "ThinAirRead");
+    assert_eq!(json("session", &[])["versions"]["x"], serde_json::json!([null, 1, 2]));
+    assert_eq!(json("k-atomic=5", &[])["least_k"], 2);
+    assert_eq!(json("delta-atomic=9", &[])["least_delta"], 3);
+    let stalest = &json("bounded-versions=1", &[])["stalest"];
+    assert_eq!((&stalest["versions_behind"], &stalest["read"]["line"]), (&1.into(), &3.into()));
+    assert_eq!(json("sequential", &[])["order_of_lines"].as_array().map(Vec::len), Some(4));
+
+    // By the order given it is the other value that is newer.
+    assert_eq!(json("bounded-versions=0", &[])["verdict"], "violated");
+    desk.write("order.json", r#"{"x": [2, 1]}"#);
+    let given = json("bounded-versions=0", &["--versions", "order.json"]);
+    assert_eq!(given["verdict"], "holds", "{given}");
+    let refused = desk.run(&["check", "stale.jsonl", "-g", "bounded-versions=-1"]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("from 0, as in `bounded-versions=2`, not `-1`"), "{refused:?}");
+}
+
+#[test]
+fn a_tick_has_a_length_if_it_is_told() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", STALE);
+    let answer = desk.run(&["check", "stale.jsonl", "--tick", "1.5ms", "--diagram", "why.svg"]);
+    let gap = "began 4.500 ms after the write it should have seen had ended (x = 2).";
+    assert!(answer.stdout.contains(gap), "{}", answer.stdout);
+    let picture = desk.read("why.svg");
+    assert!(picture.contains(gap) && picture.contains("not to scale"), "{picture}");
+    let mut drawn = answer.stdout.lines().skip(5);
+    assert!(drawn.all(|line| line.chars().count() <= 100), "COLUMNS is 100: {}", answer.stdout);
+    let refused = desk.run(&["check", "stale.jsonl", "--tick", "0s"]);
+    assert_eq!(refused.status, 2);
+    assert!(refused.stderr.contains("a tick is longer than nothing"), "{}", refused.stderr);
 }
 
 #[test]
@@ -117,6 +174,7 @@ fn what_is_no_history_is_refused_in_one_sentence() {
         (&line[..40], "bad:1: the JSON ends too early, at column 40"),
         ("", "bad:1: there is no operation in it"),
         ("hello", "bad:1: `hello` begins neither a JSON object nor"),
+        (&format!("[{line}]"), "bad:1: a JSON array; write one operation a line"),
         (
             &line.replace("\"complete\":1", "\"complete\":null"),
             "bad:1: an operation that is ok has",
@@ -218,7 +276,8 @@ fn without_a_budget_every_search_is_unknown() {
         }
     }
     desk.write("stale.jsonl", STALE);
-    for guarantee in ["session", "read-your-writes", "causal", "k-atomic=2"] {
+    let across = "monotonic-writes-across-keys";
+    for guarantee in ["session", "read-your-writes", across, "causal", "k-atomic=2"] {
         let answer = desk.run(&["check", "stale.jsonl", "-g", guarantee, "--budget", "0"]);
         assert_eq!(answer.status, 3, "{guarantee}: {}", answer.stdout);
     }
@@ -255,6 +314,13 @@ fn objects_are_judged_in_the_words_of_their_laws() {
     assert_eq!(answer.status, 1);
     assert!(answer.stdout.contains("2 were taken from k by tick 9"), "{}", answer.stdout);
     assert_eq!(check(&(take(1) + &take(2)), "2").status, 0);
+
+    // Twelve lanes are more than a terminal should be filled with.
+    let many: String = (1..=12).map(take).collect();
+    let answer = check(&many, "11");
+    assert!(answer.stdout.contains("line 12: process 12 took 1 from k"), "{}", answer.stdout);
+    assert!(answer.stdout.ends_with("too large to draw here; --diagram FILE.svg draws it\n"));
+    assert!(desk.read("why.svg").contains("process 12"));
 }
 
 #[test]

@@ -130,6 +130,11 @@ fn parse<R: BufRead>(
     let Some(first) = lines.first()? else {
         return Err(Wrong::new(1, "there is no operation in it"));
     };
+    let inside = first.trim_start().strip_prefix('[').map(str::trim_start);
+    if format.is_none() && inside.is_some_and(|inside| inside.starts_with("{\"")) {
+        let message = "a JSON array; write one operation a line, without the array around them";
+        return Err(Wrong::new(lines.number(), message));
+    }
     let Some(format) = format.or_else(|| Format::detect(first)) else {
         let start: String = first.trim_start().chars().take(20).collect();
         let message = format!(

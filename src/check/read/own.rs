@@ -40,6 +40,7 @@ pub(super) fn read(source: impl BufRead) -> Result<Builder, Wrong> {
     }
     let mut builder = Builder::new(&first(history.contents));
     builder.reserve(history.operations.len());
+    builder.tick(1);
     let file = File { history: &history, object };
     for (i, op) in history.operations.iter().enumerate() {
         let line = u32::try_from(i + FIRST_LINE)

@@ -26,6 +26,8 @@ pub struct Bar {
     pub observes: bool,
     /// Whether it is what cannot be explained.
     pub blamed: bool,
+    /// Whether it is the write that what is blamed should have seen, if that is known.
+    pub missed: bool,
 }
 
 /// What an instant's number counts.
@@ -33,18 +35,30 @@ pub struct Bar {
 pub enum Ticks {
     /// Whatever the history's clock counts; written as it is.
     Plain,
-    /// Nanoseconds; written in milliseconds.
-    Nanoseconds,
+    /// So many nanoseconds; written in milliseconds.
+    Nanoseconds(u64),
 }
 
 impl Ticks {
     fn words(self, time: u64) -> String {
         match self {
             Self::Plain => time.to_string(),
-            Self::Nanoseconds => format!("{:.3} ms", time as f64 / 1e6),
+            Self::Nanoseconds(each) => format!("{:.3} ms", time as f64 * each as f64 / 1e6),
+        }
+    }
+
+    /// A distance between two instants.
+    fn distance(self, time: u64) -> String {
+        match self {
+            Self::Plain if time == 1 => "1 tick".to_owned(),
+            Self::Plain => format!("{time} ticks"),
+            Self::Nanoseconds(_) => self.words(time),
         }
     }
 }
+
+/// Said where instants are not as far apart in the picture as they were.
+const NOT_TO_SCALE: &str = "Instants are drawn equally far apart: the time axis is not to scale.";
 
 /// Processes and what they did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +77,10 @@ pub struct SpaceTime {
 const LANE: i32 = 96;
 const HEAD: i32 = 84;
 const FOOT: i32 = 72;
+/// Height of a sentence below the picture.
+const NOTE: i32 = 30;
+/// Characters between two instants, at least.
+const NARROWEST: usize = 3;
 /// Room for names on the left, at least and at most, and for a bar without end on the right.
 const LEFT: i32 = 200;
 const NAME: usize = 30;
@@ -85,20 +103,30 @@ impl SpaceTime {
             });
             let Exhibit { from_ns: from, to_ns: to, observes, blamed, .. } = *exhibit;
             let (label, sentence) = (exhibit.label.clone(), exhibit.sentence.clone());
-            Bar { lane, from, to, label, sentence, observes, blamed }
+            Bar { lane, from, to, label, sentence, observes, blamed, missed: false }
         });
         let bars = bars.collect();
-        Self { title, lanes, bars, ticks: Ticks::Nanoseconds }
+        Self { title, lanes, bars, ticks: Ticks::Nanoseconds(1) }
     }
 
-    /// How much later than the last of the writes shown had ended what is blamed began, in words; nothing
-    /// if no write had.
+    /// How much later than the write it should have seen had ended what is blamed began, in words; if
+    /// none is known, than the last of the writes shown. Nothing if no write had ended.
     #[must_use]
     pub fn gap(&self) -> Option<String> {
         let blamed = self.bars.iter().find(|bar| bar.blamed)?;
+        let missed = self.bars.iter().find(|bar| bar.missed);
+        if let Some((missed, to)) = missed.and_then(|bar| Some((bar, bar.to?)))
+            && to < blamed.from
+        {
+            let gap = self.ticks.distance(blamed.from - to);
+            let label = &missed.label;
+            return Some(format!(
+                "What is marked began {gap} after the write it should have seen had ended ({label})."
+            ));
+        }
         let ended = self.bars.iter().filter(|bar| !bar.observes).filter_map(|bar| bar.to);
         let last = ended.filter(|to| *to < blamed.from).max()?;
-        let gap = self.ticks.words(blamed.from - last);
+        let gap = self.ticks.distance(blamed.from - last);
         Some(format!(
             "What is marked began {gap} after the last write shown that had ended by then."
         ))
@@ -113,25 +141,65 @@ impl SpaceTime {
         times
     }
 
+    /// That distances in the picture are not those in time; nothing if they are.
+    #[must_use]
+    pub fn scale(&self) -> Option<&'static str> {
+        let times = self.times();
+        let mut steps = times.windows(2).map(|two| two[1] - two[0]);
+        let first = steps.next()?;
+        steps.any(|step| step != first).then_some(NOT_TO_SCALE)
+    }
+
     /// The picture in characters: a lane per process with its operations over it, and the instants
     /// below, all as far apart; nothing if there is no operation.
     #[must_use]
     pub fn text(&self) -> String {
+        self.rows(self.name_width(), self.time_width().max(8) + 2)
+    }
+
+    /// The same no wider than `width` and in at most `lines` lines, the gap and the remark about the
+    /// scale included, with names and labels cut; nothing if it does not fit.
+    #[must_use]
+    pub fn compact(&self, width: usize, lines: usize) -> Option<String> {
+        let notes: Vec<String> =
+            self.gap().into_iter().chain(self.scale().map(str::to_owned)).collect();
+        let rows = 2 * self.lanes.len() + 1;
+        let names = self.name_width().min(width / 4);
+        let room = width.checked_sub(names + 2)?;
+        let step = (room / self.times().len().max(1)).min(self.time_width().max(8) + 2);
+        if rows + notes.len() > lines || step < NARROWEST || self.bars.is_empty() {
+            return None;
+        }
+        let mut text = self.rows(names, step);
+        notes.iter().for_each(|note| text.extend([note, "\n"]));
+        Some(text)
+    }
+
+    fn name_width(&self) -> usize {
+        self.lanes.iter().map(|lane| lane.chars().count()).max().unwrap_or(0)
+    }
+
+    fn time_width(&self) -> usize {
+        self.times().iter().map(|time| self.ticks.words(*time).len()).max().unwrap_or(0)
+    }
+
+    /// Lanes with names of this width, and with instants this far apart.
+    fn rows(&self, names: usize, step: usize) -> String {
         let times = self.times();
-        let names = self.lanes.iter().map(|lane| lane.chars().count()).max().unwrap_or(0);
-        let widest = times.iter().map(|time| self.ticks.words(*time).len()).max().unwrap_or(0);
-        let step = widest.max(8) + 2;
         let column = |time: u64| names + 2 + step * times.partition_point(|other| *other < time);
         let end = names + 2 + step * times.len();
         let mut text = String::new();
         for (lane, name) in self.lanes.iter().enumerate() {
             let (mut over, mut line) = (vec![' '; end], vec![' '; end]);
-            put(&mut line, 0, name);
-            for bar in self.bars.iter().filter(|bar| bar.lane == lane) {
+            put(&mut line[..names], 0, name);
+            let mut bars: Vec<&Bar> = self.bars.iter().filter(|bar| bar.lane == lane).collect();
+            bars.sort_by_key(|bar| bar.from);
+            for (at, bar) in bars.iter().enumerate() {
                 let from = column(bar.from);
                 // An instant is still to be seen, and what never ended goes on.
                 let to = bar.to.map_or(end - 1, |to| column(to).max(from + 1));
-                put(&mut over, from, &bar.label);
+                let next = bars.get(at + 1).map_or(end, |next| column(next.from).max(from + 2));
+                put(&mut over[..next - usize::from(next < end)], from, &bar.label);
                 let (fill, last) = match (bar.to, bar.blamed) {
                     (None, _) => ('╌', '╌'),
                     (Some(_), true) => ('━', '┫'),
@@ -147,8 +215,15 @@ impl SpaceTime {
                 text.push('\n');
             }
         }
-        let mut below = vec![' '; end];
-        times.iter().for_each(|time| put(&mut below, column(*time), &self.ticks.words(*time)));
+        let (mut below, mut free) = (vec![' '; end], 0);
+        for time in &times {
+            let (at, words) = (column(*time), self.ticks.words(*time));
+            // Where there is no room for every instant's time, some stay without.
+            if at >= free && at + words.len() <= end.max(names + 2 + words.len()) {
+                put(&mut below, at, &words);
+                free = at + words.len() + 1;
+            }
+        }
         let below: String = below.into_iter().collect();
         text.push_str(below.trim_end());
         text.push('\n');
@@ -159,13 +234,15 @@ impl SpaceTime {
     #[must_use]
     pub fn svg(&self) -> Option<String> {
         let frame = self.frame()?;
+        let notes = self.gap().into_iter().chain(self.scale().map(str::to_owned)).collect();
+        let frame = frame.with(notes);
         picture(frame.extent(), &self.title, |area, tips| self.draw(area, tips, &frame))
     }
 
-    /// The same as a part of our page, which brings the styles; and its width.
+    /// The same as a part of our page, which brings the styles and says the gap; and its width.
     #[must_use]
     pub(in super::super) fn inline(&self) -> Option<(String, u32)> {
-        let frame = self.frame()?;
+        let frame = self.frame()?.with(self.scale().map(str::to_owned).into_iter().collect());
         let svg = inline(frame.extent(), &self.title, |area, tips| self.draw(area, tips, &frame))?;
         Some((svg, frame.extent().0))
     }
@@ -180,14 +257,19 @@ impl SpaceTime {
         let natural = left + column * (times.len() as i32 - 1) + RIGHT + column;
         let width = natural.max(WIDTH as i32);
         let height = HEAD + LANE * self.lanes.len() as i32 + FOOT;
-        Some(Frame { times, left, column, width, height })
+        Some(Frame { times, left, column, width, height, notes: Vec::new() })
     }
 
     fn draw(&self, area: &Area<'_>, tips: &mut Tips, frame: &Frame) -> Drawn {
         let style = |ink, h| text(ink, h, VPos::Center);
         let title: String = self.title.chars().take((frame.width / CHARACTER) as usize).collect();
         write(area, (16, 30), &title, style(Ink::TEXT, HPos::Left))?;
-        let bottom = frame.height - FOOT;
+        let bottom = HEAD + LANE * self.lanes.len() as i32;
+        for (at, note) in (0..).zip(&frame.notes) {
+            let note: String = note.chars().take((frame.width / CHARACTER) as usize).collect();
+            let y = bottom + FOOT - 16 + NOTE * at;
+            write(area, (16, y), &note, style(Ink::SOFT, HPos::Left))?;
+        }
         for time in &frame.times {
             let x = frame.x(*time);
             line(area, &[(x, HEAD - 20), (x, bottom)], Ink::GRID, 1)?;
@@ -215,9 +297,15 @@ struct Frame {
     column: i32,
     width: i32,
     height: i32,
+    /// Sentences below the picture.
+    notes: Vec<String>,
 }
 
 impl Frame {
+    fn with(self, notes: Vec<String>) -> Self {
+        Self { height: self.height + NOTE * notes.len() as i32, notes, ..self }
+    }
+
     fn extent(&self) -> (u32, u32) {
         (self.width as u32, self.height as u32)
     }
@@ -265,7 +353,8 @@ mod tests {
 
     fn bar(lane: usize, from: u64, to: Option<u64>, label: &str) -> Bar {
         let (label, sentence) = (label.to_owned(), format!("says {label}"));
-        Bar { lane, from, to, label, sentence, observes: false, blamed: lane == 1 }
+        let (observes, blamed, missed) = (false, lane == 1, lane == 0);
+        Bar { lane, from, to, label, sentence, observes, blamed, missed }
     }
 
     #[test]
@@ -276,10 +365,17 @@ mod tests {
             bars: vec![bar(0, 7, Some(1_000_007), "x = 1"), bar(1, 2_000_000, None, "x is null")],
             ticks: Ticks::Plain,
         };
+        let evenly = SpaceTime {
+            bars: vec![bar(0, 2, Some(4), "x = 1"), bar(1, 6, Some(8), "x is null")],
+            ..diagram.clone()
+        };
+        assert_eq!(evenly.scale(), None);
         let svg = diagram.svg().expect("drawn");
         for words in ["x = 1", "x is null", "says x is null", "process 2", "1000007", "2000000"] {
             assert!(svg.contains(words), "{words} is missing in {svg}");
         }
+        let gap = "began 999993 ticks after the write it should have seen had ended (x = 1).";
+        assert!(svg.contains(gap) && svg.contains("not to scale"), "{svg}");
         assert!(svg.contains("&lt;b&gt;") && svg.contains("s-broken dash"), "{svg}");
         assert_eq!(SpaceTime { bars: vec![], ..diagram }.svg(), None);
     }
@@ -317,6 +413,23 @@ reader                      ┣━━━━━━━━━┫
         );
         let gap = diagram.gap().expect("a write had ended");
         assert!(gap.starts_with("What is marked began 3.000 ms after"), "{gap}");
+        assert_eq!(diagram.scale(), Some(NOT_TO_SCALE));
+        let small = diagram.compact(40, 9).expect("it fits");
+        assert_eq!(
+            small,
+            "        key 3 = w2
+writer  ├──────┤
+        key 3 = w9
+other   ├╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌
+                      key 3 is w1
+reader                ┣━━━━━━┫
+        1.000 ms      5.000 ms
+What is marked began 3.000 ms after the last write shown that had ended by then.
+Instants are drawn equally far apart: the time axis is not to scale.
+"
+        );
+        assert!(small.lines().take(7).all(|line| line.chars().count() <= 40), "{small}");
+        assert_eq!((diagram.compact(40, 8), diagram.compact(14, 9)), (None, None));
         assert_eq!(SpaceTime { bars: vec![], ..diagram }.text(), "");
     }
 }
