@@ -21,7 +21,7 @@ const OTHERS: [(&str, &str, &str); 11] = [
     (
         "primary-backup-fail-over",
         "primary-backup",
-        "acknowledge = \"any 1\", fail_over = { detect = \"2s\", step_down = \"1s\" }",
+        "acknowledge = \"any 1\", fail_over.detect = \"2s\", fail_over.step_down = \"1s\"",
     ),
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("raft-commit-wait", "raft", "uncertainty = \"5ms\", reads = \"closed-timestamp\""),
