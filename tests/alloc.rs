@@ -83,6 +83,8 @@ fn primary_backup() {
     twice_the_work_allocates_no_more("primary-backup", "acknowledge = 'any 1'", &levels);
     twice_the_work_allocates_no_more("primary-backup", "acknowledge = 'async'", &["session"]);
     twice_the_work_allocates_no_more("primary-backup", "acknowledge = 'all'", &["session"]);
+    let watched = "acknowledge = 'any 1', fail_over = { detect = '3s', step_down = '2s' }";
+    twice_the_work_allocates_no_more("primary-backup", watched, &["linearizable"]);
 }
 
 #[test]

@@ -38,7 +38,7 @@ smoke-escrow/escrow       1fa165772dfc6c9a 6e6a0a5995bd4bbc
 smoke-fail-over/async     56e9286d13b1c487 e0432ba74e7c2ebe
 smoke-fail-over/semi-sync cd8ec764fadeed57 bf24d9f59c47a115
 smoke-fail-over/sync      a43afe14851fcb10 f942f52282e89004
-smoke-fail-over/unsynced  20a313f99bf47474 77945ffd40a1e63c
+smoke-fail-over/unsynced  5afe9bb15d8bfdde 77945ffd40a1e63c
 smoke-fail-over/semi-sync-unfenced aba16148fd9bafe2 81086957bceedd42
 smoke-faults/primary-backup 2297aefec7ea298d 032503af93ba1aab
 smoke-faults/raft         450d8043d5fbb04a c05d1f3bd806595a

@@ -24,7 +24,7 @@ const OTHERS: [(&str, &str, &str); 15] = [
     (
         "primary-backup-fail-over",
         "primary-backup",
-        "acknowledge = \"any 1\", fail_over = { detect = \"2s\", step_down = \"1s\" }",
+        "acknowledge = \"any 1\", fail_over.detect = \"2s\", fail_over.step_down = \"1s\"",
     ),
     ("primary-backup-all", "primary-backup", "acknowledge = \"all\""),
     ("primary-backup-memory", "primary-backup", "acknowledge = \"any 1\", reached = \"memory\""),

@@ -197,7 +197,7 @@ impl Backup {
         self.stamp = self.stamp.max(standing.stamp);
         if store.applied() >= standing.commit {
             self.current_as_of = self.current_as_of.max(standing.stamp);
-        } else if self.next.is_none() {
+        } else if self.next.is_none() && standing.commit != Standing::UNKNOWN {
             self.next = Some((standing.commit, standing.stamp));
         }
     }

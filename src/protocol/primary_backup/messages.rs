@@ -46,6 +46,11 @@ pub struct Standing {
     pub epoch: u32,
 }
 
+impl Standing {
+    /// The `commit` of a primary that may have been replaced: it knows of no acknowledgements but its own.
+    pub const UNKNOWN: u64 = u64::MAX;
+}
+
 /// Where a primary's order parts from that of the primary before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fork {

@@ -115,7 +115,7 @@ impl Primary {
     }
 
     fn ship(&mut self, env: &E, store: &Store, upto: u64, cx: ServerCx<'_, '_>) {
-        let standing = self.standing(store, cx);
+        let standing = self.standing(env, store, cx);
         for index in self.shipped + 1..=upto {
             let Some(command) = store.entry(index) else { continue };
             for backup in env.peers() {
@@ -152,9 +152,12 @@ impl Primary {
     /// Whether nobody can have taken over, and what it inherited is acknowledged anew: then it may answer
     /// strong reads.
     pub(super) fn is_current(&mut self, env: &E, now: LocalTime) -> bool {
-        env.config.fail_over.is_none()
-            || self.told >= self.barrier
-                && Self::lease(env).is_none_or(|lease| now.since(self.confirmed(env)) < lease)
+        env.config.fail_over.is_none() || self.told >= self.barrier && self.is_heard(env, now)
+    }
+
+    /// Whether a majority has answered lately enough, where that is asked for.
+    fn is_heard(&mut self, env: &E, now: LocalTime) -> bool {
+        Self::lease(env).is_none_or(|lease| now.since(self.confirmed(env)) < lease)
     }
 
     pub(super) fn on_ack(
@@ -170,7 +173,7 @@ impl Primary {
         *acked = reached.max(*acked);
         let wait = env.config.heartbeat * RESEND_WAIT;
         if missing > 0 && self.resent[from.index()].is_due(missing, cx.clock(), wait) {
-            self.resend(store, from, missing, cx);
+            self.resend(env, store, (from, missing), cx);
         }
         // An acknowledgement of what clients know already decides nothing.
         if reached > self.told || self.lag.holds() {
@@ -257,7 +260,7 @@ impl Primary {
     pub(super) fn on_beat(&mut self, env: &E, store: &mut Store, cx: ServerCx<'_, '_>) {
         self.advance(env, store, cx);
         store.trim(self.shown(env));
-        let (standing, last) = (self.standing(store, cx), self.shipped);
+        let (standing, last) = (self.standing(env, store, cx), self.shipped);
         for backup in env.peers() {
             cx.send(backup, Msg::Beat { standing, last, fork: self.fork });
         }
@@ -266,8 +269,9 @@ impl Primary {
 
     /// After a restart everything recovered may have been acknowledged before it, whatever is known to be
     /// committed now.
-    fn standing(&self, store: &Store, cx: ServerCx<'_, '_>) -> Standing {
-        let commit = store.applied().max(self.barrier);
+    fn standing(&mut self, env: &E, store: &Store, cx: ServerCx<'_, '_>) -> Standing {
+        let vouches = self.is_heard(env, cx.clock());
+        let commit = if vouches { store.applied().max(self.barrier) } else { Standing::UNKNOWN };
         Standing { commit, stamp: cx.clock(), epoch: self.epoch }
     }
 
@@ -280,14 +284,14 @@ impl Primary {
         }
     }
 
-    fn resend(&mut self, store: &Store, to: NodeId, from: u64, cx: ServerCx<'_, '_>) {
+    fn resend(&mut self, env: &E, store: &Store, (to, from): (NodeId, u64), cx: ServerCx<'_, '_>) {
         if store.entry(from).is_none() {
             if self.installs.iter().all(|(other, _)| *other != to) {
                 self.installs.push((to, Box::new(store.snapshot())));
             }
             return self.install(store, cx);
         }
-        let standing = self.standing(store, cx);
+        let standing = self.standing(env, store, cx);
         for index in from..=self.shipped.min(from + RESEND - 1) {
             if let Some(command) = store.entry(index) {
                 cx.send(to, Msg::Ship { standing, index, command });

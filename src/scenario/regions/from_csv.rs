@@ -294,7 +294,7 @@ mod tests {
             ("x,a,b\na,-,1\n", "m.csv:1: region b has a column but no row"),
             (
                 "# symmetric\nx,a,b,c\na,-,1,2\n",
-                "m.csv:1: the round-trip time from b to c is missing",
+                "m.csv:2: the round-trip time from b to c is missing",
             ),
             ("x,a,b\na,-,1\nb,1,5\n", "m.csv:3: from b to itself it is 5 ms, which would not be"),
             ("src,dst,rtt_ms\na,a,5\n", "m.csv:2: from a to itself it is 5 ms, which would not be"),

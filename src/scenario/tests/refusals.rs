@@ -61,6 +61,23 @@ fn impossible_values_get_their_line() {
         ),
         (
             "",
+            "[link]\njitter_ms = { exponential = 10 }\n",
+            "15: integer `10` will not do here; it must be a table, as in { exponential = { mean = 1 } }",
+        ),
+        (
+            "",
+            "[link]\njitter_ms = { uniform = [3] }\n",
+            "15: a list of that length will not do here; it must be a table, as in { uniform = { low",
+        ),
+        (
+            "",
+            "[link]\njitter_ms = { exponential = { mena = 3 } }\n",
+            "15: unknown key `mena`; did you mean `mean`?",
+        ),
+        ("", "[link]\njitter_ms = { mixture = [] }\n", "15: mixture is empty; give at least one part"),
+        ("", "arrivals = { closed = { think_ms = 1 } }\n", "14: nothing belongs into this table"),
+        (
+            "",
             "arrivals = 'poisson'\n",
             "14: a name alone will not do here; it must be a table with",
         ),
