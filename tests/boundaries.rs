@@ -384,3 +384,9 @@ fn clock_stamps_put_an_answer_before_what_it_answers() {
 fn certification_promises_no_less_than_it_keeps() {
     all_broken("certification", 20);
 }
+
+/// Each key has an order, and all together have none.
+#[test]
+fn sessions_of_paxos_promise_no_less_than_they_keep() {
+    all_broken("paxos", 20);
+}

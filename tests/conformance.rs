@@ -176,7 +176,7 @@ fn certification_keeps_its_promises() {
 
 #[test]
 fn paxos_keeps_its_promises() {
-    swarm("paxos", 2);
+    swarm("paxos", 12);
 }
 
 #[test]

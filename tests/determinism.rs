@@ -32,7 +32,7 @@ smoke-cut/abd             7d91fe0450745c66 5a86ede6271c9a7b
 smoke-cut/multi-clock     7ec686b5bd151cef 6bcbb90a36afcf6b
 smoke-cut/multi-causal    bcbce72928e74f9d 394d50d1ec564654
 smoke-cut/certification   44cd3afc58e84ba7 9ac64c76dd38e5ff
-smoke-cut/paxos           291c415a3dc927c4 9d3a9faa09097390
+smoke-cut/paxos           fc50d4f744405373 73e47a6de0173b8d
 smoke-cut/kubernetes      96b8a17a9a7c151a c41c7f4d859d0cb2
 smoke-escrow/escrow       1fa165772dfc6c9a 6e6a0a5995bd4bbc
 smoke-fail-over/async     56e9286d13b1c487 e0432ba74e7c2ebe
@@ -72,7 +72,7 @@ smoke-levels/multi-causal effa8e4ba9a3b0fd d2d0a0850559ec15
 smoke-levels/multi-star   dea3defa694c03c7 3ca26e8eaef09dbb
 smoke-levels/multi-ring   0ceb9b16d4d4870c 96711930639650e2
 smoke-levels/certification e70a9ef08114689d 59fcc02f9c90c486
-smoke-levels/paxos        0860961fc286af57 909a14aabeb316bb
+smoke-levels/paxos        c80f741f2ed6dc8c 1c5ba8c80aaaad17
 smoke-levels/paxos-region 14ac213517d64089 f19d52e83a382fda
 smoke-levels/kubernetes   929e7de09bd92f08 d4f669b136184526
 smoke-objects/semi-sync   f06d9d43f259565c f9ff153a9663bce4

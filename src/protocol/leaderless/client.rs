@@ -8,13 +8,13 @@
 //! ends with the later. A library stamps once and repeats the same version; so does, under
 //! `write_back`, every client.
 
+use super::super::parts::token::Token;
 use super::super::parts::version::{HybridClock, Version};
 use super::config::{Config, Coordinator, Flaw};
 use super::message::{Ask, Copies, Job, Msg, Ticket, Timer};
 use super::places::{Places, members};
 use super::round::{Round, Span, Step};
 use super::serial::{self, Inner};
-use super::token::Token;
 use super::updates::Updates;
 use super::{Env, Leaderless, acks, stamped_by_session};
 use crate::op::{Acks, Key, Level, NodeId, Op, OpId, Outcome, Rank, Request, Ret, Value};

@@ -40,7 +40,7 @@
 //!
 //! - `config`: the settings, and which levels intersect. `places`: where keys live.
 //! - `round`: one coordination. `coordinator`, `client`: its two hosts.
-//! - `updates`: what sessions do where updates are merged. `token`: what they have seen.
+//! - `updates`: what sessions do where updates are merged.
 //! - `serial`: compare-and-set by Paxos per key, beside all this.
 //! - `replica`, `store`: what a node keeps. `hints`, `entropy`: how it reaches the others.
 //!
@@ -67,7 +67,6 @@ mod serial;
 mod store;
 #[cfg(test)]
 mod tests;
-mod token;
 mod updates;
 
 pub use client::Session;
@@ -77,12 +76,12 @@ pub use replica::Server;
 
 use super::parts::merge::Rule;
 use super::parts::quorum::majority;
+use super::parts::token::Token;
 use super::paxos::{Paxos, Scope};
 use super::{Env, Geometry, Mend, Offer, PartialQuorum, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Acks, Leg, Level, NodeId, Object, OpKind};
 use crate::time::Duration;
-use token::Token;
 
 /// The protocol.
 #[derive(Debug)]

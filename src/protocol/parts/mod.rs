@@ -9,5 +9,6 @@ pub mod quorum;
 pub mod resend;
 pub mod store;
 pub mod table;
+pub mod token;
 pub mod vector;
 pub mod version;

@@ -88,6 +88,14 @@ impl Acceptors {
         Found::Many(keys.map(newest).collect())
     }
 
+    /// The newest version of a key that is known to be chosen and remembered; that of a key which was never
+    /// written if there is none.
+    pub(super) fn newest_chosen(&self, key: Key) -> Version {
+        let Cell { held, chosen, .. } = self.cell(key);
+        let known = held.recent.into_iter().find(|version| version.rank <= chosen);
+        known.unwrap_or_default()
+    }
+
     /// The store around these holds a version of a key.
     pub(super) fn take_beside(&mut self, key: Key, version: Version) {
         self.beside.take(key, version);

@@ -67,13 +67,26 @@ pub enum Found {
     Many(Box<[(Ballot, Version)]>),
 }
 
+/// What an answer is about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Seen {
+    /// The version that was read or made, or one that came after it.
+    One(Version),
+    /// Those of a scan's keys.
+    Many(Box<[Version]>),
+}
+
 /// Everything that is said.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Msg {
     /// Client to coordinator.
     Ask(OpId, Key, Job),
+    /// The same in a session: a read may be answered near by if what is there is as new as this.
+    AskNear(OpId, Key, Job, Version),
     /// Coordinator to client: done.
     Reply(OpId, Ret),
+    /// The same in a session, with the versions that it is about.
+    Seen(OpId, Ret, Seen),
     /// Coordinator to client: certainly not done, nor ever; ask another.
     NotDone(OpId),
     /// What do you hold? The number is the coordinator's own and comes back with the answer.
@@ -110,6 +123,12 @@ impl Msg {
             + match self {
                 Self::Ask(.., Job::Read(_)) | Self::Query(..) => 16,
                 Self::Ask(.., Job::Write(..)) => 24 + VALUE_BYTES,
+                // A stamp goes with each, beside the value that is there anyway.
+                Self::AskNear(.., Job::Read(_), _) => 28,
+                Self::AskNear(.., Job::Write(..), _) => 24 + VALUE_BYTES,
+                Self::Seen(_, Ret::Written, _) => 17,
+                Self::Seen(.., Seen::One(_)) => 25 + VALUE_BYTES,
+                Self::Seen(.., Seen::Many(all)) => 6 + Version::WIRE_SIZE * all.len() as u32,
                 Self::Reply(_, Ret::Values(values)) => 6 + VALUE_BYTES * values.len() as u32,
                 Self::Reply(_, Ret::Written) | Self::NotDone(_) => 5,
                 Self::Reply(..) => 13 + VALUE_BYTES,

@@ -18,13 +18,15 @@
 //! long, or find by a digest that they hold something else than another, have the key settled by a round.
 //!
 //! **Latency**, at constant delay, with no contention, `c` the client's round trip to its nearest replica,
-//! `q` that replica's to the nearest majority and `f` a sync: a read takes `c + q`, an update `c + 2(q + f)`,
-//! one that is refused `c + q + f`.
+//! `q` that replica's to the nearest majority and `f` a sync: a read takes `c + q`, one in a session `c` if its
+//! replica is as new as the session and else as long as any other; an update `c + 2(q + f)`, one that is
+//! refused `c + q + f`.
 //!
 //! - `message`: what is said and kept. `acceptor`: the acceptors and their log.
 //! - `round`: one job's way, pure. `proposer`, `reads`: what a node coordinates; `work`: what that has in
 //!   hand. `server`, `client`: who hosts it, who asks.
 //!
+//! - `near`: reads near by that are as new as their session.
 //! - `regions`: who elects; regions that elect by themselves. `embedded`: plain reads and writes beside these,
 //!   in a leaderless store that contains this one.
 
@@ -32,6 +34,7 @@ mod acceptor;
 mod client;
 mod embedded;
 mod message;
+mod near;
 mod proposer;
 mod reads;
 mod regions;
@@ -40,11 +43,12 @@ mod server;
 mod work;
 
 pub use client::Session;
-pub use message::{Ballot, Cell, Found, Held, Job, Msg, REMEMBERED, Record, Timer};
+pub use message::{Ballot, Cell, Found, Held, Job, Msg, REMEMBERED, Record, Seen, Timer};
 pub use server::Server;
 
-use super::parts::limits;
 use super::parts::quorum::majority;
+use super::parts::token::Token;
+use super::parts::{beyond, limits};
 use super::{Env, Geometry, Offer, Protocol, ReplicaCx};
 use crate::guarantee::Guarantee;
 use crate::op::{Level, NodeId, Object, OpKind};
@@ -144,13 +148,35 @@ impl Protocol for Paxos {
                 write_path: "nearest replica, a majority of its region twice; others are told",
                 promise: Guarantee::Eventual,
             }),
+            (Scope::All, _) => Some(Offer {
+                read_path: match Token::kept_at(level) {
+                    true => "nearest replica if as new as the session, else a majority",
+                    false => "nearest replica",
+                },
+                write_path: "nearest replica, a majority twice: prepare, accept",
+                promise: match level {
+                    Level::Session => Guarantee::Session,
+                    Level::ReadYourWrites => Guarantee::ReadYourWrites,
+                    Level::MonotonicReads => Guarantee::MonotonicReads,
+                    Level::MonotonicWrites => Guarantee::MonotonicWrites,
+                    Level::WritesFollowReads => Guarantee::WritesFollowReads,
+                    _ => return None,
+                },
+            }),
             _ => None,
         }
     }
 
+    /// There is an order of each key's writes, and none of all.
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        let promise = Self::offer(config, level)?.promise;
+        let by_key = matches!(guarantee, Guarantee::MonotonicWrites | Guarantee::WritesFollowReads);
+        beyond::of_one_order(promise, guarantee).filter(|_| by_key)
+    }
+
     fn theory(
         config: &Config,
-        _: Level,
+        level: Level,
         op: OpKind,
         geometry: &Geometry,
         client: NodeId,
@@ -163,6 +189,8 @@ impl Protocol for Paxos {
         let all = geometry.rtts(near, (0..geometry.replicas).map(NodeId).filter(elects));
         let q = *all.get(majority(all.len() as u32) - 1)?;
         match op {
+            // In health the replica that coordinated a session's writes knows them to be chosen.
+            OpKind::Read | OpKind::Scan if near::is_of_sessions(level) => Some(c),
             OpKind::Read | OpKind::Scan => Some(c + q),
             OpKind::Write => Some(c + (q + geometry.disk) * 2),
             OpKind::Rmw => None,

@@ -8,7 +8,7 @@ use super::ServerCx;
 use super::message::{Ballot, Cell, Msg, Timer};
 use super::round::{Answer, Goal, Next, Round};
 use super::server::Server;
-use super::work::{Active, Asked, Task};
+use super::work::{Active, Task};
 use crate::op::{Key, NodeId, Rank};
 use crate::time::Duration;
 
@@ -86,9 +86,9 @@ impl Server {
                 if matches!((goal, answer), (Goal::Update(..), Answer::Applied(_))) {
                     self.spread(key, held, cx);
                 }
-                if let Some(Asked { client, op, .. }) = asked {
+                if let Some(asked) = asked {
                     let ret = answer.told(goal, &held, self.env.contents.is_register());
-                    cx.send(client, Msg::Reply(op, ret));
+                    cx.send(asked.client, asked.answer(ret, held.recent[0]));
                 }
                 self.end(place, cx);
             }

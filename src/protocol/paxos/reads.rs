@@ -3,8 +3,9 @@
 //! A majority that holds one state from one ballot has chosen it. Nothing older can be the latest: whatever
 //! was chosen before, some member of that majority has accepted it or newer.
 
+use super::super::parts::version::Version;
 use super::ServerCx;
-use super::message::{Found, Msg};
+use super::message::Found;
 use super::round::Goal;
 use super::server::Server;
 use super::work::{Query, Task};
@@ -33,7 +34,12 @@ impl Server {
         if agrees {
             self.queries.remove(at);
             let ret = self.told(key, &found, cx);
-            return cx.send(asked.client, Msg::Reply(asked.op, ret));
+            let version = match &found {
+                Found::One(_, held) | Found::Beside(_, held, _) => held.recent[0],
+                // Of a scan, which no session asks of a majority.
+                Found::Many(_) => Version::default(),
+            };
+            return cx.send(asked.client, asked.answer(ret, version));
         }
         if query.count == 0 {
             self.queries.remove(at);

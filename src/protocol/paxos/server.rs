@@ -62,7 +62,8 @@ impl Server {
 
     pub(super) fn hear(&mut self, from: NodeId, msg: Msg, cx: ServerCx<'_, '_>) {
         match msg {
-            Msg::Ask(op, key, job) => self.on_ask(from, op, key, job, cx),
+            Msg::Ask(op, key, job) => self.on_ask(from, op, key, (job, false), cx),
+            Msg::AskNear(op, key, job, floor) => self.on_near(from, (op, key, job), floor, cx),
             Msg::Query(serial, key, count) => {
                 let (after, found) =
                     (self.acceptors.safe_after(key, count), self.acceptors.found(key, count));
@@ -115,7 +116,7 @@ impl Server {
             Msg::Ranks(theirs) => self.on_ranks(from, &theirs, cx),
             Msg::Learned(key, held) => self.on_learned(key, held, cx),
             // Equal to its own; or for clients alone.
-            Msg::Digest(_) | Msg::Reply(..) | Msg::NotDone(_) => {}
+            Msg::Digest(_) | Msg::Reply(..) | Msg::Seen(..) | Msg::NotDone(_) => {}
         }
     }
 
@@ -124,10 +125,10 @@ impl Server {
         client: NodeId,
         op: OpId,
         key: Key,
-        job: Job,
+        (job, remembers): (Job, bool),
         cx: ServerCx<'_, '_>,
     ) {
-        let asked = Asked { client, op, until: cx.clock() + self.env.attempt_timeout };
+        let asked = Asked { client, op, until: cx.clock() + self.env.attempt_timeout, remembers };
         match job {
             Job::Write(value, update) => {
                 let task = Task { asked: Some(asked), goal: Goal::Update(value, update) };

@@ -12,6 +12,8 @@ pub(super) struct Asked {
     pub(super) client: NodeId,
     pub(super) op: OpId,
     pub(super) until: LocalTime,
+    /// Whether the client remembers which version it is told of.
+    pub(super) remembers: bool,
 }
 
 /// One thing to do with a key; for a client, unless replicas are to be made equal.

@@ -4,19 +4,20 @@
 //! write sets it is, cut down to the newest version of each key: where the last write wins, who has that
 //! has all that came before.
 
-use super::super::parts::version::Version;
+use super::version::Version;
 use crate::op::{Key, Level};
 
 /// The newest version of each key that a session has written, read, or both, as its level wants.
-#[derive(Debug, Default)]
-pub(super) struct Token {
+#[derive(Clone, Debug, Default)]
+pub struct Token {
     /// In order of key; only those that the session has met.
     seen: Vec<(Key, Version)>,
 }
 
 impl Token {
     /// Whether reads at this level must be as new as a token.
-    pub(super) fn kept_at(level: Level) -> bool {
+    #[must_use]
+    pub fn kept_at(level: Level) -> bool {
         Self::of_writes(level) || Self::of_reads(level)
     }
 
@@ -31,20 +32,21 @@ impl Token {
     }
 
     /// What a read of the key must not be older than; the initial version if nothing is asked.
-    pub(super) fn of(&self, key: Key) -> Version {
+    #[must_use]
+    pub fn of(&self, key: Key) -> Version {
         let found = self.seen.binary_search_by_key(&key, |(key, _)| *key);
         found.map_or(Version::default(), |at| self.seen[at].1)
     }
 
     /// The session's write was acknowledged.
-    pub(super) fn wrote(&mut self, level: Level, key: Key, version: Version) {
+    pub fn wrote(&mut self, level: Level, key: Key, version: Version) {
         if Self::of_writes(level) {
             self.note(key, version);
         }
     }
 
     /// The session was answered this.
-    pub(super) fn read(&mut self, level: Level, key: Key, version: Version) {
+    pub fn read(&mut self, level: Level, key: Key, version: Version) {
         if Self::of_reads(level) {
             self.note(key, version);
         }
