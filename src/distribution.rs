@@ -450,7 +450,7 @@ mod tests {
             ("d = { uniform = { low = 2, high = 1 } }", "uniform.low"),
             ("d = { pareto = { scale = 0, shape = 2 } }", "pareto.scale"),
             ("d = { percentiles = [[50, 1.0]] }", "percent 0"),
-            ("d = { mixture = [] }", "weights"),
+            ("d = { mixture = [] }", "mixture is empty"),
             ("d = { gamma = { mean = 1 } }", "unknown variant"),
         ] {
             #[derive(Deserialize)]

@@ -118,17 +118,36 @@ mod tests {
     use crate::guarantee::Guarantee;
     use crate::history::Window;
 
-    /// By phase: who could be answered, and who was.
+    /// By phase: who wanted to write and was answered, and who could be.
     fn counts(text: &str) -> [(u64, u64); 3] {
+        counts_of(text, OpKind::Write, |_| {})
+    }
+
+    fn counts_of(text: &str, kind: OpKind, change: impl Fn(&mut History)) -> [(u64, u64); 3] {
         let mut history = story(text);
+        change(&mut history);
         let ms = |n: u64| Instant(n * 1_000_000);
         history.windows = vec![Window { start: ms(100), end: ms(200) }];
         let (promise, timeout, regions) = (Guarantee::Eventual, Duration::millis(60), Vec::new());
         let summary = summarize(&history, &Context { promise, timeout, regions });
         super::super::PHASES.map(|phase| {
-            let slot = summary.slot_of_all(phase, OpKind::Write).unwrap_or_default();
+            let slot = summary.slot_of_all(phase, kind).unwrap_or_default();
             (slot.answered, slot.answerable)
         })
+    }
+
+    #[test]
+    fn a_write_whose_read_failed_was_wanted_and_not_answered() {
+        let text = "a: r0 110..111; a: w1 111..112; a: r0 120..180!";
+        assert_eq!(
+            counts(text)[1],
+            (1, 1),
+            "reads and writes that have nothing to do with each other"
+        );
+        let halves =
+            |history: &mut History| history.operations.iter_mut().for_each(|op| op.rmw = true);
+        let of = |kind| counts_of(text, kind, halves)[1];
+        assert_eq!([OpKind::Read, OpKind::Write, OpKind::Rmw].map(of), [(1, 2); 3]);
     }
 
     #[test]

@@ -202,7 +202,11 @@ fn distinct(rows: &[Row], path: &Path) -> Result<usize, StoreError> {
         let Row { cell, phase, client_region, op, .. } = row;
         if !seen.insert((cell, phase, client_region, op)) {
             let message = format!("{cell}, {phase}, {client_region}, {op}: this row stands twice");
-            return Err(StoreError::Line { path: path.to_owned(), line: index as u64 + 1, message });
+            return Err(StoreError::Line {
+                path: path.to_owned(),
+                line: index as u64 + 1,
+                message,
+            });
         }
     }
     Ok(rows.iter().map(|row| &row.cell).collect::<BTreeSet<_>>().len())
@@ -467,6 +471,9 @@ mod tests {
             let error = Results::read(folder.path()).expect_err(&bad).to_string();
             assert!(error.contains(message), "{error}");
         }
+        std::fs::write(&path, format!("{good}\n{good}\n")).expect("written");
+        let error = Results::read(folder.path()).expect_err("twice").to_string();
+        assert!(error.contains("rows.jsonl:2: a, ") && error.ends_with("stands twice"), "{error}");
         std::fs::write(&path, format!("{good}\n")).expect("written");
         let error = Results::read(folder.path()).expect_err("no note").to_string();
         assert!(error.starts_with("cannot read ") && error.contains("run.json: "), "{error}");

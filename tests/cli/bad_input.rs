@@ -150,6 +150,14 @@ fn arguments_that_mean_nothing() {
         (&["run", "-f", "(", "-o", "out"], "-f `(` is not a regular expression"),
         (&["run", "smoke", "-l", "[z-a]", "-o", "out"], "-l `[z-a]` is not a regular expression"),
         (&["run", "-f", "no such", "-o", "out"], "no cell matches; `pacelc list --cells` shows"),
+        (
+            &["run", "smoke-cut", "-l", "linearisable", "-o", "out"],
+            "unknown level `linearisable`; did you mean `linearizable`?: no cell matches",
+        ),
+        (
+            &["list", "--cells", "smoke-cut", "-p", "rafft"],
+            "unknown mode or protocol `rafft`; did you mean `raft`?: no cell matches",
+        ),
         (&["run", "smoke", "--regions", "asw", "-o", "out"], "did you mean `aws`?"),
         (&["run", "smoke", "--regions", "eu-wets-1", "-o", "out"], "did you mean `eu-west-1`?"),
         (&["run", "smoke", "--regions", "azure:eastus", "-o", "out"], "takes place in 3 regions"),

@@ -74,7 +74,11 @@ fn impossible_values_get_their_line() {
             "[link]\njitter_ms = { exponential = { mena = 3 } }\n",
             "15: unknown key `mena`; did you mean `mean`?",
         ),
-        ("", "[link]\njitter_ms = { mixture = [] }\n", "15: mixture is empty; give at least one part"),
+        (
+            "",
+            "[link]\njitter_ms = { mixture = [] }\n",
+            "15: mixture is empty; give at least one part",
+        ),
         ("", "arrivals = { closed = { think_ms = 1 } }\n", "14: nothing belongs into this table"),
         (
             "",
