@@ -234,15 +234,16 @@ impl SpaceTime {
     #[must_use]
     pub fn svg(&self) -> Option<String> {
         let frame = self.frame()?;
-        let notes = self.gap().into_iter().chain(self.scale().map(str::to_owned)).collect();
-        let frame = frame.with(notes);
+        let notes: Vec<String> =
+            self.gap().into_iter().chain(self.scale().map(str::to_owned)).collect();
+        let frame = frame.with(&notes);
         picture(frame.extent(), &self.title, |area, tips| self.draw(area, tips, &frame))
     }
 
     /// The same as a part of our page, which brings the styles and says the gap; and its width.
     #[must_use]
     pub(in super::super) fn inline(&self) -> Option<(String, u32)> {
-        let frame = self.frame()?.with(self.scale().map(str::to_owned).into_iter().collect());
+        let frame = self.frame()?.with(self.scale().map(str::to_owned).as_slice());
         let svg = inline(frame.extent(), &self.title, |area, tips| self.draw(area, tips, &frame))?;
         Some((svg, frame.extent().0))
     }
@@ -266,9 +267,8 @@ impl SpaceTime {
         write(area, (16, 30), &title, style(Ink::TEXT, HPos::Left))?;
         let bottom = HEAD + LANE * self.lanes.len() as i32;
         for (at, note) in (0..).zip(&frame.notes) {
-            let note: String = note.chars().take((frame.width / CHARACTER) as usize).collect();
             let y = bottom + FOOT - 16 + NOTE * at;
-            write(area, (16, y), &note, style(Ink::SOFT, HPos::Left))?;
+            write(area, (16, y), note, style(Ink::SOFT, HPos::Left))?;
         }
         for time in &frame.times {
             let x = frame.x(*time);
@@ -302,8 +302,23 @@ struct Frame {
 }
 
 impl Frame {
-    fn with(self, notes: Vec<String>) -> Self {
-        Self { height: self.height + NOTE * notes.len() as i32, notes, ..self }
+    /// The same with sentences below the picture, in as many lines as they need.
+    fn with(self, notes: &[String]) -> Self {
+        let most = (self.width / CHARACTER) as usize;
+        let mut lines: Vec<String> = Vec::new();
+        for note in notes {
+            lines.push(String::new());
+            for word in note.split(' ') {
+                let line = lines.last().map_or(0, |line| line.chars().count());
+                if line > 0 && line + 1 + word.chars().count() > most {
+                    lines.push(String::new());
+                }
+                let Some(line) = lines.last_mut() else { continue };
+                line.push_str(if line.is_empty() { "" } else { " " });
+                line.push_str(word);
+            }
+        }
+        Self { height: self.height + NOTE * lines.len() as i32, notes: lines, ..self }
     }
 
     fn extent(&self) -> (u32, u32) {
@@ -374,8 +389,9 @@ mod tests {
         for words in ["x = 1", "x is null", "says x is null", "process 2", "1000007", "2000000"] {
             assert!(svg.contains(words), "{words} is missing in {svg}");
         }
-        let gap = "began 999993 ticks after the write it should have seen had ended (x = 1).";
-        assert!(svg.contains(gap) && svg.contains("not to scale"), "{svg}");
+        for words in ["began 999993 ticks after the write", "= 1).", "not to scale."] {
+            assert!(svg.contains(words), "{words} is missing in {svg}");
+        }
         assert!(svg.contains("&lt;b&gt;") && svg.contains("s-broken dash"), "{svg}");
         assert_eq!(SpaceTime { bars: vec![], ..diagram }.svg(), None);
     }
@@ -418,12 +434,12 @@ reader                      ┣━━━━━━━━━┫
         assert_eq!(
             small,
             "        key 3 = w2
-writer  ├──────┤
+writer  ├───────┤
         key 3 = w9
 other   ├╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌╌
-                      key 3 is w1
-reader                ┣━━━━━━┫
-        1.000 ms      5.000 ms
+                        key 3 is w1
+reader                  ┣━━━━━━━┫
+        1.000 ms        5.000 ms
 What is marked began 3.000 ms after the last write shown that had ended by then.
 Instants are drawn equally far apart: the time axis is not to scale.
 "
