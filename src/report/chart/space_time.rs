@@ -389,7 +389,9 @@ mod tests {
         for words in ["x = 1", "x is null", "says x is null", "process 2", "1000007", "2000000"] {
             assert!(svg.contains(words), "{words} is missing in {svg}");
         }
-        for words in ["began 999993 ticks after the write", "= 1).", "not to scale."] {
+        for words in
+            ["began 999993 ticks after the write", "= 1).", "equally far apart:", "to scale."]
+        {
             assert!(svg.contains(words), "{words} is missing in {svg}");
         }
         assert!(svg.contains("&lt;b&gt;") && svg.contains("s-broken dash"), "{svg}");
