@@ -14,6 +14,7 @@ use pacelc::scenario::{Overrides, Source, builtin, load};
 use pacelc::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
+use std::collections::BTreeSet;
 use std::fs;
 use std::sync::LazyLock;
 
@@ -243,10 +244,16 @@ proptest! {
         let folder = tempfile::tempdir().expect("a temporary folder");
         for (number, name) in files.iter().enumerate() {
             let text = fs::read(SAVED.desk.path("saved").join(name)).expect("the run was saved");
-            // The first lines are enough, and fast.
-            let keep = text.iter().position(|b| *b == b'}').map_or(text.len(), |end| end + 1);
-            let text = if *name == "run.json" { &text[..] } else { &text[..(keep + 1).min(text.len())] };
-            let text = if number == which { edited(text, &edits) } else { text.to_vec() };
+            // The first line is enough, and fast; of rows, one a cell.
+            let lines = text.split_inclusive(|b| *b == b'\n');
+            let cell = |line: &[u8]| line.split(|b| *b == b',').nth(2).map(<[u8]>::to_vec);
+            let mut seen = BTreeSet::new();
+            let text = match *name {
+                "run.json" => text,
+                "rows.jsonl" => lines.filter(|line| seen.insert(cell(line))).collect::<Vec<_>>().concat(),
+                _ => lines.take(1).collect::<Vec<_>>().concat(),
+            };
+            let text = if number == which { edited(&text, &edits) } else { text };
             fs::write(folder.path().join(name), text).expect("written");
         }
         match Results::read(folder.path()) {

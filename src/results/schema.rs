@@ -63,7 +63,8 @@ pub const ROW: &[Column] = &[
     column("answerable", "operations or null",
         "Of which can be said whether they were answered in their phase: all but those that were under \
          way when a fault was healed and had waited no longer by then than operations of their region \
-         and kind take in health."),
+         and kind take in health. To writes those are added that were never begun because the read \
+         of their read-modify-write failed, so this may be more than n."),
     column("answered", "operations or null",
         "Of those, the ones that took effect; under a fault, while it was in force. Their share is the \
          availability."),

@@ -60,7 +60,7 @@ fn every_fault_and_every_workload_makes_a_scenario() {
     let (faults, workloads) = (desk.ok(&["list", "--faults"]), desk.ok(&["list", "--workloads"]));
     let made = |fault: &str, workload: &str| {
         let words = AdHoc {
-            systems: vec!["raft".into(), "primary-backup".into(), "mongodb/w1".into()],
+            systems: vec!["raft".into(), "primary-backup".into(), "mongodb".into()],
             regions: Some("gcp:us-east1,europe-west1,asia-southeast1".into()),
             fault: Some(fault.into()),
             workload: Some(workload.into()),

@@ -43,22 +43,8 @@ fn unknown_names_get_their_line_and_the_nearest_choice() {
 }
 
 #[test]
-fn impossible_values_get_their_line() {
-    let raft = "protocol = \"raft\"";
+fn what_has_the_wrong_shape_is_shown_the_right_one() {
     for (old, new, expected) in [
-        ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
-        ("sessions = 2", "sessions = 0", "9: sessions is 0"),
-        ("sessions = 2", "sessions = -1", "9: integer `-1` will not do here; it must be a whole"),
-        ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
-        ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
-        ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
-        ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
-        ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
-        (
-            "",
-            "arrivals = { poisson = { rate = 1e308 } }\n",
-            "14: rate is 1e308; it must be above 0",
-        ),
         (
             "",
             "[link]\njitter_ms = { exponential = 10 }\n",
@@ -85,8 +71,14 @@ fn impossible_values_get_their_line() {
             "arrivals = 'poisson'\n",
             "14: a name alone will not do here; it must be a table with",
         ),
-        ("operations = 100", "duration = '1ns'", "12: less than one operation begins in the 1ns"),
-        ("operations = 100", "operations = 0", "5: operations is 0"),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn runs_of_too_much_or_too_little_get_the_line_of_their_load() {
+    for (old, new, expected) in [
         (
             "",
             "arrivals = { poisson = { rate = 0.00001 } }\n",
@@ -98,6 +90,30 @@ fn impossible_values_get_their_line() {
              workload = { ycsb = 'B', arrivals = { constant = { rate = 1e8 } } }",
             "13: up to 6000000000 operations fit into 60s, but a run has at most 100000000; plan fewer",
         ),
+        ("operations = 100", "duration = '1ns'", "12: less than one operation begins in the 1ns"),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn impossible_values_get_their_line() {
+    let raft = "protocol = \"raft\"";
+    for (old, new, expected) in [
+        ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
+        ("sessions = 2", "sessions = 0", "9: sessions is 0"),
+        ("sessions = 2", "sessions = -1", "9: integer `-1` will not do here; it must be a whole"),
+        ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
+        ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
+        ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
+        ("ycsb = \"B\"", "ycsb = \"B\"\nrecords = 0", "14: records is 0"),
+        ("", "arrivals = { poisson = { rate = 0 } }\n", "14: rate is 0"),
+        (
+            "",
+            "arrivals = { poisson = { rate = 1e308 } }\n",
+            "14: rate is 1e308; it must be above 0",
+        ),
+        ("operations = 100", "operations = 0", "5: operations is 0"),
         ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
         ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
         ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
