@@ -134,7 +134,7 @@ pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits
     let Some((name, start)) = found.into_iter().next() else {
         return strength.absent(history, Vec::new());
     };
-    let few = limits.shrinking();
+    let few = limits.shrinking_of(ops.len());
     let mut meter = few.meter();
     let mut has = |ops: &[Operation]| {
         let found = patterns(history, ops, strength, &mut meter)?;

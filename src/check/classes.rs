@@ -116,6 +116,21 @@ impl<'h> Key<'h> {
 
     /// The values of a register.
     fn values(self, all: &mut Vec<Vec<u32>>) {
+        if self.members.iter().all(|i| self.op(*i).action != Action::Cas) {
+            // Nothing follows from anything: one pass tells them apart, however many there are.
+            let mut of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+            for i in self.members {
+                let (made, found) = (self.op(*i).makes(), self.op(*i).found());
+                if let Some(value) = made {
+                    of.entry(value).or_default().push(*i);
+                }
+                if let Some(value) = found.filter(|value| made != Some(*value)) {
+                    of.entry(value).or_default().push(*i);
+                }
+            }
+            all.extend(of.into_values());
+            return;
+        }
         let made_or_found = |i: &u32| [self.op(*i).makes(), self.op(*i).found()];
         let mut values: Vec<u32> = self.members.iter().flat_map(made_or_found).flatten().collect();
         values.sort_unstable();

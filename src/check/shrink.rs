@@ -23,40 +23,44 @@ pub(super) fn shrink(
     limits: &Limits<'_>,
     mut violated: impl FnMut(&[Operation]) -> Option<bool>,
 ) -> (Vec<u32>, bool) {
-    let (mut tries, mut whole) = (tries, true);
+    let mut tries = tries;
+    // Nothing once the looking was cut short.
     let mut attempt = |candidate: &[u32]| {
-        if !whole || tries == 0 || limits.stopped() {
-            whole = false;
-            return false;
+        if tries == 0 || limits.stopped() {
+            return None;
         }
         tries -= 1;
         let few: Vec<Operation> = candidate.iter().map(|i| ops[*i as usize]).collect();
-        let answer = violated(&few);
-        whole &= answer.is_some();
-        answer.unwrap_or(false)
+        violated(&few)
     };
     // Some parts are only sound, not necessarily violated.
-    if !attempt(&kept) {
+    if attempt(&kept) != Some(true) {
         return (kept, false);
     }
     loop {
         let before = kept.len();
         let idle = kept.iter().copied().filter(|i| !ops[*i as usize].counts()).collect();
-        remove(&mut kept, vec![idle], &mut attempt);
+        if remove(&mut kept, vec![idle], &mut attempt).is_none() {
+            return (kept, false);
+        }
         let observations = kept.iter().filter(|i| ops[**i as usize].observes()).map(|i| vec![*i]);
         let observations = observations.collect();
         let classes = of_updates(history, ops, &kept, real_time);
         let known = classes.is_some();
-        remove(&mut kept, classes.unwrap_or_default(), &mut attempt);
-        remove(&mut kept, observations, &mut attempt);
-        if kept.len() == before {
-            return (kept, whole && known);
+        let done = remove(&mut kept, classes.unwrap_or_default(), &mut attempt)
+            .and_then(|()| remove(&mut kept, observations, &mut attempt));
+        if done.is_none() || kept.len() == before {
+            return (kept, done.is_some() && known);
         }
     }
 }
 
-/// Removes as many of the parts as it can, halves first.
-fn remove(kept: &mut Vec<u32>, parts: Vec<Vec<u32>>, attempt: &mut impl FnMut(&[u32]) -> bool) {
+/// Removes as many of the parts as it can, halves first; nothing if the looking was cut short.
+fn remove(
+    kept: &mut Vec<u32>,
+    parts: Vec<Vec<u32>>,
+    attempt: &mut impl FnMut(&[u32]) -> Option<bool>,
+) -> Option<()> {
     let mut parts = parts;
     let mut size = parts.len();
     while size > 0 {
@@ -67,7 +71,7 @@ fn remove(kept: &mut Vec<u32>, parts: Vec<Vec<u32>>, attempt: &mut impl FnMut(&[
             out.sort_unstable();
             let rest: Vec<u32> =
                 kept.iter().copied().filter(|i| out.binary_search(i).is_err()).collect();
-            if rest.len() < kept.len() && !rest.is_empty() && attempt(&rest) {
+            if rest.len() < kept.len() && !rest.is_empty() && attempt(&rest)? {
                 *kept = rest;
                 parts.drain(at..end);
             } else {
@@ -76,4 +80,5 @@ fn remove(kept: &mut Vec<u32>, parts: Vec<Vec<u32>>, attempt: &mut impl FnMut(&[
         }
         size /= 2;
     }
+    Some(())
 }

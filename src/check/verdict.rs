@@ -131,6 +131,12 @@ impl<'a> Limits<'a> {
         Self { witness: false, ..self.at_most(SHRINK_STEPS) }
     }
 
+    /// The same for conditions that are judged as a whole each time: some forty looks at all operations.
+    pub(super) fn shrinking_of(&self, operations: usize) -> Self {
+        let steps = SHRINK_STEPS.max(40 * operations as u64);
+        Self { witness: false, ..self.at_most(steps) }
+    }
+
     /// A message about a counterexample, and whether smaller ones may be in it.
     pub(super) fn told(&self, mut message: String, least: bool) -> String {
         if !least {

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Exit status of a run that was interrupted, as shells have it.
 pub(super) const INTERRUPTED: u8 = 130;
@@ -108,7 +109,14 @@ pub(super) fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Opt
     let handle = Arc::clone(&suite);
     // A second handler cannot be set; then an interrupt simply ends the program, and the journal
     // has what was finished all the same.
-    drop(ctrlc::set_handler(move || handle.interrupt()));
+    let asked = AtomicBool::new(false);
+    drop(ctrlc::set_handler(move || {
+        if asked.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED.into());
+        }
+        handle.interrupt();
+        anstream::eprintln!("finishing what is under way; interrupt again to stop at once");
+    }));
     // A run that breaks an assertion ends with a message of its own.
     std::panic::set_hook(Box::new(|_| {}));
     let mut unwritten = None;

@@ -138,13 +138,16 @@ impl<'a> Told<'a> {
     }
 
     fn name(&self) -> String {
-        let Row { system, variant, level, .. } = self.head;
+        let Row { system, variant, level, promise, .. } = self.head;
         let mut name = system.clone();
         if !variant.is_empty() {
             let _ = write!(name, " {variant}");
         }
         let (word, sign, _) = super::theme::verdict(self.head.verdict);
-        let _ = write!(name, " ({level}, {sign} {word})");
+        // What holds is the promise, which may be less than what was asked for.
+        let same = promise == level || promise.is_empty();
+        let promised = if same { String::new() } else { format!("{promise} ") };
+        let _ = write!(name, " ({level}, {sign} {promised}{word})");
         name
     }
 

@@ -130,6 +130,13 @@ fn a_broken_promise_is_told_and_nothing_is_told_of_nothing() {
         "{text}"
     );
     assert_eq!(told(&asks(Counts::Damage, &BOTH), &[], &[]), "");
+    let mut less = cell("raft", 70.0, 240.0, 0, 0);
+    less.iter_mut().for_each(|row| row.promise = "eventual".to_owned());
+    let text = told(&asks(Counts::Damage, &BOTH), &less, &[]);
+    assert!(
+        text.contains("raft (linearizable, ✓ eventual holds)"),
+        "what holds is less than asked: {text}"
+    );
 }
 
 #[test]

@@ -38,8 +38,8 @@ pub(super) enum Log<P: Protocol> {
 
 /// What the disk's thread is asked for, by the life that stands beside it.
 pub(super) enum Request<R> {
-    /// Write this record.
-    Append(R),
+    /// Write these records, all or none.
+    Append(Vec<R>),
     /// Records before this one are not wanted any more.
     Truncate(WriteId),
     /// Read everything back, and tell it as [`Input::Recovered`].
@@ -87,17 +87,18 @@ impl<P: Protocol> Log<P> {
         }
     }
 
-    /// Appends a record of this life.
+    /// Appends the records of one step of this life.
     ///
     /// # Errors
     /// If more waits for the disk than may.
-    pub(super) fn append(&mut self, record: P::Record, life: u32) -> Result<(), String> {
+    pub(super) fn append(&mut self, records: Vec<P::Record>, life: u32) -> Result<(), String> {
         match self {
-            Self::Simulated(disk) => disk.append(record),
-            Self::Real { last, .. } => {
-                *last += 1;
-                self.ask(Request::Append(record), life)?;
+            Self::Simulated(disk) => records.into_iter().for_each(|record| disk.append(record)),
+            Self::Real { last, .. } if !records.is_empty() => {
+                *last += records.len() as u64;
+                self.ask(Request::Append(records), life)?;
             }
+            Self::Real { .. } => {}
         }
         Ok(())
     }
@@ -180,13 +181,14 @@ impl<P: Protocol> Writer<'_, P> {
                     self.file.clear(run)?;
                     self.read_back(life)?;
                 }
-                Request::Append(record) => {
-                    let mut records = vec![bytes(&record)?];
+                Request::Append(step) => {
+                    let mut records = Vec::new();
+                    put(&step, &mut records)?;
                     // What has come meanwhile shares the sync.
                     next = loop {
                         match inbox.try_recv() {
-                            Ok((Request::Append(record), its)) if its == life => {
-                                records.push(bytes(&record)?);
+                            Ok((Request::Append(step), its)) if its == life => {
+                                put(&step, &mut records)?;
                             }
                             other => break other.ok(),
                         }
@@ -218,6 +220,14 @@ impl<P: Protocol> Writer<'_, P> {
         self.hub.tell(self.replica, Input::Recovered { records, upto, life });
         Ok(())
     }
+}
+
+/// Adds the records of a step as bytes.
+fn put<R: serde::Serialize>(step: &[R], records: &mut Vec<Vec<u8>>) -> Result<(), String> {
+    for record in step {
+        records.push(bytes(record)?);
+    }
+    Ok(())
 }
 
 fn bytes<R: serde::Serialize>(record: &R) -> Result<Vec<u8>, String> {

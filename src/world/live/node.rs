@@ -282,17 +282,17 @@ impl<P: Protocol> ReplicaNode<P> {
     fn perform(&mut self) {
         let (me, hub, life) = (self.process.env.me, Arc::clone(&self.process.hub), self.life);
         let mut queue = std::mem::take(&mut self.process.effects.queue);
+        // What one step writes reaches the disk together or not at all: a snapshot and what stands behind it.
+        let mut records = Vec::new();
         for effect in queue.drain(..) {
             match effect {
                 Effect::Send { to, msg } => hub.send(me, to, msg),
                 Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
                 Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
-                Effect::Persist(record) => {
-                    let asked = self.log.append(record, life);
-                    self.must(asked);
-                }
+                Effect::Persist(record) => records.push(record),
                 Effect::Truncate(from) => {
-                    let asked = self.log.truncate(from, life);
+                    let asked = self.log.append(std::mem::take(&mut records), life);
+                    let asked = asked.and_then(|()| self.log.truncate(from, life));
                     self.must(asked);
                 }
                 Effect::Commit(key, value, rank) => hub.commit(me.index(), key, value, rank),
@@ -300,6 +300,8 @@ impl<P: Protocol> ReplicaNode<P> {
             }
         }
         self.process.effects.queue = queue;
+        let asked = self.log.append(records, life);
+        self.must(asked);
         if let Log::Simulated(disk) = &mut self.log
             && let Some(takes) = disk.begin_sync()
         {

@@ -75,6 +75,9 @@ impl LogFile {
         let (records, whole) = batches(&all)?;
         file.set_len(whole as u64).map_err(|error| error.to_string())?;
         file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
+        // Whoever wrote it may have died before its sync: what is read back must be on the disk before anybody
+        // is told of it.
+        file.sync_all().and_then(|()| sync_folder(path)).map_err(|error| error.to_string())?;
         let (count, path, bytes) = (records.len() as u64, path.to_owned(), whole as u64);
         Ok(Some(Self { path, file, owner, gone, count, wanted: gone + 1, bytes }))
     }
@@ -157,14 +160,19 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<File> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&beside, path)?;
-    if let Some(folder) = path.parent() {
-        // The new name is safe only once the folder is; where folders cannot be opened they sync themselves.
-        #[cfg(unix)]
-        File::open(if folder == Path::new("") { Path::new(".") } else { folder })?.sync_all()?;
-        #[cfg(not(unix))]
-        let _ = folder;
-    }
+    sync_folder(path)?;
     Ok(file)
+}
+
+/// A new name is safe only once its folder is; where folders cannot be opened they sync themselves.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| *folder != Path::new(""));
+    let folder = folder.unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
+    Ok(())
 }
 
 fn header(owner: Owner, gone: u64) -> Vec<u8> {
