@@ -10,7 +10,7 @@ use pacelc::guarantee::Guarantee;
 use pacelc::history::{History, Status};
 use pacelc::op::OpKind;
 use pacelc::results::Journal;
-use pacelc::scenario::plan::{Between, Fault, FaultKind, Plan, Target};
+use pacelc::scenario::plan::{Between, Fault, FaultKind, Length, Plan, Target};
 use pacelc::suite::{Progress, Suite};
 use pacelc::time::Duration;
 use pacelc::world::Run;
@@ -68,31 +68,43 @@ const CASES: [(&str, &str); 3] = [
     ("protocol = \"leaderless\"", "quorum"),
 ];
 
+/// By how much a median was later in real time than in virtual time, in milliseconds, at worst; where half of
+/// virtual time is allowed. Early is wrong at any load.
+fn lateness(virtually: &History, really: &History) -> f64 {
+    let late = |kind| {
+        let (sim, live) = (median(virtually, kind), median(really, kind));
+        assert!(live > 0.5 * sim - 5.0, "{kind}: {sim} ms in virtual time, {live} ms in real time");
+        live - 1.5 * sim
+    };
+    late(OpKind::Read).max(late(OpKind::Write))
+}
+
 #[test]
 fn verdicts_agree_and_medians_are_not_far_apart() {
     for (mode, level) in CASES {
         let plan = small(mode, level);
         let virtually = simulate(&plan, 1).history;
+        assert_eq!(judge(&virtually, promise(&plan)), Verdict::Holds, "{level}");
         let tcp = level != "eventual-nearest";
         let options = Options { simulated_disk: true, tcp, ..Options::default() };
-        let really = in_real_time(&plan, 1, &options);
-        for history in [&virtually, &really.history] {
-            assert_eq!(judge(history, promise(&plan)), Verdict::Holds, "{level}");
+        // Who runs this may have other things to do, but hardly five times in a row.
+        let mut late = Vec::new();
+        while late.iter().all(|late| *late >= 30.0) {
+            assert!(late.len() < 5, "{level}: medians are late by {late:?} ms");
+            let really = in_real_time(&plan, 1, &options);
+            assert_eq!(judge(&really.history, promise(&plan)), Verdict::Holds, "{level}");
+            assert!(really.history.operations.len() > 100, "the load was carried out");
+            assert!(really.links.iter().any(|link| link.n > 0 && link.asked_ms >= 10.0));
+            late.push(lateness(&virtually, &really.history));
         }
-        assert!(really.history.operations.len() > 100, "the load was carried out");
-        for kind in [OpKind::Read, OpKind::Write] {
-            let (sim, live) = (median(&virtually, kind), median(&really.history, kind));
-            // Reads at a replica near by take a fifth of a millisecond, less than a busy machine's floor.
-            let near = (live - sim).abs() < 30.0 + 0.5 * sim;
-            assert!(near, "{level} {kind}: {sim} ms in virtual time, {live} ms in real time");
-        }
-        assert!(really.links.iter().any(|link| link.n > 0 && link.asked_ms >= 10.0));
     }
 }
 
 #[test]
 fn a_crash_in_real_time_loses_nothing_that_was_on_disk() {
     let mut plan = small(CASES[0].0, CASES[0].1);
+    // Time for elections, of which a busy machine may need several.
+    plan.length = Length::Time(Duration::secs(6));
     let (start, end) = (Duration::millis(700), Duration::millis(1_300));
     plan.faults = vec![Fault { start, end, kind: FaultKind::Crash(Target::Leader) }];
     let run = in_real_time(&plan, 2, &Options::default());
@@ -108,18 +120,22 @@ fn a_crash_in_real_time_loses_nothing_that_was_on_disk() {
 #[test]
 fn who_is_cut_off_in_real_time_is_not_answered() {
     let mut plan = small(CASES[0].0, CASES[0].1);
+    // What is asked within half a second of its begin has timed out at its end.
     let cut = Fault {
         start: Duration::millis(500),
-        end: Duration::millis(2_300),
+        end: Duration::millis(3_100),
         kind: FaultKind::Cut(Between::others(vec![0, 3])),
     };
     plan.faults = vec![cut];
     let run = in_real_time(&plan, 3, &Options { simulated_disk: true, ..Options::default() });
     assert_eq!(judge(&run.history, Guarantee::Linearizable), Verdict::Holds);
-    let struck = run.history.operations.iter().filter(|op| {
-        op.group == 0 && op.intended.0 > Duration::millis(600).0 && op.status != Status::Ok
-    });
-    assert!(struck.count() > 0, "whoever is cut off is not answered");
+    let cut_off = Duration::millis(501).0..Duration::millis(1_000).0;
+    let mut struck = run
+        .history
+        .operations
+        .iter()
+        .filter(|op| op.group == 0 && cut_off.contains(&op.intended.0));
+    assert!(struck.clone().count() > 0 && struck.all(|op| op.status != Status::Ok));
 }
 
 #[test]
@@ -145,7 +161,7 @@ fn one_cell_a_mode() -> Vec<Plan> {
                 .iter()
                 .any(|known| known.protocol == plan.protocol && known.config == plan.config)
             {
-                plan.length = pacelc::scenario::plan::Length::Operations(40);
+                plan.length = Length::Operations(40);
                 plan.warm_up = Duration::ZERO;
                 plans.push(plan);
             }

@@ -7,6 +7,7 @@
 use super::cluster::Cluster;
 use super::frame::{self, FRAME_MAX};
 use super::hello::{self, Identity, Who};
+use super::hub::Due;
 use super::node::{Audit, ClientNode, live};
 use super::peers::{Answers, INTRODUCTION, Packet, Peers, RETRY};
 use super::wall::WallClock;
@@ -15,7 +16,7 @@ use crate::history::Traffic;
 use crate::protocol::Protocol;
 use crate::rng::Rng;
 use crate::scenario::plan::Plan;
-use crate::time::Duration;
+use crate::time::{Duration, Instant};
 use crate::world::Run;
 use crate::world::env::Envs;
 use crate::world::load::Load;
@@ -61,9 +62,11 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     }
     let (peers, mut answers) = Peers::start(&hub, cluster, (me, run), ready);
     let deadlines = keep_deadlines(&hub, Carrier::Peers(Arc::clone(&peers)));
+    hub.timer.push(Instant::ZERO + plan.warm_up, Due::Measure);
     start(&hub);
     let left = runtime.block_on(async {
         hub.over.notified().await;
+        peers.measure(false);
         settle(&peers, &mut answers, run).await
     });
     hub.timer.stop();

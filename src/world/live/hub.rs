@@ -23,6 +23,8 @@ pub(super) enum Due<P: Protocol> {
     Input(usize, Input<P>),
     /// A fault begins or ends.
     Fault { index: usize, begins: bool },
+    /// The warm-up is over: whoever counts elsewhere counts from now on.
+    Measure,
 }
 
 /// What only one task at a time may touch.
@@ -30,7 +32,7 @@ pub(super) struct Core {
     pub load: Load,
     pub recorder: Recorder,
     pub network: Network,
-    /// Clients that are not done yet.
+    /// Clients that are not done yet; where they live elsewhere, 1 until they are.
     pub active: usize,
     /// The faults in force, each with the replica that led when it began.
     pub struck: Vec<(usize, usize)>,
@@ -135,6 +137,20 @@ impl<P: Protocol> Hub<P> {
             let input = Input::Message { from, msg, life, due: Some(due) };
             self.timer.push(due, Due::Input(to.index(), input));
         }
+    }
+
+    /// Forgets what was counted, and counts what is sent from now on.
+    pub(super) fn count_anew(&self) {
+        let counter = Recorder::new(Vec::new(), Instant::ZERO, Instant::NEVER, Vec::new(), 0);
+        let mut core = self.lock();
+        (core.recorder, core.active) = (counter, 1);
+        drop(core);
+        self.events.store(0, Ordering::Relaxed);
+    }
+
+    /// What is sent from now on does not count.
+    pub(super) fn count_no_more(&self) {
+        self.lock().active = 0;
     }
 
     pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {

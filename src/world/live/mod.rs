@@ -217,6 +217,8 @@ fn keep_deadlines<P: Protocol>(hub: &Arc<Hub<P>>, carrier: Carrier<P>) -> JoinHa
             }
             (Due::Input(process, input), _) => hub.tell(process, input),
             (Due::Fault { index, begins }, _) => hub.fault(index, begins),
+            (Due::Measure, Carrier::Peers(peers)) => peers.measure(true),
+            (Due::Measure, _) => {}
         };
         hub.watch(|| hub.timer.keep(happen));
     })

@@ -53,6 +53,8 @@ pub(super) enum Packet<M> {
     Audit { run: u64 },
     /// A replica: this, and it has sent so many messages and bytes, of which so much to mend others.
     Audited { run: u64, state: FinalState, sent: [u64; 5] },
+    /// A driver: what you send from now on counts, or counts no more.
+    Measure { run: u64, begins: bool },
 }
 
 /// The driver that is connected to a replica.
@@ -170,6 +172,13 @@ impl<P: Protocol> Peers<P> {
         }
     }
 
+    /// Has every replica count what it sends from now on, or no more. Connections are in order: whatever is
+    /// sent to a replica later finds it counting.
+    pub(super) fn measure(&self, begins: bool) {
+        let run = *self.run();
+        (0..self.nodes.len()).for_each(|to| self.say(to, &Packet::<()>::Measure { run, begins }));
+    }
+
     /// A connection to a replica, introduced.
     async fn dial(&self, to: usize) -> Result<TcpStream, String> {
         let address = &self.cluster.addresses[to];
@@ -284,6 +293,11 @@ impl<P: Protocol> Peers<P> {
             }
             (Packet::Prepare { run }, Who::Driver(_), Who::Node(me)) => self.prepare(run, me),
             (Packet::Audit { run }, Who::Driver(_), Who::Node(me)) => self.audit(run, me),
+            (Packet::Measure { run, begins }, Who::Driver(_), Who::Node(_)) => {
+                if *self.run() == run {
+                    if begins { self.hub.count_anew() } else { self.hub.count_no_more() }
+                }
+            }
             (
                 answer @ (Packet::Prepared { .. } | Packet::Audited { .. }),
                 Who::Node(replica),
@@ -311,7 +325,7 @@ impl<P: Protocol> Peers<P> {
             *now = run;
             self.hub.lives[me as usize].fetch_add(1, Ordering::AcqRel) + 1
         };
-        self.hub.count_again();
+        self.hub.count_anew();
         self.hub.tell(me as usize, Input::Reset { run, life, done });
         self.answer_later(
             async move { started.await.ok().map(|()| Packet::<()>::Prepared { run }) },

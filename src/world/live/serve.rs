@@ -7,23 +7,19 @@
 use super::cluster::{Cluster, Serving};
 use super::frame::VERSION;
 use super::hello::{self, Who};
-use super::hub::Hub;
 use super::log::{Log, LogFile, Owner};
 use super::node::{Input, ReplicaNode, live};
 use super::peers::{INTRODUCTION, Peers, RETRY};
 use super::{Carrier, host_clock, keep_deadlines, runtime, set_up};
-use crate::history::Recorder;
 use crate::protocol::Protocol;
 use crate::rng::Rng;
-use crate::scenario::plan::{Length, Plan};
-use crate::time::Instant;
+use crate::scenario::plan::Plan;
 use crate::world::env::Envs;
 use crate::world::load::Load;
 use std::convert::Infallible;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -66,6 +62,7 @@ pub fn serve<P: Protocol>(
     env.first_boot = run == 0;
     let links = cluster.held_back(plan);
     let (hub, mut inboxes, _) = set_up::<P>(plan, &links, &config, seed, load, Some(me));
+    hub.count_anew();
     let runtime = runtime()?;
     let _within = runtime.enter();
     let listener = runtime
@@ -150,19 +147,4 @@ async fn introduce<P: Protocol>(
     let who = timeout(INTRODUCTION, answered).await;
     let who = who.unwrap_or_else(|_| Err("it did not introduce itself".to_owned()))?;
     Ok((stream, who))
-}
-
-impl<P: Protocol> Hub<P> {
-    /// Counts what is sent from now on, as another run begins.
-    pub(super) fn count_again(&self) {
-        let now = self.now();
-        let end = match self.plan.length {
-            Length::Time(length) => now + length,
-            Length::Operations(_) => Instant::NEVER,
-        };
-        let warm_up = now + self.plan.warm_up;
-        let counter = Recorder::new(Vec::new(), warm_up, end, Vec::new(), 0);
-        self.lock().recorder = counter;
-        self.events.store(0, Ordering::Relaxed);
-    }
 }

@@ -202,3 +202,20 @@ fn a_panic_on_the_thread_of_deadlines_ends_the_run_with_its_words() {
     let failure = hub.lock().failure.take().expect("the run has failed");
     assert!(failure.contains("out of bounds"), "{failure}");
 }
+
+#[test]
+fn a_node_counts_what_it_sends_from_the_warm_up_to_the_last_client() {
+    let (hub, _inboxes) = hub();
+    let messages = || {
+        hub.send(NodeId(0), NodeId(1), Note(1));
+        hub.lock().recorder.traffic().messages
+    };
+    hub.count_anew();
+    assert_eq!((messages(), messages()), (1, 2));
+    hub.count_anew();
+    assert_eq!((messages(), messages()), (1, 2));
+    hub.count_no_more();
+    assert_eq!((messages(), messages()), (2, 2), "heartbeats of whoever waits do not count");
+    hub.count_anew();
+    assert_eq!(messages(), 1, "the next run begins");
+}

@@ -158,18 +158,22 @@ mod tests {
         let timer = Timer::new(WallClock::start());
         let (clock, keeper) = (timer.0.clock, timer.clone());
         let (home, happened) = mpsc::channel();
+        // All are known before the thread begins, or a machine that is busy could keep some for later.
+        let now = clock.now();
+        for (after, what) in [(20, "late"), (5, "soon"), (5, "soon after"), (0, "at once")] {
+            timer.push(now + Duration::millis(after), what);
+        }
+        timer.push(now + Duration::secs(3_600), "much later");
         let thread = std::thread::spawn(move || {
             keeper.keep(|due, what| {
                 assert!(clock.now() >= due, "{what} came early");
                 home.send(what).expect("somebody listens");
             });
         });
-        let now = clock.now();
-        for (after, what) in [(20, "late"), (5, "soon"), (5, "soon after"), (0, "at once")] {
-            timer.push(now + Duration::millis(after), what);
-        }
         let order: Vec<&str> = (0..4).map(|_| happened.recv().expect("it happens")).collect();
         assert_eq!(order, ["at once", "soon", "soon after", "late"]);
+        timer.push(clock.now() + Duration::millis(1), "before the next");
+        assert_eq!(happened.recv(), Ok("before the next"), "it wakes up for what is earlier");
         timer.stop();
         thread.join().expect("the thread ends");
     }
