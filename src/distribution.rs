@@ -6,7 +6,7 @@
 //! outermost cells, where heavy tails live. Logarithms come from the `libm` crate, so that a sample
 //! is the same on every platform.
 
-use crate::rng::Rng;
+use crate::rng::{self, Rng};
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
@@ -321,6 +321,8 @@ const TAIL: Coefficients = (
 );
 
 const CELLS: usize = 4096;
+/// The bits of a random number below those that choose the cell.
+const WITHIN: u32 = rng::BITS - CELLS.ilog2();
 
 /// A distribution compiled for drawing.
 #[derive(Clone, Debug)]
@@ -377,14 +379,16 @@ impl Sampler {
         match &self.0 {
             Kind::Constant(value) => *value,
             Kind::Table { values, exact } => {
-                let u = rng.unit();
-                let position = u * CELLS as f64;
-                let cell = position as usize;
+                // The number's highest bits are the cell, the others the place within it: what multiplying a
+                // fraction and rounding it down would give, without the conversions.
+                let bits = rng.bits();
+                let cell = (bits >> WITHIN) as usize;
                 if cell == 0 || cell >= CELLS - 1 {
-                    return exact.quantile(u).unwrap_or(0.0).max(0.0);
+                    return exact.quantile(Rng::fraction(bits)).unwrap_or(0.0).max(0.0);
                 }
+                let within = (bits % (1 << WITHIN)) as f64 * (1.0 / (1_u64 << WITHIN) as f64);
                 let low = values[cell];
-                low + (values[cell + 1] - low) * (position - cell as f64)
+                low + (values[cell + 1] - low) * within
             }
             Kind::Mixture(parts) => {
                 let u = rng.unit();

@@ -14,8 +14,8 @@
 //! | [`time`], [`rng`], [`distribution`], [`op`], [`guarantee`] | the words everything is said in |
 //! | [`protocol`] | replication protocols as state machines without clock, socket or thread |
 //! | [`scenario`] | what shall happen: TOML and matrices of round-trip times, resolved to plans |
-//! | [`check`] | anybody's history, and which consistency conditions it meets |
 //! | [`history`] | what happened: every operation of one run |
+//! | [`check`] | anybody's history, and which consistency conditions it meets |
 //! | [`world`] | makes a plan happen and records it |
 //! | [`analysis`] | what a history means: verdicts, staleness, latency |
 //! | [`results`] | what is kept: one flat row per cell, phase, region and operation |

@@ -7,6 +7,9 @@
 use rand_core::{Rng as _, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 
+/// How many bits a double can hold exactly.
+pub const BITS: u32 = 53;
+
 /// One stream of random numbers.
 #[derive(Clone, Debug)]
 pub struct Rng(Xoshiro256PlusPlus);
@@ -29,10 +32,23 @@ impl Rng {
         self.0.next_u64()
     }
 
+    /// Uniform over the integers of [`BITS`] bits.
+    #[inline]
+    pub fn bits(&mut self) -> u64 {
+        self.next_u64() >> (64 - BITS)
+    }
+
+    /// What [`Self::bits`] gave, as a fraction of all there are.
+    #[inline]
+    #[must_use]
+    pub fn fraction(bits: u64) -> f64 {
+        bits as f64 * (1.0 / (1_u64 << BITS) as f64)
+    }
+
     /// Uniform in `[0, 1)`, 53 bits.
     #[inline]
     pub fn unit(&mut self) -> f64 {
-        (self.next_u64() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+        Self::fraction(self.bits())
     }
 
     /// Uniform in `0..n`; `n` must be positive. Unbiased to 2^-64 (Lemire's multiplication).

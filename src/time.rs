@@ -70,10 +70,16 @@ impl Duration {
         Self(n * 1_000_000_000)
     }
 
-    /// Milliseconds to the nearest nanosecond; negative and NaN become zero, too large saturates.
+    /// Milliseconds to the nearest nanosecond; negative and NaN become zero, too large saturates at 292 years.
     #[must_use]
     pub fn from_ms(ms: f64) -> Self {
-        Self((ms * 1e6 + 0.5) as u64)
+        Self::from_ns(ms * 1e6)
+    }
+
+    /// By way of a signed integer: processors convert those in one step.
+    #[inline]
+    fn from_ns(ns: f64) -> Self {
+        Self(((ns + 0.5) as i64).max(0) as u64)
     }
 
     /// This length in milliseconds.
@@ -91,7 +97,7 @@ impl Duration {
     /// The product with a non-negative factor, to the nearest nanosecond.
     #[must_use]
     pub fn scale(self, factor: f64) -> Self {
-        Self((self.0 as f64 * factor + 0.5) as u64)
+        Self::from_ns(self.0.min(i64::MAX as u64) as i64 as f64 * factor)
     }
 }
 

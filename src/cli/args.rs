@@ -10,7 +10,7 @@ use std::path::PathBuf;
 #[command(name = "pacelc", version, about, arg_required_else_help = true)]
 #[command(
     after_help = "Exit status: 0 all promises hold, 1 a promise was broken, 2 bad input, 3 a \
-    verdict is unknown.\nA cell is scenario/mode[/variant]/level; `pacelc list` shows them all."
+    verdict is unknown, 130 interrupted.\nA cell is scenario/mode[/variant]/level; `pacelc list` shows them all."
 )]
 pub struct Cli {
     /// What to do.

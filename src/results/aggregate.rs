@@ -42,7 +42,7 @@ pub struct CellMeta {
     pub write_path: String,
     /// What is claimed for reads.
     pub promise: Guarantee,
-    /// `sim`, `live` or `lab`.
+    /// `sim`, `live` or `nodes`.
     pub world: String,
     /// The crate's version.
     pub version: String,

@@ -61,7 +61,7 @@ pub struct Row {
     pub verdict: VerdictWord,
     /// The first counterexample or the reason for an unknown; empty when the promise holds.
     pub evidence: String,
-    /// `sim`, `live`, `nodes` or `lab`.
+    /// `sim`, `live` or `nodes`.
     pub world: String,
     /// How many seeds, from `first_seed` on.
     pub seeds: u32,
@@ -123,7 +123,7 @@ pub struct Row {
     pub service_p50_ms: f64,
     /// 99th percentile of it.
     pub service_p99_ms: f64,
-    /// What the protocol's closed form gives for this region without jitter, queueing or faults.
+    /// What the protocol's closed form gives for this region at median delays, without queueing or faults.
     pub theory_ms: Option<f64>,
     /// Completed reads of keys that had an acknowledged write: the denominator of the stale rate.
     pub fresh_or_stale: u64,

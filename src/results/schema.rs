@@ -44,7 +44,7 @@ pub const ROW: &[Column] = &[
     column("evidence", "text",
         "The first counterexample, or the reason for an unknown, with its seed; empty if the \
          promise holds."),
-    column("world", "text", "sim, live, nodes or lab."),
+    column("world", "text", "sim, live or nodes."),
     column("seeds", "number", "How many seeds, from `first_seed` on."),
     column("first_seed", "number", "The first of them."),
     column("phase", "text", "healthy, partitioned or recovering, by the intended start."),
@@ -86,12 +86,12 @@ pub const ROW: &[Column] = &[
         "Woodruff's 95 % interval of the median with seeds as clusters, lower end; null with one seed, and \
          where too few operations lie beyond to bound it."),
     column("p50_high_ms", "ms or null", "Its upper end."),
-    column("p99_low_ms", "ms or null", "The same of the seeds' 99th percentiles."),
+    column("p99_low_ms", "ms or null", "The same of the 99th percentile."),
     column("p99_high_ms", "ms or null", "Its upper end."),
     column("service_p50_ms", "ms", "Service time, from the actual start: median."),
     column("service_p99_ms", "ms", "Its 99th percentile."),
     column("theory_ms", "ms or null",
-        "What the protocol's closed form gives for this region without jitter, queueing or \
+        "What the protocol's closed form gives for this region at median delays, without queueing or \
          faults."),
     column("fresh_or_stale", "operations",
         "Completed reads of keys that had an acknowledged write when the read began: the \

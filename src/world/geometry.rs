@@ -1,4 +1,4 @@
-//! The base delays of a plan, as protocols' closed forms and nearest-replica choices see them.
+//! The median delays of a plan, jitter included, as protocols' closed forms and nearest-replica choices see them.
 
 use crate::op::NodeId;
 use crate::protocol::Geometry;
