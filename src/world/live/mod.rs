@@ -17,6 +17,7 @@ mod log;
 mod node;
 mod peers;
 mod serve;
+mod strangers;
 mod timer;
 mod wall;
 mod wire;
