@@ -40,18 +40,12 @@ pub fn serve<P: Protocol>(
     let identity = cluster.identity(plan);
     let _lock = claim(&serving.data_dir, name)?;
     let path = serving.data_dir.join(format!("{name}.log"));
-    let cannot = |why: String| format!("{}: {why}", path.display());
-    let (file, run) = match LogFile::open(&path, identity.settings).map_err(cannot)? {
-        Some(file) => {
-            let run = file.owner().run;
-            (file, run)
-        }
-        None => {
-            let owner = Owner { settings: identity.settings, run: 0 };
-            (LogFile::create(&path, owner).map_err(|error| cannot(error.to_string()))?, 0)
-        }
+    let file = match LogFile::open(&path, identity.settings)? {
+        Some(file) => file,
+        None => LogFile::create(&path, Owner { settings: identity.settings, run: 0 })?,
     };
-    let records = file.last();
+    let (run, records) = (file.owner().run, file.last());
+    file.note().into_iter().for_each(|note| (cluster.log)(&note));
 
     // Only election timeouts and the like come from it, and no two processes should have the same.
     let seed = hello::number()?;
