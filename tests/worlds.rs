@@ -95,6 +95,9 @@ fn verdicts_agree_and_medians_are_not_far_apart() {
             assert_eq!(judge(&really.history, promise(&plan)), Verdict::Holds, "{level}");
             assert!(really.history.operations.len() > 100, "the load was carried out");
             assert!(really.links.iter().any(|link| link.n > 0 && link.asked_ms >= 10.0));
+            // Three replicas to each other, and three groups of clients to and from each of them.
+            assert_eq!(really.links.len(), 6 + 18, "every link was measured");
+            assert!(really.links.iter().all(|link| link.before_p50_ms > 0.0), "before the run too");
             late.push(lateness(&virtually, &really.history));
         }
     }

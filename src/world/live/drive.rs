@@ -20,6 +20,7 @@ use crate::time::{Duration, Instant};
 use crate::world::Run;
 use crate::world::env::Envs;
 use crate::world::load::Load;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -73,7 +74,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     drop(deadlines.join());
     drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left)
+    finish(&hub, left, &BTreeMap::new())
 }
 
 /// Connects to every node and has it begin the run.
