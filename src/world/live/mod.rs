@@ -145,8 +145,8 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
+    let before = survey::<P>(plan, &config, options)?;
     let runtime = runtime()?;
-    let before = survey::<P>(plan, &config, options, &runtime)?;
     let load = Load::new(plan, seed);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
     let (hub, mut inboxes, sessions) = set_up::<P>(plan, plan, &config, seed, load, None);

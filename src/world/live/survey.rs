@@ -6,7 +6,7 @@
 use super::hub::{Due, Hub};
 use super::log::Log;
 use super::node::{ClientNode, Input, Late, ReplicaNode, live};
-use super::{Carrier, Options, audit, by_link, keep_deadlines, set_up, wire};
+use super::{Carrier, Options, audit, by_link, keep_deadlines, runtime, set_up, wire};
 use crate::distribution::Sampler;
 use crate::op::NodeId;
 use crate::protocol::Protocol;
@@ -24,14 +24,15 @@ use std::sync::Arc;
 const PROBES: u32 = 20;
 /// Between two of them on any link.
 const APART: Duration = Duration::micros(50);
-/// How long the latest may take beyond its link's delay.
-const GRACE: Duration = Duration::millis(50);
+/// How often it is looked whether all have arrived.
+const LOOK: std::time::Duration = std::time::Duration::from_millis(20);
+/// How long they may take beyond their links' delays; what comes later does not count.
+const PATIENCE: Duration = Duration::secs(5);
 
 /// By the sites at its ends, how late each directed link's probes were.
 pub(super) type Surveyed = BTreeMap<(usize, usize), Late>;
 
-/// Measures every link of a plan, in a world of its own in which nobody asks for anything. To be called within the
-/// runtime, from outside of its tasks.
+/// Measures every link of a plan, in a world of its own in which nobody asks for anything.
 ///
 /// # Errors
 /// If processes cannot be connected, or one breaks.
@@ -39,8 +40,8 @@ pub(super) fn survey<P: Protocol>(
     plan: &Plan,
     config: &P::Config,
     options: &Options,
-    runtime: &tokio::runtime::Runtime,
 ) -> Result<Surveyed, String> {
+    let runtime = runtime()?;
     let load = Load::new(plan, 0);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
     let (hub, inboxes, sessions) = set_up::<P>(plan, plan, config, 0, load, None);
@@ -72,13 +73,22 @@ pub(super) fn survey<P: Protocol>(
         ),
     };
     let deadlines = keep_deadlines(&hub, carrier);
-    let last = send(plan, &hub);
+    let (sent, last) = send(plan, &hub);
+    let end = hub.now() + last + PATIENCE;
     let left = runtime.block_on(async {
-        tokio::time::sleep(std::time::Duration::from_nanos((last + GRACE).0)).await;
-        audit(&hub).await
+        loop {
+            tokio::time::sleep(LOOK).await;
+            let left = audit(&hub).await;
+            let arrived = left.iter().flat_map(|left| left.lateness.values()).map(Late::len);
+            if arrived.sum::<u64>() >= sent || hub.now() > end {
+                return left;
+            }
+        }
     });
     hub.timer.stop();
     drop(deadlines.join());
+    // Its sockets are closed before those of the run are opened.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     let mut core = hub.lock();
     match core.failure.take() {
         Some(failure) => Err(failure),
@@ -86,9 +96,9 @@ pub(super) fn survey<P: Protocol>(
     }
 }
 
-/// Puts probes on every link between two replicas and between a replica and a client of each group; how long the
-/// last is on its way from now on.
-fn send<P: Protocol>(plan: &Plan, hub: &Hub<P>) -> Duration {
+/// Puts probes on every link between two replicas and between a replica and a client of each group; how many, and
+/// how long the last is on its way from now on.
+fn send<P: Protocol>(plan: &Plan, hub: &Hub<P>) -> (u64, Duration) {
     let replicas = plan.replicas.len();
     // By site, a process that is there.
     let mut ends: Vec<(usize, usize)> = (0..replicas).map(|replica| (replica, replica)).collect();
@@ -98,7 +108,7 @@ fn send<P: Protocol>(plan: &Plan, hub: &Hub<P>) -> Duration {
         let first = clients.find(|client| usize::from(core.load.group(*client as u32)) == group);
         ends.extend(first.map(|client| (replicas + group, replicas + client)));
     }
-    let (now, mut after, mut last) = (hub.now(), Duration::ZERO, Duration::ZERO);
+    let (now, mut sent, mut after, mut last) = (hub.now(), 0, Duration::ZERO, Duration::ZERO);
     for _ in 0..PROBES {
         for (from, sender) in &ends {
             for (to, receiver) in &ends {
@@ -109,9 +119,9 @@ fn send<P: Protocol>(plan: &Plan, hub: &Hub<P>) -> Duration {
                 let takes = after + plan.link(*from, *to).base;
                 let (from, due) = (NodeId(*sender as u32), now + takes);
                 hub.timer.push(due, Due::Input(*receiver, Input::Probe { from, due }));
-                (after, last) = (after + APART, last.max(takes));
+                (sent, after, last) = (sent + 1, after + APART, last.max(takes));
             }
         }
     }
-    last
+    (sent, last)
 }
