@@ -146,6 +146,28 @@ mod tests {
     }
 
     #[test]
+    fn a_link_that_was_late_is_marked_and_shows_what_it_was_asked_before_and_during_the_run() {
+        let on_time = crate::results::testing::link("a/b/c");
+        let late = LinkLine {
+            to: "n1 eu-west-1".into(),
+            late_p50_ms: LinkLine::FLOOR_MS + 0.1,
+            ..on_time.clone()
+        };
+        let page = |links: Vec<LinkLine>| {
+            let mut page = String::new();
+            delivered(&mut page, &RunNote { links, ..super::super::sample::results().note });
+            page
+        };
+        let one = page(vec![on_time.clone()]);
+        assert!(!one.contains("class=broken"), "{one}");
+        let shown = "<td>34.800 ms<td>0.100 ms<td>0.200 ms<td>0.010 ms<td>0.300 ms<td>100<td>";
+        assert!(one.contains(shown), "{one}");
+        let both = page(vec![on_time, late]);
+        assert_eq!(both.matches("<span class=broken>not trusted</span>").count(), 1, "{both}");
+        assert_eq!(page(Vec::new()), "", "virtual time is exact");
+    }
+
+    #[test]
     fn both_worlds_stand_side_by_side_with_their_ratio_and_how_often_they_agree() {
         let beside = vec![
             line("a/<b>/c", 41.0, VerdictWord::Holds),
