@@ -28,9 +28,10 @@ pub use swarm::{Swarm, Swarmed};
 
 use crate::analysis::{Context, Summary, summarize};
 use crate::catalog::{Catalog, ProtocolEntry};
+use crate::history;
 use crate::report::answer_all;
 use crate::results::{
-    BesideLine, CellAccumulator, CellMeta, CellResult, LinkLine, Results, RunNote, SCHEMA,
+    BesideLine, CellAccumulator, CellMeta, CellResult, LinkLine, Results, RunNote, SCHEMA, replace,
 };
 use crate::scenario::Scenario;
 use crate::scenario::plan::{CellName, Load, Plan};
@@ -38,7 +39,8 @@ use crate::world::live;
 use planned::{faults, link_lines, note_of, offered, predict, regions, theory};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 /// Where runs take place.
@@ -84,6 +86,8 @@ pub struct Options {
     pub world: World,
     /// Whether each run is also made in virtual time, to be shown beside the real one.
     pub beside_sim: bool,
+    /// Where the history of every run goes, one over the other; nowhere if unset.
+    pub history: Option<PathBuf>,
 }
 
 impl Default for Options {
@@ -101,6 +105,7 @@ impl Default for Options {
             files,
             world: World::Sim,
             beside_sim: false,
+            history: None,
         }
     }
 }
@@ -113,6 +118,8 @@ pub struct Suite {
     options: Options,
     finished: BTreeMap<String, CellResult>,
     interrupted: AtomicBool,
+    /// Bytes of the largest history so far.
+    largest: AtomicU64,
 }
 
 /// What a suite reports while it runs, in the thread that called it.
@@ -182,7 +189,8 @@ impl Suite {
     #[must_use]
     pub fn new(catalog: Catalog, scenarios: Vec<Scenario>, options: Options) -> Self {
         let (finished, interrupted) = (BTreeMap::new(), AtomicBool::new(false));
-        Self { catalog, scenarios, options, finished, interrupted }
+        let largest = AtomicU64::new(0);
+        Self { catalog, scenarios, options, finished, interrupted, largest }
     }
 
     /// Takes cells that an earlier, interrupted run has finished; they are not run again.
@@ -204,11 +212,21 @@ impl Suite {
         let mut hash = 0xcbf2_9ce4_8422_2325_u64;
         let Options { seeds, first_seed, command, .. } = &self.options;
         let head = format!("{} {SCHEMA} {seeds} {first_seed} {command}", env!("CARGO_PKG_VERSION"));
+        let nodes = match &self.options.world {
+            World::Nodes(cluster) => Some(format!("{} {:?}", cluster.name, cluster.addresses)),
+            World::Sim | World::Live(_) => None,
+        };
         let plans = self.plans().map(|plan| format!("{plan:?}"));
-        for byte in std::iter::once(head).chain(plans).flat_map(String::into_bytes) {
+        for byte in std::iter::once(head).chain(nodes).chain(plans).flat_map(String::into_bytes) {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
         format!("{hash:016x}")
+    }
+
+    /// What the largest history of a run took in memory, in bytes: all that grows with a run's length.
+    #[must_use]
+    pub fn largest_history(&self) -> u64 {
+        self.largest.load(Ordering::Relaxed)
     }
 
     /// Makes a running suite stop soon; from any thread.
@@ -358,6 +376,12 @@ impl Suite {
             World::Live(options) => entry.live(plan, seed, options)?,
             World::Nodes(cluster) => entry.drive(plan, seed, cluster)?,
         };
+        self.largest.fetch_max(run.history.bytes(), Ordering::Relaxed);
+        if let Some(path) = &self.options.history {
+            let mut bytes = Vec::new();
+            history::write(&run.history, &mut bytes).map_err(|error| error.to_string())?;
+            replace(path, &bytes).map_err(|error| error.to_string())?;
+        }
         let offer = entry.offer(&plan.config, plan.name.level);
         let promise = offer.ok_or("the level is not offered")?.promise;
         let context = Context { promise, timeout: plan.timeout, regions: regions(plan) };

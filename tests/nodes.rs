@@ -10,7 +10,7 @@ use pacelc::scenario::Source;
 use pacelc::scenario::cluster::ClusterFile;
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -147,8 +147,13 @@ fn drive_and_kill(mode: &str, victim: usize) -> Results {
     until(&desk, "driver", &format!("connected to {}", NAMES[victim]));
     pause(2_000);
     nodes.kill(victim);
+    // As if it had been killed in the middle of a write.
+    let log = desk.path(&format!("data/{}.log", NAMES[victim]));
+    let mut torn = std::fs::File::options().append(true).open(log).expect("its log");
+    torn.write_all(b"half a batch").expect("written");
     pause(500);
     nodes.restart(victim);
+    nodes.until(victim, "bytes behind byte");
     let status = driver.wait_with_output().expect("it is ours").status;
     let said = desk.read("driver.log");
     assert_eq!(status.code(), Some(0), "{said}");
@@ -242,8 +247,12 @@ fn delays_that_are_injected_are_there_and_others_are_not() {
         let desk = Desk::new();
         desk.write("cluster.toml", &text);
         let _nodes = Nodes::start(&desk);
-        desk.ok(&["drive", "--config", "cluster.toml", "-o", "out"]);
+        let drive = ["drive", "--config", "cluster.toml", "-o", "out", "--beside-sim"];
+        // Where distances are known, virtual time has something to say too.
+        desk.ok(&drive[..drive.len() - usize::from(!theory)]);
         let results = Results::read(&desk.path("out")).expect("results");
+        assert_eq!(!results.note.beside.is_empty(), theory);
+        assert!(results.note.beside.iter().all(|line| line.agrees()));
         let mut writes = results.rows.iter().filter(|row| row.op == "write");
         let write = writes.next().expect("a row of writes");
         // A deadline is never early; how late it is says the machine.
@@ -282,7 +291,7 @@ fn a_secret_is_needed_to_be_let_in_and_to_listen_to_the_world() {
     let with = |name: &str, file: &str| -> Command {
         let arguments = ["node", "--config", "cluster.toml", "--id", name, "--secret-file", file];
         let mut command = desk.command(&arguments);
-        command.stderr(std::process::Stdio::null());
+        command.stderr(Stdio::null());
         command
     };
     let mut nodes = Nodes { desk: &desk, children: Vec::new() };
@@ -299,6 +308,91 @@ fn a_secret_is_needed_to_be_let_in_and_to_listen_to_the_world() {
     let results = Results::read(&desk.path("out")).expect("results");
     assert!(results.rows.iter().all(|row| row.verdict == VerdictWord::Holds));
     assert_eq!(results.note.cells, 2);
+}
+
+#[test]
+fn what_a_driver_cannot_do_is_refused_with_the_reason() {
+    let desk = Desk::new();
+    let levels = "protocol = \"raft\"\nlevels = [\"linearizable\", \"session\"]\n";
+    desk.write("cluster.toml", &config(&addresses(), levels, 2));
+    for (words, told) in [
+        (&["--history", "h.jsonl"][..], "the history of one run, and this is 2 levels by 1 seeds"),
+        (&["--beside-sim"], "needs inject_delays = true in cluster.toml"),
+        (&["--threads", "2"], "--threads is for `pacelc run`: real runs would disturb each other"),
+        (&["--fault", "random"], "a driver cannot bring about faults; kill or cut off processes"),
+        (&["--smoke"], "use --duration to make a run shorter"),
+        (&["--simulated-disk"], "nodes have disks of their own"),
+        (&["--duration", "400ms"], "a run of 400ms has no end to its warm-up of 500ms"),
+        (&["--resume"], "that run was finished or never begun; leave out --resume"),
+    ] {
+        let said =
+            desk.refused(&[&["drive", "--config", "cluster.toml", "-o", "out"], words].concat());
+        assert!(said.contains(told), "{said}\nwanted: {told}");
+    }
+}
+
+#[test]
+fn what_clients_of_nodes_saw_is_kept_and_an_interrupted_drive_goes_on() {
+    let desk = Desk::new();
+    let addresses = addresses();
+    let levels = ["linearizable", "lease", "eventual-nearest", "eventual-any"];
+    let mode = format!("protocol = \"raft\"\nlevels = {levels:?}\n");
+    desk.write("cluster.toml", &config(&addresses, &mode, 2));
+    let nodes = Nodes::start(&desk);
+    let drive = ["drive", "--config", "cluster.toml", "-o", "out", "--duration", "1s"];
+    let mut driver = desk.command(&drive).stderr(Stdio::null()).spawn().expect("it starts");
+    let journal = || std::fs::read(desk.path("out/journal.jsonl")).unwrap_or_default();
+    while journal().iter().filter(|byte| **byte == b'\n').count() < 2 {
+        assert_eq!(driver.try_wait().expect("it is ours"), None, "it ended by itself");
+        pause(10);
+    }
+    driver.kill().expect("SIGKILL");
+    driver.wait().expect("it is ours");
+    // The nodes may not have noticed yet that the first one is gone.
+    let answer = loop {
+        let answer = desk.run(&[&drive[..], &["--resume"]].concat());
+        if !answer.stderr.contains("another driver is at work") {
+            break answer;
+        }
+    };
+    assert_eq!(answer.status, 0, "{}", answer.stderr);
+    assert!(answer.stderr.contains("cells are finished already"), "{}", answer.stderr);
+    assert!(!answer.stderr.contains("resuming: 0"), "{}", answer.stderr);
+    assert_eq!(Results::read(&desk.path("out")).expect("results").note.cells, 4);
+
+    // Nobody sees what nodes decide, so a session's promise is left open; what clients saw can be judged alone.
+    drop(nodes);
+    let mode = "protocol = \"raft\"\nlevels = [\"session\"]\n";
+    desk.write("cluster.toml", &config(&addresses, mode, 2).replace("\"data\"", "\"other\""));
+    let _nodes = Nodes::start(&desk);
+    let answer =
+        desk.run(&["drive", "--config", "cluster.toml", "-o", "s", "--history", "h.jsonl"]);
+    assert!(answer.status == 3 && answer.stderr.contains("--history FILE keeps"), "{answer:?}");
+    desk.ok(&["check", "-g", "session", "h.jsonl"]);
+}
+
+#[test]
+fn a_node_whose_disk_takes_no_more_ends_with_one_sentence_that_names_the_file() {
+    let desk = Desk::new();
+    let mode = "protocol = \"raft\"\nlevels = [\"linearizable\"]\n";
+    desk.write("cluster.toml", &config(&addresses(), mode, 60));
+    let mut nodes = Nodes { desk: &desk, children: Vec::new() };
+    // A limit on the size of files, of some kilobytes, is a disk that is soon full.
+    let full = format!(
+        "trap '' XFSZ; ulimit -f 8; exec '{}' node --config cluster.toml --id n0",
+        env!("CARGO_BIN_EXE_pacelc")
+    );
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &full]).current_dir(desk.path(""));
+    let full = shell.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("sh exists");
+    nodes.children.extend([nodes.spawn("n1"), nodes.spawn("n2")]);
+    nodes.children.push(start_driver(&desk));
+    let output = full.wait_with_output().expect("it is ours");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    let errors: Vec<&str> = said.lines().filter(|line| line.starts_with("error:")).collect();
+    let told = "error: n0: cannot write data/n0.log: File too large";
+    assert!(errors.len() == 1 && errors[0].starts_with(told), "{said}");
 }
 
 #[test]

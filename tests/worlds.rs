@@ -68,6 +68,13 @@ const CASES: [(&str, &str); 3] = [
     ("protocol = \"leaderless\"", "quorum"),
 ];
 
+/// When operations were meant to begin, in order.
+fn planned(history: &History) -> Vec<u64> {
+    let mut planned: Vec<u64> = history.operations.iter().map(|op| op.intended.0).collect();
+    planned.sort_unstable();
+    planned
+}
+
 /// By how much a median was later in real time than in virtual time, in milliseconds, at worst; where half of
 /// virtual time is allowed. Early is wrong at any load.
 fn lateness(virtually: &History, really: &History) -> f64 {
@@ -94,7 +101,11 @@ fn verdicts_agree_and_medians_are_not_far_apart() {
             let really = in_real_time(&plan, 1, &options);
             assert_eq!(judge(&really.history, promise(&plan)), Verdict::Holds, "{level}");
             assert!(really.history.operations.len() > 100, "the load was carried out");
+            assert_eq!(planned(&virtually), planned(&really.history), "no arrival is skipped");
             assert!(really.links.iter().any(|link| link.n > 0 && link.asked_ms >= 10.0));
+            // Three replicas to each other, and three groups of clients to and from each of them.
+            assert_eq!(really.links.len(), 6 + 18, "every link was measured");
+            assert!(really.links.iter().all(|link| link.before_p50_ms > 0.0), "before the run too");
             late.push(lateness(&virtually, &really.history));
         }
     }
@@ -200,6 +211,35 @@ fn verdicts_of_the_smoke_scenarios_agree_with_virtual_time_on_both_transports() 
         workers.into_iter().flat_map(|worker| worker.join().expect("no panic")).collect()
     });
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_rate_that_cannot_be_kept_is_told_in_the_row() {
+    // One session asks forty times a second, and a round trip takes seventy milliseconds.
+    let text = r#"
+        question = "What becomes of a rate that nobody can keep?"
+        analysis = "A test."
+        regions = "aws"
+        replicas = ["us-east-1"]
+        duration = "2s"
+        warm_up = "0ms"
+        timeout = "2s"
+        clients = [{ region = "eu-west-1", sessions = 1 }]
+        workload = { read = 0.5, update = 0.5, arrivals = { poisson = { rate = 40 } } }
+        modes = [{ protocol = "raft", levels = ["linearizable"] }]
+    "#;
+    let source = pacelc::scenario::Source::new("late.toml", text);
+    let scenario = pacelc::scenario::load(&source, &Catalog::builtin(), &Default::default());
+    let scenario = scenario.expect("a valid scenario");
+    let planned = planned(&simulate(&scenario.plans[0], 1).history).len() as u64;
+    let live = Options { simulated_disk: true, ..Options::default() };
+    let world = pacelc::suite::World::Live(live);
+    let options = pacelc::suite::Options { seeds: 1, threads: 1, world, ..Default::default() };
+    let suite = Suite::new(Catalog::builtin(), vec![scenario], options);
+    let results = suite.run(&mut |_| {}).expect("the run ends");
+    let told: Vec<bool> = results.rows.iter().filter_map(|row| row.sustained).collect();
+    assert!(!told.is_empty() && told.iter().all(|kept| !kept), "{:?}", results.rows);
+    assert!(planned > 50 && suite.largest_history() > 32 * planned, "all of it is there");
 }
 
 #[test]

@@ -265,9 +265,68 @@ pub(super) struct DriveArgs {
     /// Where rows.jsonl, run.json, index.html and the others go
     #[arg(short, long, value_name = "DIR", default_value = "reports/latest")]
     pub(super) output: PathBuf,
+    /// Go on with an interrupted run of the same command: levels that were finished are kept
+    #[arg(long)]
+    pub(super) resume: bool,
+    /// Also write what the clients saw to this file, as JSON lines, for `pacelc check`; for one level and one
+    /// seed
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    pub(super) history: Option<PathBuf>,
+    /// Run for this long instead of what the file says, warm-up included: `10m`, `90s`
+    #[arg(long, value_name = "TIME", value_parser = duration)]
+    pub(super) duration: Option<Duration>,
+    /// Also run every level and seed in virtual time, and show the two side by side; needs
+    /// `inject_delays = true`, for else nobody knows the distances
+    #[arg(long)]
+    pub(super) beside_sim: bool,
     /// Print the rows as JSON lines instead of the table
     #[arg(long)]
     pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) not_driven: NotDrivenArgs,
+}
+
+/// What `run` takes and a driver cannot do, each with or without a value. It is refused with the reason.
+#[derive(Debug, Args)]
+pub(super) struct NotDrivenArgs {
+    #[arg(long, hide = true, num_args = 0..=1)]
+    world: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    transport: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    data_dir: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    simulated_disk: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    threads: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    fault: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    regions: Option<Option<String>>,
+    #[arg(long, hide = true, num_args = 0..=1)]
+    smoke: Option<Option<String>>,
+}
+
+impl NotDrivenArgs {
+    /// Why the first of them that was given has no place here.
+    pub(super) fn refusal(&self) -> Option<String> {
+        let told = [
+            (&self.world, "--world", "a driver runs on its nodes"),
+            (&self.transport, "--transport", "nodes speak TCP"),
+            (&self.data_dir, "--data-dir", "each node's is in the cluster's file"),
+            (&self.simulated_disk, "--simulated-disk", "nodes have disks of their own"),
+            (&self.threads, "--threads", "real runs would disturb each other, so they take turns"),
+            (
+                &self.fault,
+                "--fault",
+                "a driver cannot bring about faults; kill or cut off processes",
+            ),
+            (&self.regions, "--regions", "nodes are where the cluster's file says"),
+            (&self.smoke, "--smoke", "use --duration to make a run shorter"),
+        ];
+        let given = told.into_iter().find(|(value, ..)| value.is_some());
+        given.map(|(_, flag, why)| format!("{flag} is for `pacelc run`: {why}"))
+    }
 }
 
 #[derive(Debug, Args)]

@@ -120,14 +120,19 @@ pub(super) fn delivered(results: &Results) -> String {
     let mut text = String::new();
     if !links.is_empty() {
         text.push_str("links, each in the run in which it was latest; times in ms\n");
-        let _ = writeln!(text, "{:45} {:>8} {:>9} {:>9}", "", "asked", "late p50", "p99");
+        let heads = ["asked", "before p50", "p99", "late p50", "p99"];
+        let [asked, before, its_p99, late, p99] = heads;
+        let _ = writeln!(text, "{:45} {asked:>8} {before:>10} {its_p99:>9} {late:>9} {p99:>9}", "");
     }
     for line in links.iter().take(SHOWN) {
         let LinkLine { from, to, asked_ms, late_p50_ms, late_p99_ms, .. } = line;
+        let LinkLine { before_p50_ms, before_p99_ms, .. } = line;
         let way = format!("{from} to {to}");
         let trust = if line.is_trusted() { "" } else { "  NOT TRUSTED" };
-        let _ =
-            writeln!(text, "{way:45} {asked_ms:8.3} {late_p50_ms:9.3} {late_p99_ms:9.3}{trust}");
+        let _ = writeln!(
+            text,
+            "{way:45} {asked_ms:8.3} {before_p50_ms:10.3} {before_p99_ms:9.3} {late_p50_ms:9.3} {late_p99_ms:9.3}{trust}"
+        );
     }
     if links.len() > SHOWN {
         let _ = writeln!(text, "and {} that were less late", links.len() - SHOWN);

@@ -5,7 +5,7 @@ use super::args::{ClusterArgs, DriveArgs, NodeArgs};
 use super::{exit_status, run, unless_closed};
 use crate::catalog::Catalog;
 use crate::op::unknown;
-use crate::results::Journal;
+use crate::results::VerdictWord;
 use crate::scenario::Source;
 use crate::scenario::cluster::ClusterFile;
 use crate::suite::{Options, Suite, World, quoted};
@@ -58,7 +58,31 @@ pub(super) fn drive(args: &DriveArgs) -> anyhow::Result<ExitCode> {
     if args.first_seed.checked_add(u64::from(args.seeds)).is_none() {
         bail!("--first-seed {} leaves no room for {} seeds", args.first_seed, args.seeds);
     }
-    let (file, cluster) = read(&args.cluster)?;
+    if let Some(refusal) = args.not_driven.refusal() {
+        bail!(refusal);
+    }
+    let (mut file, cluster) = read(&args.cluster)?;
+    let levels = file.scenario.plans.len();
+    if args.history.is_some() && (levels > 1 || args.seeds > 1) {
+        bail!(
+            "--history takes the history of one run, and this is {levels} levels by {} seeds; name one level \
+             in {} and one seed",
+            args.seeds,
+            args.cluster.config
+        );
+    }
+    if args.beside_sim && !file.inject_delays {
+        bail!(
+            "--beside-sim needs inject_delays = true in {}: nobody knows how far from each other nodes are \
+             otherwise, so virtual time has nothing to go by",
+            args.cluster.config
+        );
+    }
+    if let Some(length) = args.duration {
+        for plan in &mut file.scenario.plans {
+            plan.last(length).map_err(anyhow::Error::msg)?;
+        }
+    }
     let mut command = format!("pacelc drive --config {}", quoted(&args.cluster.config));
     if args.seeds != 1 {
         command.push_str(&format!(" --seeds {}", args.seeds));
@@ -66,24 +90,42 @@ pub(super) fn drive(args: &DriveArgs) -> anyhow::Result<ExitCode> {
     if args.first_seed != 1 {
         command.push_str(&format!(" --first-seed {}", args.first_seed));
     }
+    if let Some(length) = args.duration {
+        command.push_str(&format!(" --duration {length}"));
+    }
+    if args.beside_sim {
+        command.push_str(" --beside-sim");
+    }
     let options = Options {
         seeds: args.seeds,
         first_seed: args.first_seed,
         threads: 1,
         command,
+        beside_sim: args.beside_sim,
+        history: args.history.clone(),
         world: World::Nodes(Box::new(cluster)),
         ..Options::default()
     };
-    let suite = Suite::new(Catalog::builtin(), vec![file.scenario], options);
-    let mut journal = Journal::create(&args.output, &suite.fingerprint())?;
-    let Some(results) = run::execute(suite, &mut journal)? else {
-        journal.remove()?;
-        return Ok(ExitCode::from(run::INTERRUPTED));
+    let mut suite = Suite::new(Catalog::builtin(), vec![file.scenario], options);
+    let mut journal = run::open_journal(&args.output, args.resume, &mut suite)?;
+    let results = match run::execute(suite, &mut journal) {
+        Ok(Some(results)) => results,
+        Ok(None) => return Ok(run::interrupted(&args.output)),
+        Err(error) => {
+            journal.abandon()?;
+            return Err(error);
+        }
     };
     run::keep(&results, &args.output)?;
     journal.remove()?;
     let shown = unless_closed(run::show(args.json, &results));
     run::tell(&args.output, &results);
+    if results.rows.iter().any(|row| row.verdict == VerdictWord::Unknown) {
+        anstream::eprintln!(
+            "nobody here sees what nodes decide; --history FILE keeps what clients saw, which `pacelc check -g \
+             GUARANTEE FILE` judges by itself"
+        );
+    }
     shown?;
     Ok(exit_status(&results.rows))
 }

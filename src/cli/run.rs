@@ -49,7 +49,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     if let Some(file) = saved {
         save(args, file)?;
     }
-    let mut journal = open_journal(args, &mut suite)?;
+    let mut journal = open_journal(&args.output, args.resume, &mut suite)?;
     let outcome = match execute(suite, &mut journal) {
         Ok(outcome) => outcome,
         Err(error) => {
@@ -58,11 +58,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         }
     };
     let Some(results) = outcome else {
-        anstream::eprintln!(
-            "the finished cells are kept in {}; the same command with --resume goes on",
-            args.output.display()
-        );
-        return Ok(ExitCode::from(INTERRUPTED));
+        return Ok(interrupted(&args.output));
     };
     keep(&results, &args.output)?;
     journal.remove()?;
@@ -81,13 +77,17 @@ fn save(args: &RunArgs, file: &Path) -> anyhow::Result<()> {
 }
 
 /// Opens the journal before anything is run, so that a folder that cannot be written is noticed first.
-fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
+pub(super) fn open_journal(
+    output: &Path,
+    resume: bool,
+    suite: &mut Suite,
+) -> anyhow::Result<Journal> {
     let fingerprint = suite.fingerprint();
-    if !args.resume {
-        let path = args.output.join(JOURNAL);
+    if !resume {
+        let path = output.join(JOURNAL);
         let interrupted = path.is_file();
         // First, because another run may be using it.
-        let journal = Journal::create(&args.output, &fingerprint)?;
+        let journal = Journal::create(output, &fingerprint)?;
         if interrupted {
             anstream::eprintln!(
                 "{} of an interrupted run is discarded; with --resume it would have gone on",
@@ -96,13 +96,23 @@ fn open_journal(args: &RunArgs, suite: &mut Suite) -> anyhow::Result<Journal> {
         }
         return Ok(journal);
     }
-    let (journal, finished) = Journal::resume(&args.output, &fingerprint)?;
+    let (journal, finished) = Journal::resume(output, &fingerprint)?;
     anstream::eprintln!("resuming: {} cells are finished already", finished.len());
     suite.resume(finished);
     Ok(journal)
 }
 
-/// Runs the suite with a progress bar; nothing if it was interrupted.
+/// Says how an interrupted run goes on.
+pub(super) fn interrupted(output: &Path) -> ExitCode {
+    anstream::eprintln!(
+        "the finished cells are kept in {}; the same command with --resume goes on",
+        output.display()
+    );
+    ExitCode::from(INTERRUPTED)
+}
+
+/// Runs the suite with a progress bar; nothing if it was interrupted. In real time it says what histories
+/// took of memory.
 pub(super) fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Option<Results>> {
     let bar = progress::bar(suite.runs());
     let suite = Arc::new(suite);
@@ -138,7 +148,13 @@ pub(super) fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Opt
         bail!(error);
     }
     match results {
-        Ok(results) => Ok(Some(results)),
+        Ok(results) => {
+            if results.note.world != World::Sim.name() {
+                let held = suite.largest_history() as f64 / 1e6;
+                anstream::eprintln!("the longest history took {held:.1} MB of memory");
+            }
+            Ok(Some(results))
+        }
         Err(error @ SuiteError::Interrupted { .. }) => {
             anstream::eprintln!("{error}");
             Ok(None)

@@ -231,6 +231,19 @@ impl History {
         State { version: operation.value, word: effect.word }
     }
 
+    /// What it takes in memory, in bytes: some hundred for each operation.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        fn of<T>(all: &[T]) -> usize {
+            std::mem::size_of_val(all)
+        }
+        let finals =
+            self.finals.iter().map(|left| of(&left.values) + of(&left.words) + of(&left.siblings));
+        let tables =
+            of(&self.operations) + of(&self.scanned) + of(&self.effects) + of(&self.commits);
+        (tables + finals.sum::<usize>()) as u64
+    }
+
     /// A 64-bit digest of everything above: equal digests, equal runs.
     #[must_use]
     pub fn digest(&self) -> u64 {

@@ -164,6 +164,10 @@ pub struct LinkLine {
     pub n: u64,
     /// The delay without jitter, in milliseconds.
     pub asked_ms: f64,
+    /// By how much the median probe was later than its deadline before the run, in milliseconds.
+    pub before_p50_ms: f64,
+    /// The 99th percentile of that.
+    pub before_p99_ms: f64,
     /// By how much the median message was later than its deadline, in milliseconds.
     pub late_p50_ms: f64,
     /// The 99th percentile of that.

@@ -144,6 +144,8 @@ pub(crate) fn link(cell: &str) -> LinkLine {
         to: "clients eu-west-1".into(),
         n: 100,
         asked_ms: 34.8,
+        before_p50_ms: 0.1,
+        before_p99_ms: 0.2,
         late_p50_ms: 0.01,
         late_p99_ms: 0.3,
     }

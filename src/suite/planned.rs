@@ -57,6 +57,8 @@ pub(super) fn link_lines(plan: &Plan, seed: u64, links: &[LinkReport]) -> Vec<Li
         to: link.to.clone(),
         n: link.n,
         asked_ms: link.asked_ms,
+        before_p50_ms: link.before_p50_ms,
+        before_p99_ms: link.before_p99_ms,
         late_p50_ms: link.late_p50_ms,
         late_p99_ms: link.late_p99_ms,
     };

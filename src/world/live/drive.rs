@@ -6,7 +6,7 @@
 
 use super::cluster::Cluster;
 use super::frame::{self, FRAME_MAX};
-use super::hello::{self, Identity, Who};
+use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Due;
 use super::node::{Audit, ClientNode, live};
 use super::peers::{Answers, INTRODUCTION, Packet, Peers, RETRY};
@@ -20,6 +20,7 @@ use crate::time::{Duration, Instant};
 use crate::world::Run;
 use crate::world::env::Envs;
 use crate::world::load::Load;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
@@ -73,7 +74,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     drop(deadlines.join());
     drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left)
+    finish(&hub, left, &BTreeMap::new())
 }
 
 /// Connects to every node and has it begin the run.
@@ -88,18 +89,9 @@ async fn prepare(
     let mut ready = Vec::new();
     for (to, address) in cluster.addresses.iter().enumerate() {
         let name = &plan.replicas[to].name;
-        let stream = loop {
-            match connect(address, identity, (me, to as u32)).await {
-                Ok((stream, took)) => {
-                    (cluster.log)(&format!("{name} at {address}: a round trip took {took}"));
-                    break stream;
-                }
-                Err((why, gives_up)) if gives_up || clock.now().0 > READY.0 => {
-                    return Err(format!("{name} at {address}: {why}"));
-                }
-                Err(_) => tokio::time::sleep(RETRY).await,
-            }
-        };
+        let met = meet(address, identity, (me, to as u32), clock, &mut ready).await;
+        let (stream, took) = met.map_err(|why| format!("{name} at {address}: {why}"))?;
+        (cluster.log)(&format!("{name} at {address}: a round trip took {took}"));
         ready.push(stream);
     }
     // All are there; now all begin.
@@ -119,21 +111,45 @@ async fn prepare(
     Ok(ready.into_iter().map(Some).collect())
 }
 
-/// A connection and how long its first round trip took; or why there is none, and whether to give up.
+/// Connects to a node, again and again until it is there, has refused, or time is up. Those that are there
+/// already are told meanwhile that somebody is, or they would hang up.
+async fn meet(
+    address: &str,
+    identity: &Identity,
+    who: (Who, u32),
+    clock: WallClock,
+    ready: &mut [TcpStream],
+) -> Result<(TcpStream, Duration), String> {
+    let ping = frame::encode(&Packet::<()>::Ping).map_err(|error| error.to_string())?;
+    loop {
+        match connect(address, identity, who).await {
+            Ok(met) => return Ok(met),
+            Err(Unmet::Refused(why)) => return Err(why),
+            Err(Unmet::CutOff(why)) if clock.now().0 > READY.0 => return Err(why),
+            Err(Unmet::CutOff(_)) => tokio::time::sleep(RETRY).await,
+        }
+        for stream in &mut *ready {
+            // One that is broken is noticed when the run is to begin.
+            _ = stream.write_all(&ping).await;
+        }
+    }
+}
+
+/// A connection and how long its first round trip took.
 async fn connect(
     address: &str,
     identity: &Identity,
     who: (Who, u32),
-) -> Result<(TcpStream, Duration), (String, bool)> {
+) -> Result<(TcpStream, Duration), Unmet> {
     let clock = WallClock::start();
+    let no_answer = |_| Unmet::CutOff("no answer".to_owned());
+    let cut_off = |error: std::io::Error| Unmet::CutOff(error.to_string());
     let dialled = timeout(INTRODUCTION, TcpStream::connect(address)).await;
-    let dialled = dialled.map_err(|_| ("no answer".to_owned(), false))?;
-    let mut stream = dialled.map_err(|error| (error.to_string(), false))?;
+    let mut stream = dialled.map_err(no_answer)?.map_err(cut_off)?;
     let took = Duration(clock.now().0);
-    stream.set_nodelay(true).map_err(|error| (error.to_string(), true))?;
+    stream.set_nodelay(true).map_err(cut_off)?;
     let introduced = timeout(INTRODUCTION, hello::dial(&mut stream, identity, who)).await;
-    let introduced = introduced.map_err(|_| ("no answer".to_owned(), false))?;
-    introduced.map_err(|why| (why, true))?;
+    introduced.map_err(no_answer)??;
     Ok((stream, took))
 }
 
@@ -209,4 +225,42 @@ async fn ask<P: Protocol>(
     // Who is down does not answer.
     _ = timeout(ANSWER, collect).await;
     held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::net::TcpListener;
+
+    /// A driver meets a node that breaks off some introductions before it answers one as `answers`; how that
+    /// ended, and how often the driver has dialled.
+    fn meet_after(broken: u32, answers: &'static str) -> (Result<(), String>, u32) {
+        let identity =
+            |cluster: &str| Identity { cluster: cluster.into(), settings: 1, secret: None };
+        runtime().expect("tasks").block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+            let address = listener.local_addr().expect("an address").to_string();
+            let node = tokio::spawn(async move {
+                for _ in 0..broken {
+                    drop(listener.accept().await.expect("dialled"));
+                }
+                let (mut stream, _) = listener.accept().await.expect("dialled again");
+                _ = hello::answer(&mut stream, &identity(answers), 0, Ok).await;
+                broken + 1
+            });
+            let me = (Who::Driver(1), 0);
+            let bench = identity("bench");
+            let met = meet(&address, &bench, me, WallClock::start(), &mut []).await;
+            (met.map(|_| ()), node.await.expect("no panic"))
+        })
+    }
+
+    #[test]
+    fn an_introduction_that_breaks_off_is_tried_again_and_one_that_is_refused_is_not() {
+        assert_eq!(meet_after(0, "bench"), (Ok(()), 1));
+        assert_eq!(meet_after(3, "bench"), (Ok(()), 4));
+        let (met, dialled) = meet_after(1, "elsewhere");
+        assert_eq!(dialled, 2);
+        assert_eq!(met.expect_err("refused"), "refused: this is another cluster");
+    }
 }

@@ -134,19 +134,50 @@ pub(super) fn number() -> Result<u64, String> {
     Ok(low.max(1))
 }
 
-async fn say(stream: &mut TcpStream, words: &impl Serialize) -> Result<(), String> {
-    let frame = frame::encode(words).map_err(|error| error.to_string())?;
-    stream.write_all(&frame).await.map_err(|error| error.to_string())
+/// Why an introduction came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Unmet {
+    /// The two do not belong together; another attempt would end in the same way.
+    Refused(String),
+    /// The connection broke off; another may not.
+    CutOff(String),
 }
 
-async fn hear<T: DeserializeOwned>(stream: &mut TcpStream) -> Result<T, String> {
-    let mut words = Vec::new();
-    let heard = frame::read(stream, WORDS_MAX, &mut words).await;
-    match heard.and_then(|more| if more { frame::decode(&words) } else { Err(FrameError::CutOff) })
-    {
-        Err(FrameError::CutOff) => Err("it ended before anything was agreed on".to_owned()),
-        other => other.map_err(|error| error.to_string()),
+impl Unmet {
+    pub(super) fn why(self) -> String {
+        match self {
+            Self::Refused(why) | Self::CutOff(why) => why,
+        }
     }
+}
+
+impl From<FrameError> for Unmet {
+    fn from(error: FrameError) -> Self {
+        match error {
+            FrameError::CutOff => Self::CutOff("it ended before anything was agreed on".to_owned()),
+            FrameError::Connection(error) => Self::CutOff(error.to_string()),
+            other => Self::Refused(other.to_string()),
+        }
+    }
+}
+
+impl From<String> for Unmet {
+    fn from(why: String) -> Self {
+        Self::Refused(why)
+    }
+}
+
+async fn say(stream: &mut TcpStream, words: &impl Serialize) -> Result<(), Unmet> {
+    let frame = frame::encode(words)?;
+    stream.write_all(&frame).await.map_err(|error| FrameError::Connection(error).into())
+}
+
+async fn hear<T: DeserializeOwned>(stream: &mut TcpStream) -> Result<T, Unmet> {
+    let mut words = Vec::new();
+    if !frame::read(stream, WORDS_MAX, &mut words).await? {
+        return Err(FrameError::CutOff.into());
+    }
+    Ok(frame::decode(&words)?)
 }
 
 /// Introduces this side to the node `to`.
@@ -157,7 +188,7 @@ pub(super) async fn dial(
     stream: &mut TcpStream,
     identity: &Identity,
     (from, to): (Who, u32),
-) -> Result<(), String> {
+) -> Result<(), Unmet> {
     let Identity { cluster, settings, .. } = identity.clone();
     let hello = Hello { cluster, settings, from, to, nonce: nonce()? };
     say(stream, &hello).await?;
@@ -166,33 +197,34 @@ pub(super) async fn dial(
     identity.verify("answers", &hello, &welcome.nonce, &welcome.proof)?;
     say(stream, &identity.proof("dials", &hello, &welcome.nonce)?).await?;
     let verdict: Verdict = hear(stream).await?;
-    verdict.map_err(|why| format!("refused: {why}"))
+    Ok(verdict.map_err(|why| format!("refused: {why}"))?)
 }
 
-/// Finds out who has dialled this node, and whether there is room for him.
+/// Finds out who has dialled this node, and lets him in if there is room for him: what `admit` gives is his from
+/// the moment he is told so.
 ///
 /// # Errors
 /// Why the two do not belong together, or what the connection says.
-pub(super) async fn answer(
+pub(super) async fn answer<T>(
     stream: &mut TcpStream,
     identity: &Identity,
     me: u32,
-    admit: impl Fn(Who) -> Verdict,
-) -> Result<Who, String> {
+    admit: impl FnOnce(Who) -> Result<T, String>,
+) -> Result<T, Unmet> {
     let hello: Hello = hear(stream).await?;
     if let Err(why) = identity.fits(&hello, me) {
         // It is told too; whether it listens does not matter.
         _ = say(stream, &Err::<Welcome, _>(&why)).await;
-        return Err(why);
+        return Err(why.into());
     }
     let nonce = nonce()?;
     let proof = identity.proof("answers", &hello, &nonce)?;
     say(stream, &Ok::<_, String>(Welcome { nonce, proof })).await?;
     let proof: [u8; 32] = hear(stream).await?;
-    let verdict = identity.verify("dials", &hello, &nonce, &proof);
-    let verdict = verdict.and_then(|()| admit(hello.from));
-    say(stream, &verdict).await?;
-    verdict.map(|()| hello.from)
+    let admitted = identity.verify("dials", &hello, &nonce, &proof);
+    let admitted = admitted.and_then(|()| admit(hello.from));
+    say(stream, &admitted.as_ref().map(|_| ())).await?;
+    Ok(admitted?)
 }
 
 #[cfg(test)]
@@ -218,9 +250,9 @@ mod tests {
                 dial(&mut stream, &dials, (Who::Node(2), to)).await
             });
             let (mut stream, _) = listener.accept().await.expect("accepted");
-            let here = answer(&mut stream, answers, 0, |_| Ok(())).await;
+            let here = answer(&mut stream, answers, 0, Ok).await;
             drop(stream);
-            (there.await.expect("no panic"), here)
+            (there.await.expect("no panic").map_err(Unmet::why), here.map_err(Unmet::why))
         })
     }
 

@@ -59,9 +59,7 @@ impl<P: Protocol> Log<P> {
         folder: &Path,
     ) -> Result<Self, String> {
         let path = folder.join(format!("replica-{replica}.log"));
-        let file = LogFile::create(&path, Owner::default());
-        let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        Ok(Self::real(hub, replica, file))
+        Ok(Self::real(hub, replica, LogFile::create(&path, Owner::default())?))
     }
 
     /// A log in this file, with its thread.
@@ -72,7 +70,7 @@ impl<P: Protocol> Log<P> {
             let mut writer = Writer { file, hub: &hub, replica };
             hub.watch(|| {
                 if let Err(error) = writer.serve(&mut inbox) {
-                    hub.fail(format!("the log of replica {replica}: {error}"));
+                    hub.fail(error);
                 }
             });
         });
@@ -204,7 +202,7 @@ impl<P: Protocol> Writer<'_, P> {
     }
 
     fn write(&mut self, records: &[Vec<u8>], life: u32) -> Result<(), String> {
-        self.file.append(records).map_err(|error| error.to_string())?;
+        self.file.append(records)?;
         self.hub.syncs.fetch_add(1, Ordering::Relaxed);
         let upto = WriteId(self.file.last());
         self.hub.tell(self.replica, Input::Durable { upto, life });
@@ -216,7 +214,10 @@ impl<P: Protocol> Writer<'_, P> {
         let upto = base + records.len() as u64;
         let records: Result<Vec<P::Record>, _> =
             records.iter().map(|record| postcard::from_bytes(record)).collect();
-        let records = records.map_err(|error| format!("a record cannot be read: {error}"))?;
+        let told = |error: postcard::Error| {
+            format!("{}: a record means nothing: {error}", self.file.path().display())
+        };
+        let records = records.map_err(told)?;
         self.hub.tell(self.replica, Input::Recovered { records, upto, life });
         Ok(())
     }

@@ -17,6 +17,8 @@ mod log;
 mod node;
 mod peers;
 mod serve;
+mod strangers;
+mod survey;
 mod timer;
 mod wall;
 mod wire;
@@ -43,11 +45,12 @@ use hub::{Core, Due, Hub};
 use log::Log;
 use node::{Audit, ClientNode, Input, Late, ReplicaNode, live};
 use peers::Peers;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use survey::{Surveyed, survey};
 use timer::Timer;
 use tokio::sync::{Notify, mpsc, oneshot};
 use wall::WallClock;
@@ -82,7 +85,11 @@ pub struct LinkReport {
     pub n: u64,
     /// The delay without jitter, in milliseconds.
     pub asked_ms: f64,
-    /// By how much the median message was later than asked, in milliseconds.
+    /// By how much the median probe before the run was later than asked, in milliseconds.
+    pub before_p50_ms: f64,
+    /// The 99th percentile of that: the latest of twenty.
+    pub before_p99_ms: f64,
+    /// By how much the median message of the run was later than asked, in milliseconds.
     pub late_p50_ms: f64,
     /// The 99th percentile of that.
     pub late_p99_ms: f64,
@@ -138,6 +145,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
     std::fs::create_dir_all(&folder)
         .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
+    let before = survey::<P>(plan, &config, options)?;
     let runtime = runtime()?;
     let load = Load::new(plan, seed);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
@@ -181,7 +189,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     hub.timer.stop();
     drop(deadlines.join());
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left)
+    finish(&hub, left, &before)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
@@ -210,7 +218,10 @@ fn keep_deadlines<P: Protocol>(hub: &Arc<Hub<P>>, carrier: Carrier<P>) -> JoinHa
     std::thread::spawn(move || {
         let happen = |_, due| match (due, &carrier) {
             (Due::Input(to, Input::Message { from, msg, life, due }), Carrier::Wire(wire)) => {
-                wire.carry(&hub, (from, to), &msg, life, due);
+                wire.carry(&hub, (from, to), Some(&msg), life, due);
+            }
+            (Due::Input(to, Input::Probe { from, due }), Carrier::Wire(wire)) => {
+                wire.carry(&hub, (from, to), None, 0, Some(due));
             }
             (Due::Input(to, Input::Message { from, msg, life, .. }), Carrier::Peers(peers)) => {
                 peers.carry((from, to), &msg, life);
@@ -318,13 +329,13 @@ async fn audit<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
 }
 
 /// Takes the history, and the links' report.
-fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>) -> Result<Run, String> {
+fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>, before: &Surveyed) -> Result<Run, String> {
     let mut core = hub.lock();
     if let Some(failure) = core.failure.take() {
         return Err(failure);
     }
     let plan = &hub.plan;
-    let links = report(plan, &core.load, &left);
+    let links = report(plan, &by_link(plan, &core.load, &left), before);
     let keys = core.load.keys().max(plan.records);
     let horizon = core.load.horizon();
     let replicas = plan.replicas.len();
@@ -335,14 +346,14 @@ fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>) -> Result<Run, String> {
     Ok(Run { history, events: hub.events.load(Ordering::Relaxed), ended: hub.now(), links })
 }
 
-/// How late each directed link between two sites was.
-fn report(plan: &Plan, load: &Load, left: &[Audit]) -> Vec<LinkReport> {
+/// How late each directed link between two sites was, by the sites.
+fn by_link(plan: &Plan, load: &Load, left: &[Audit]) -> Surveyed {
     let replicas = plan.replicas.len();
     let site = |process: usize| match process.checked_sub(replicas) {
         None => process,
         Some(client) => replicas + usize::from(load.group(client as u32)),
     };
-    let mut merged: BTreeMap<(usize, usize), Late> = BTreeMap::new();
+    let mut merged = Surveyed::new();
     for (process, audit) in left.iter().enumerate() {
         for (from, late) in &audit.lateness {
             let link = merged.entry((*from, site(process)));
@@ -350,16 +361,28 @@ fn report(plan: &Plan, load: &Load, left: &[Audit]) -> Vec<LinkReport> {
             _ = link.or_insert_with(|| Late::new_from(late)).add(late);
         }
     }
-    let ms = |ns: u64| Duration(ns).as_ms();
-    let line = |((from, to), all): ((usize, usize), Late)| LinkReport {
-        from: site_name(plan, from),
-        to: site_name(plan, to),
-        n: all.len(),
-        asked_ms: plan.link(from, to).base.as_ms(),
-        late_p50_ms: ms(all.value_at_quantile(0.5)),
-        late_p99_ms: ms(all.value_at_quantile(0.99)),
+    merged
+}
+
+/// How late each link was before the run and during it. A link over which nothing went has no messages.
+fn report(plan: &Plan, during: &Surveyed, before: &Surveyed) -> Vec<LinkReport> {
+    let quantile =
+        |all: Option<&Late>, at| all.map_or(0.0, |all| Duration(all.value_at_quantile(at)).as_ms());
+    let links: BTreeSet<(usize, usize)> = during.keys().chain(before.keys()).copied().collect();
+    let line = |(from, to): (usize, usize)| {
+        let (during, before) = (during.get(&(from, to)), before.get(&(from, to)));
+        LinkReport {
+            from: site_name(plan, from),
+            to: site_name(plan, to),
+            n: during.map_or(0, Late::len),
+            asked_ms: plan.link(from, to).base.as_ms(),
+            before_p50_ms: quantile(before, 0.5),
+            before_p99_ms: quantile(before, 0.99),
+            late_p50_ms: quantile(during, 0.5),
+            late_p99_ms: quantile(during, 0.99),
+        }
     };
-    merged.into_iter().map(line).collect()
+    links.into_iter().map(line).collect()
 }
 
 /// A node or a group of clients, with its region.

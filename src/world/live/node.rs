@@ -23,6 +23,8 @@ use tokio::sync::{mpsc, oneshot};
 pub(super) enum Input<P: Protocol> {
     /// A message, sent to this life of its receiver; due at this instant, if its sender has the same clock.
     Message { from: NodeId, msg: P::Msg, life: u32, due: Option<Instant> },
+    /// Nothing but a question of how late it is.
+    Probe { from: NodeId, due: Instant },
     /// A timer has run out; an older setting of it has another number.
     Timer { timer: P::Timer, serial: u64 },
     /// Everything up to here is on disk.
@@ -165,6 +167,7 @@ impl<P: Protocol> ReplicaNode<P> {
             }
             Input::Pause(until) => self.paused_until = self.paused_until.max(until),
             Input::Resume => self.release(),
+            Input::Probe { from, due } => self.process.note(from, Some(due)),
             Input::Audit(home) => {
                 let lateness = self.process.lateness.clone();
                 let state = self.state();
@@ -374,6 +377,7 @@ impl<P: Protocol> ClientNode<P> {
             Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
                 self.step(|machine, cx| machine.on_timer(timer, cx));
             }
+            Input::Probe { from, due } => self.process.note(from, Some(due)),
             Input::Deadline(op) => match self.current {
                 Some((current, OpKind::Write)) if current == op => {
                     self.complete(op, &Outcome::Unknown);

@@ -7,7 +7,7 @@
 
 use super::cluster::Cluster;
 use super::frame::{self, FRAME_MAX};
-use super::hello::{self, Identity, Who};
+use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Hub;
 use super::node::Input;
 use crate::history::{FinalState, Traffic};
@@ -61,6 +61,24 @@ pub(super) enum Packet<M> {
 struct Driver {
     id: u64,
     queue: mpsc::Sender<Vec<u8>>,
+}
+
+/// Somebody who was let in.
+pub(super) struct Guest<'a, P: Protocol> {
+    peers: &'a Peers<P>,
+    who: Who,
+    queue: mpsc::Sender<Vec<u8>>,
+    frames: mpsc::Receiver<Vec<u8>>,
+}
+
+impl<P: Protocol> Drop for Guest<'_, P> {
+    fn drop(&mut self) {
+        let mut driver = self.peers.driver();
+        // The same driver may have dialled again.
+        if driver.as_ref().is_some_and(|driver| driver.queue.same_channel(&self.queue)) {
+            *driver = None;
+        }
+    }
 }
 
 /// The connections of one process.
@@ -123,12 +141,31 @@ impl<P: Protocol> Peers<P> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn driver(&self, id: u64) -> Result<(), String> {
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*driver {
-            Some(other) if other.id != id => Err("another driver is at work".to_owned()),
-            _ => Ok(()),
+    fn driver(&self) -> MutexGuard<'_, Option<Driver>> {
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets somebody in who has proved who he is. There is one driver at a time, and his place is taken from here
+    /// on, until what is given back is dropped.
+    ///
+    /// # Errors
+    /// If there is no place for him.
+    pub(super) fn admit(&self, who: Who) -> Result<Guest<'_, P>, String> {
+        let (queue, frames) = mpsc::channel(QUEUE);
+        match who {
+            Who::Node(replica) if replica as usize >= self.dialled.len() => {
+                return Err("there is no such node".to_owned());
+            }
+            Who::Node(_) => {}
+            Who::Driver(id) => {
+                let mut driver = self.driver();
+                if driver.as_ref().is_some_and(|other| other.id != id) {
+                    return Err("another driver is at work".to_owned());
+                }
+                *driver = Some(Driver { id, queue: queue.clone() });
+            }
         }
+        Ok(Guest { peers: self, who, queue, frames })
     }
 
     pub(super) fn log(&self, line: &str) {
@@ -166,8 +203,7 @@ impl<P: Protocol> Peers<P> {
         match self.nodes.get(to) {
             Some(queue) => _ = queue.as_ref().map(|queue| queue.try_send(frame)),
             None => {
-                let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-                _ = driver.as_ref().map(|driver| driver.queue.try_send(frame));
+                _ = self.driver().as_ref().map(|driver| driver.queue.try_send(frame));
             }
         }
     }
@@ -185,8 +221,8 @@ impl<P: Protocol> Peers<P> {
         let dialled = async {
             let mut stream = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
             stream.set_nodelay(true).map_err(|e| e.to_string())?;
-            hello::dial(&mut stream, &self.identity, (self.me, to as u32)).await?;
-            Ok(stream)
+            let dialled = hello::dial(&mut stream, &self.identity, (self.me, to as u32)).await;
+            dialled.map(|()| stream).map_err(Unmet::why)
         };
         timeout(INTRODUCTION, dialled).await.unwrap_or_else(|_| Err("no answer".to_owned()))
     }
@@ -223,29 +259,16 @@ impl<P: Protocol> Peers<P> {
         }
     }
 
-    /// Serves a connection that somebody has dialled and introduced himself over, until it ends; why it did.
-    pub(super) async fn serve(&self, stream: TcpStream, who: Who) -> String {
+    /// Serves the connection of somebody who was let in, until it ends; why it did.
+    pub(super) async fn serve(&self, stream: TcpStream, mut guest: Guest<'_, P>) -> String {
         let (read, write) = stream.into_split();
-        let (queue, mut frames) = mpsc::channel(QUEUE);
-        let dialled = match who {
-            Who::Node(replica) => {
-                let Some(dialled) = self.dialled.get(replica as usize) else {
-                    return "there is no such node".to_owned();
-                };
-                Some((dialled, dialled.fetch_add(1, Ordering::AcqRel) + 1))
-            }
-            Who::Driver(id) => {
-                let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-                *driver = Some(Driver { id, queue: queue.clone() });
-                None
-            }
+        let dialled = match guest.who {
+            Who::Node(replica) => self.dialled.get(replica as usize),
+            Who::Driver(_) => None,
         };
-        let why = first(pump(write, &mut frames), self.listen(read, who, dialled)).await;
-        let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        if driver.as_ref().is_some_and(|driver| driver.queue.same_channel(&queue)) {
-            *driver = None;
-        }
-        why
+        let dialled = dialled.map(|now| (now, now.fetch_add(1, Ordering::AcqRel) + 1));
+        let who = guest.who;
+        first(pump(write, &mut guest.frames), self.listen(read, who, dialled)).await
     }
 
     /// Takes up what comes, until the connection ends; why it did.
@@ -353,8 +376,7 @@ impl<P: Protocol> Peers<P> {
     where
         F: Future<Output = Option<Packet<()>>> + Send + 'static,
     {
-        let driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = driver.as_ref().map(|driver| driver.queue.clone()) else { return };
+        let Some(queue) = self.driver().as_ref().map(|driver| driver.queue.clone()) else { return };
         tokio::spawn(async move {
             if let Some(Ok(frame)) = answer.await.map(|packet| frame::encode(&packet)) {
                 _ = queue.send(frame).await;
@@ -387,7 +409,7 @@ async fn pump(mut socket: OwnedWriteHalf, frames: &mut mpsc::Receiver<Vec<u8>>) 
 }
 
 /// What the first of the two gives; the other is dropped.
-async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
+pub(super) async fn first<T>(one: impl Future<Output = T>, other: impl Future<Output = T>) -> T {
     let (mut one, mut other) = (std::pin::pin!(one), std::pin::pin!(other));
     std::future::poll_fn(|cx| match one.as_mut().poll(cx) {
         Poll::Ready(value) => Poll::Ready(value),

@@ -6,10 +6,12 @@
 
 use super::cluster::{Cluster, Serving};
 use super::frame::VERSION;
-use super::hello::{self, Who};
+use super::hello::{self, Unmet, Who};
 use super::log::{Log, LogFile, Owner};
 use super::node::{Input, ReplicaNode, live};
-use super::peers::{INTRODUCTION, Peers, RETRY};
+use super::peers::{Guest, INTRODUCTION, Peers, RETRY, first};
+use super::strangers::{Brief, SPELL, Strangers, Telling};
+use super::wall::WallClock;
 use super::{Carrier, host_clock, keep_deadlines, runtime, set_up};
 use crate::protocol::Protocol;
 use crate::rng::Rng;
@@ -19,13 +21,9 @@ use crate::world::load::Load;
 use std::convert::Infallible;
 use std::fs::File;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
-
-/// Connections that may be introducing themselves at a time.
-const STRANGERS: usize = 64;
 
 /// Serves a replica until something goes wrong here.
 ///
@@ -42,18 +40,12 @@ pub fn serve<P: Protocol>(
     let identity = cluster.identity(plan);
     let _lock = claim(&serving.data_dir, name)?;
     let path = serving.data_dir.join(format!("{name}.log"));
-    let cannot = |why: String| format!("{}: {why}", path.display());
-    let (file, run) = match LogFile::open(&path, identity.settings).map_err(cannot)? {
-        Some(file) => {
-            let run = file.owner().run;
-            (file, run)
-        }
-        None => {
-            let owner = Owner { settings: identity.settings, run: 0 };
-            (LogFile::create(&path, owner).map_err(|error| cannot(error.to_string()))?, 0)
-        }
+    let file = match LogFile::open(&path, identity.settings)? {
+        Some(file) => file,
+        None => LogFile::create(&path, Owner { settings: identity.settings, run: 0 })?,
     };
-    let records = file.last();
+    let (run, records) = (file.owner().run, file.last());
+    file.note().into_iter().for_each(|note| (cluster.log)(&note));
 
     // Only election timeouts and the like come from it, and no two processes should have the same.
     let seed = hello::number()?;
@@ -108,43 +100,70 @@ fn claim(folder: &Path, name: &str) -> Result<File, String> {
 }
 
 /// Takes up connections, as long as the process lives.
-async fn accept<P: Protocol>(peers: Arc<Peers<P>>, listener: TcpListener) {
-    let strangers = Arc::new(Semaphore::new(STRANGERS));
+pub(super) async fn accept<P: Protocol>(peers: Arc<Peers<P>>, listener: TcpListener) {
+    let strangers = Arc::new(Mutex::new(Strangers::default()));
+    let brief = Arc::new(Mutex::new(Brief::new(WallClock::start())));
     loop {
         let Ok((stream, address)) = listener.accept().await else {
             // Too many open files, most likely: others may close some.
             tokio::time::sleep(RETRY).await;
             continue;
         };
-        let Ok(place) = Arc::clone(&strangers).try_acquire_owned() else {
-            peers.log(&format!("closed a connection from {address}: too many at once"));
-            continue;
-        };
-        let peers = Arc::clone(&peers);
+        let (number, must_go) = lock(&strangers).enter(address.ip());
+        let (peers, strangers) = (Arc::clone(&peers), Arc::clone(&strangers));
+        let brief = Arc::clone(&brief);
         tokio::spawn(async move {
-            let introduced = introduce(&peers, stream).await;
-            drop(place);
-            let why = match introduced {
-                Ok((stream, who)) => peers.serve(stream, who).await,
-                Err(why) => why,
+            let made_room = async {
+                _ = must_go.await;
+                Err("it had not introduced itself, and made room for others".to_owned())
             };
-            peers.log(&format!("closed a connection from {address}: {why}"));
+            let introduced = first(introduce(&peers, stream), made_room).await;
+            lock(&strangers).leave(number);
+            match introduced {
+                Ok((stream, guest)) => {
+                    let why = peers.serve(stream, guest).await;
+                    peers.log(&format!("closed a connection from {address}: {why}"));
+                }
+                Err(why) => {
+                    let line = format!("closed a connection from {address}: {why}");
+                    tell(&peers, &brief, &line);
+                }
+            }
         });
+    }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells a line about a stranger, or counts it where there were too many.
+fn tell<P: Protocol>(peers: &Arc<Peers<P>>, brief: &Arc<Mutex<Brief>>, line: &str) {
+    let telling = lock(brief).line();
+    match telling {
+        Telling::Tell => peers.log(line),
+        Telling::Keep => {}
+        Telling::KeepFirst => {
+            let (peers, brief) = (Arc::clone(peers), Arc::clone(brief));
+            tokio::spawn(async move {
+                tokio::time::sleep(std::time::Duration::from_nanos(SPELL.0)).await;
+                let kept = lock(&brief).kept();
+                peers.log(&format!("closed {kept} more connections of strangers within {SPELL}"));
+            });
+        }
     }
 }
 
 async fn introduce<P: Protocol>(
     peers: &Peers<P>,
     mut stream: TcpStream,
-) -> Result<(TcpStream, Who), String> {
+) -> Result<(TcpStream, Guest<'_, P>), String> {
     let Who::Node(me) = peers.me else { return Err("only nodes are dialled".to_owned()) };
     stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    let admit = |who| match who {
-        Who::Driver(id) => peers.driver(id),
-        Who::Node(_) => Ok(()),
-    };
-    let answered = hello::answer(&mut stream, &peers.identity, me, admit);
-    let who = timeout(INTRODUCTION, answered).await;
-    let who = who.unwrap_or_else(|_| Err("it did not introduce itself".to_owned()))?;
-    Ok((stream, who))
+    let answered = hello::answer(&mut stream, &peers.identity, me, |who| peers.admit(who));
+    match timeout(INTRODUCTION, answered).await {
+        Ok(Ok(guest)) => Ok((stream, guest)),
+        Ok(Err(unmet)) => Err(Unmet::why(unmet)),
+        Err(_) => Err("it did not introduce itself".to_owned()),
+    }
 }

@@ -1,5 +1,6 @@
 //! What only the inside of the live world can show: lives, logs and threads at the moment of a failure.
 
+use super::hello::Who;
 use super::*;
 use crate::guarantee::Guarantee;
 use crate::op::{Key, Level, NodeId, Object, OpKind, Request, Value};
@@ -218,4 +219,79 @@ fn a_node_counts_what_it_sends_from_the_warm_up_to_the_last_client() {
     assert_eq!((messages(), messages()), (2, 2), "heartbeats of whoever waits do not count");
     hub.count_anew();
     assert_eq!(messages(), 1, "the next run begins");
+}
+
+/// A node of a cluster whose other node is nowhere, and where it listens. To be called within a runtime.
+async fn listening() -> (Arc<Peers<Notes>>, Cluster, String) {
+    let (hub, _inboxes) = hub();
+    let cluster = Cluster {
+        name: "bench".into(),
+        addresses: vec!["127.0.0.1:1".into(), "127.0.0.1:1".into()],
+        inject_delays: false,
+        secret: None,
+        file: String::new(),
+        log: |_| {},
+    };
+    let (peers, _) = Peers::start(&hub, &cluster, (Who::Node(0), 0), Vec::new());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    tokio::spawn(serve::accept(Arc::clone(&peers), listener));
+    (peers, cluster, address)
+}
+
+async fn dial(
+    address: &str,
+    cluster: &Cluster,
+    driver: u64,
+) -> Result<tokio::net::TcpStream, String> {
+    let mut stream = tokio::net::TcpStream::connect(address).await.map_err(|e| e.to_string())?;
+    let who = (Who::Driver(driver), 0);
+    let dialled = hello::dial(&mut stream, &cluster.identity(&plan()), who).await;
+    dialled.map(|()| stream).map_err(hello::Unmet::why)
+}
+
+#[test]
+fn of_two_drivers_that_come_at_once_one_is_let_in() {
+    runtime().expect("tasks").block_on(async {
+        let (peers, cluster, address) = listening().await;
+        let first = peers.admit(Who::Driver(1));
+        assert!(first.is_ok());
+        let other = peers.admit(Who::Driver(2));
+        assert!(other.is_err_and(|why| why == "another driver is at work"), "while it is let in");
+        assert!(peers.admit(Who::Driver(1)).is_ok(), "it may dial again");
+        drop(first);
+        for round in 0..20 {
+            let drivers = (2 * round..2 * round + 2).map(|n| {
+                let (address, cluster) = (address.clone(), cluster.clone());
+                tokio::spawn(async move { dial(&address, &cluster, 10 + n).await })
+            });
+            let mut let_in = Vec::new();
+            for driver in drivers.collect::<Vec<_>>() {
+                let_in.push(driver.await.expect("no panic"));
+            }
+            let refused = let_in.iter().filter_map(|one| one.as_ref().err());
+            let refused: Vec<&String> = refused.collect();
+            assert_eq!(refused, ["refused: another driver is at work"]);
+            drop(let_in);
+            // Until the node has noticed that it has gone.
+            while peers.admit(Who::Driver(0)).is_err() {
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+}
+
+#[test]
+fn silent_strangers_keep_nobody_out() {
+    runtime().expect("tasks").block_on(async {
+        let (_peers, cluster, address) = listening().await;
+        let mut silent = Vec::new();
+        for _ in 0..300 {
+            silent.push(tokio::net::TcpStream::connect(&address).await.expect("connected"));
+        }
+        dial(&address, &cluster, 1).await.expect("let in at once");
+        let mut gone = [0; 1];
+        let end = tokio::io::AsyncReadExt::read(&mut silent[0], &mut gone).await;
+        assert_eq!(end.expect("closed"), 0, "the oldest has made room");
+    });
 }

@@ -28,12 +28,12 @@ pub(super) struct Wire {
 }
 
 impl Wire {
-    /// Hands a message that is due to its connection.
+    /// Hands a message that is due to its connection, or a probe, which says nothing.
     pub(super) fn carry<P: Protocol>(
         &self,
         hub: &Hub<P>,
         (from, to): (NodeId, usize),
-        msg: &P::Msg,
+        msg: Option<&P::Msg>,
         life: u32,
         due: Option<Instant>,
     ) {
@@ -115,10 +115,16 @@ async fn reader<P: Protocol>(hub: Arc<Hub<P>>, socket: OwnedReadHalf, owner: usi
             Ok(false) | Err(FrameError::Connection(_) | FrameError::CutOff) => return,
             Err(error) => return hub.fail(error.to_string()),
         }
-        match frame::decode::<(NodeId, u32, Option<u64>, P::Msg)>(&frame) {
-            Ok((from, life, due, msg)) => {
+        match frame::decode::<(NodeId, u32, Option<u64>, Option<P::Msg>)>(&frame) {
+            Ok((from, life, due, Some(msg))) => {
                 let due = due.map(Instant);
                 hub.tell(owner, Input::Message { from, msg, life, due });
+            }
+            Ok((from, _, Some(due), None)) => {
+                hub.tell(owner, Input::Probe { from, due: Instant(due) });
+            }
+            Ok((from, _, None, None)) => {
+                return hub.fail(format!("a message of process {} says nothing", from.0));
             }
             Err(error) => return hub.fail(error.to_string()),
         }

@@ -1,8 +1,9 @@
 //! A log as a file: a header, then one batch for each sync with all records that it covers.
 //!
-//! A batch has a length and a checksum. One that is cut off or damaged at the very end was being written when
-//! the machine stopped; nobody was told of it, so it is dropped. Damage before that is an error, for what
-//! follows had been acknowledged. Records that are not wanted any more leave the file when they are most of
+//! A batch has a length and a checksum, and is written only when the one before it is on the disk. So what
+//! stands behind the last whole batch, torn, zeros or other junk, was being written when the machine stopped;
+//! nobody was told of it, and it is dropped. Damage that a whole batch follows is an error, for that one had
+//! been acknowledged. Records that are not wanted any more leave the file when they are most of
 //! it: a new file is written beside the old one, synced, and renamed over it, and the folder is synced.
 
 use std::fs::File;
@@ -39,17 +40,19 @@ pub(in crate::world::live) struct LogFile {
     /// Records before this position are not wanted any more.
     wanted: u64,
     bytes: u64,
+    /// Bytes that were dropped behind the last whole batch.
+    torn: u64,
 }
 
 impl LogFile {
     /// An empty log in the place of whatever is there.
     ///
     /// # Errors
-    /// What the file system says.
-    pub(in crate::world::live) fn create(path: &Path, owner: Owner) -> io::Result<Self> {
-        let file = replace(path, &header(owner, 0))?;
-        let bytes = HEADER as u64;
-        Ok(Self { path: path.to_owned(), file, owner, gone: 0, count: 0, wanted: 1, bytes })
+    /// What the file system says, with the path, as everywhere here.
+    pub(in crate::world::live) fn create(path: &Path, owner: Owner) -> Result<Self, String> {
+        let file = replace(path, &header(owner, 0)).map_err(cannot("write", path))?;
+        let (path, bytes) = (path.to_owned(), HEADER as u64);
+        Ok(Self { path, file, owner, gone: 0, count: 0, wanted: 1, bytes, torn: 0 })
     }
 
     /// The log that is there, if there is one.
@@ -60,26 +63,50 @@ impl LogFile {
         let mut file = match File::options().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error.to_string()),
+            Err(error) => return Err(cannot("read", path)(error)),
         };
+        let told = |why: &str| format!("{}: {why}", path.display());
         let mut all = Vec::new();
-        file.read_to_end(&mut all).map_err(|error| error.to_string())?;
-        let (owner, gone) = parse_header(&all).ok_or("this is not a log of pacelc")?;
-        if owner.settings != settings {
-            return Err(
-                "it was written under other settings; remove it, or name another data_dir \
-                        for these"
-                    .to_owned(),
-            );
+        file.read_to_end(&mut all).map_err(cannot("read", path))?;
+        if all.is_empty() {
+            return Err(told("it is empty, and so no log; remove it to begin with nothing"));
         }
-        let (records, whole) = batches(&all)?;
-        file.set_len(whole as u64).map_err(|error| error.to_string())?;
-        file.seek(SeekFrom::End(0)).map_err(|error| error.to_string())?;
-        // Whoever wrote it may have died before its sync: what is read back must be on the disk before anybody
-        // is told of it.
-        file.sync_all().and_then(|()| sync_folder(path)).map_err(|error| error.to_string())?;
-        let (count, path, bytes) = (records.len() as u64, path.to_owned(), whole as u64);
-        Ok(Some(Self { path, file, owner, gone, count, wanted: gone + 1, bytes }))
+        let parsed = parse_header(&all);
+        let (owner, gone) = parsed.ok_or_else(|| told("this is not a log of pacelc"))?;
+        if owner.settings != settings {
+            return Err(told(
+                "it was written under other settings; remove it, or name another data_dir for these",
+            ));
+        }
+        let (records, whole) = batches(&all).map_err(|why| told(&why))?;
+        let mut cut = || {
+            file.set_len(whole as u64)?;
+            file.seek(SeekFrom::End(0))?;
+            // Whoever wrote it may have died before its sync: what is read back must be on the disk before
+            // anybody is told of it.
+            file.sync_all().and_then(|()| sync_folder(path))
+        };
+        cut().map_err(cannot("write", path))?;
+        let (count, bytes, torn) = (records.len() as u64, whole as u64, all.len() - whole);
+        let (path, wanted, torn) = (path.to_owned(), gone + 1, torn as u64);
+        Ok(Some(Self { path, file, owner, gone, count, wanted, bytes, torn }))
+    }
+
+    /// Where it is.
+    pub(in crate::world::live) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What whoever opened it should know: how much was dropped, if anything was.
+    pub(in crate::world::live) fn note(&self) -> Option<String> {
+        (self.torn > 0).then(|| {
+            format!(
+                "{}: dropped {} bytes behind byte {}, a write that had not ended when the node did",
+                self.path.display(),
+                self.torn,
+                self.bytes
+            )
+        })
     }
 
     pub(in crate::world::live) fn owner(&self) -> Owner {
@@ -95,10 +122,10 @@ impl LogFile {
     ///
     /// # Errors
     /// What the file system says.
-    pub(in crate::world::live) fn append(&mut self, records: &[Vec<u8>]) -> io::Result<()> {
+    pub(in crate::world::live) fn append(&mut self, records: &[Vec<u8>]) -> Result<(), String> {
         let bytes = batch(records);
-        self.file.write_all(&bytes)?;
-        self.file.sync_data()?;
+        let written = self.file.write_all(&bytes).and_then(|()| self.file.sync_data());
+        written.map_err(cannot("write", &self.path))?;
         self.count += records.len() as u64;
         self.bytes += bytes.len() as u64;
         Ok(())
@@ -110,7 +137,7 @@ impl LogFile {
     /// If the new file cannot be written.
     pub(in crate::world::live) fn clear(&mut self, run: u64) -> Result<(), String> {
         let owner = Owner { run, ..self.owner };
-        *self = Self::create(&self.path, owner).map_err(|error| error.to_string())?;
+        *self = Self::create(&self.path, owner)?;
         Ok(())
     }
 
@@ -129,7 +156,7 @@ impl LogFile {
         if !records.is_empty() {
             bytes.extend(batch(&records));
         }
-        self.file = replace(&self.path, &bytes).map_err(|error| error.to_string())?;
+        self.file = replace(&self.path, &bytes).map_err(cannot("write", &self.path))?;
         (self.gone, self.count) = (gone, records.len() as u64);
         self.bytes = bytes.len() as u64;
         Ok(())
@@ -145,11 +172,17 @@ impl LogFile {
             self.file.seek(SeekFrom::Start(0))?;
             self.file.read_to_end(&mut all)
         };
-        read().map_err(|error| error.to_string())?;
-        let (mut records, _) = batches(&all)?;
+        read().map_err(cannot("read", &self.path))?;
+        let told = |why: String| format!("{}: {why}", self.path.display());
+        let (mut records, _) = batches(&all).map_err(told)?;
         let dead = (self.wanted - 1 - self.gone) as usize;
         Ok((self.wanted - 1, records.split_off(dead.min(records.len()))))
     }
+}
+
+/// A sentence about a file that the file system does not give.
+fn cannot(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> String {
+    move |error| format!("cannot {action} {}: {error}", path.display())
 }
 
 /// Puts a file with these bytes in the place of another, as a whole; what is open then is the new one, at its end.
@@ -217,32 +250,32 @@ fn batch(records: &[Vec<u8>]) -> Vec<u8> {
 fn batches(all: &[u8]) -> Result<(Vec<Vec<u8>>, usize), String> {
     let (mut records, mut at) = (Vec::new(), HEADER);
     while at < all.len() {
-        let rest = &all[at..];
-        let damaged = |what: &str| format!("the log is damaged at byte {at}: {what}");
-        // A place that was taken but never written reads as zeros.
-        if rest.len() < HEAD || rest.iter().all(|byte| *byte == 0) {
-            return Ok((records, at));
-        }
-        let number =
-            |at: usize| rest[at..].first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
-        if crc32fast::hash(&rest[..4]) != number(4) {
-            return Err(damaged("a batch has no length"));
-        }
-        let body = &rest[HEAD..];
-        let length = number(0) as usize;
-        if body.len() < length {
-            return Ok((records, at));
-        }
-        if crc32fast::hash(&body[..length]) != number(8) {
-            if body.len() == length {
-                return Ok((records, at));
-            }
-            return Err(damaged("a checksum is wrong"));
-        }
-        split(&body[..length], &mut records).ok_or_else(|| damaged("a record is cut off"))?;
-        at += HEAD + length;
+        let Some(body) = whole(&all[at..]) else {
+            let later = (at + 1..all.len()).find(|later| whole(&all[*later..]).is_some());
+            return later.map_or(Ok((records, at)), |later| {
+                Err(format!(
+                    "the log is damaged at byte {at}, and what stands behind that, from byte {later} on, had been \
+                     acknowledged; restore it, or remove it to begin with nothing"
+                ))
+            });
+        };
+        let cut = || format!("the log is damaged at byte {at}: a record is cut off");
+        split(body, &mut records).ok_or_else(cut)?;
+        at += HEAD + body.len();
     }
-    Ok((records, at.min(all.len())))
+    Ok((records, at))
+}
+
+/// The body of the batch that stands here, if one does and it is whole.
+fn whole(here: &[u8]) -> Option<&[u8]> {
+    let (head, rest) = here.split_first_chunk::<HEAD>()?;
+    let number =
+        |at: usize| head[at..].first_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    if crc32fast::hash(&head[..4]) != number(4) {
+        return None;
+    }
+    let body = rest.get(..number(0) as usize)?;
+    (crc32fast::hash(body) == number(8)).then_some(body)
 }
 
 fn split(mut body: &[u8], records: &mut Vec<Vec<u8>>) -> Option<()> {
@@ -297,21 +330,48 @@ mod tests {
             assert_eq!(log.last(), 1, "cut at {end}");
             assert_eq!(std::fs::read(&path).expect("read").len(), first, "the torn end is gone");
         }
-        let zeros = [&whole[..first], &[0; 40]].concat();
-        std::fs::write(&path, zeros).expect("written");
-        assert_eq!(LogFile::open(&path, 7).expect("read").expect("there").last(), 1);
-        let mut flipped = whole;
-        flipped[HEADER + HEAD + 10] ^= 1;
-        std::fs::write(&path, &flipped).expect("written");
-        let error = LogFile::open(&path, 7).expect_err("damaged");
-        assert!(error.contains("damaged at byte 36"), "{error}");
-        flipped[HEADER + HEAD + 10] ^= 1;
-        flipped[HEADER + 2] ^= 1;
-        std::fs::write(&path, &flipped).expect("written");
-        let error = LogFile::open(&path, 7).expect_err("a length that leads nowhere");
-        assert!(error.contains("no length"), "{error}");
+        // Zeros, text, and a batch whose pages were written in another order.
+        let mut holes = whole[first..].to_vec();
+        holes[..HEAD].fill(0);
+        for junk in [&[0; 40][..], b"junk behind a log's last batch", &holes, &[7]] {
+            std::fs::write(&path, [&whole[..first], junk].concat()).expect("written");
+            let log = LogFile::open(&path, 7).expect("read").expect("there");
+            assert_eq!(log.last(), 1);
+            let note = log.note().expect("it is told");
+            let told = format!("a.log: dropped {} bytes behind byte {first}", junk.len());
+            assert!(note.contains(&told), "{note}");
+            let again = LogFile::open(&path, 7).expect("read").expect("there");
+            assert_eq!((again.last(), again.note()), (1, None), "it is dropped once");
+        }
+        // A record, a length, a checksum of the first batch, which had been acknowledged before the second was
+        // begun.
+        for at in [HEADER + HEAD + 10, HEADER + 2, HEADER + 5, HEADER + 9] {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 1;
+            std::fs::write(&path, &flipped).expect("written");
+            let error = LogFile::open(&path, 7).expect_err("damaged");
+            let told = format!("a.log: the log is damaged at byte {HEADER}, and");
+            assert!(error.contains(&told), "{error}");
+            assert!(error.contains(&format!("from byte {first} on")), "{error}");
+            assert_eq!(std::fs::read(&path).expect("read"), flipped, "it is left as it was");
+        }
         std::fs::write(&path, b"something else altogether, and longer").expect("written");
-        assert!(LogFile::open(&path, 7).expect_err("no log").contains("not a log"));
+        assert!(LogFile::open(&path, 7).expect_err("no log").contains("a.log: this is not a log"));
+        std::fs::write(&path, b"").expect("written");
+        assert!(LogFile::open(&path, 7).expect_err("no log").contains("a.log: it is empty"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_disk_that_takes_no_more_is_told_with_the_file() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.log");
+        let mut log = LogFile::create(&path, OWNER).expect("created");
+        // Whatever is written there finds no space.
+        log.file = File::options().write(true).open("/dev/full").expect("Linux has it");
+        let error = log.append(&[record(1, 30)]).expect_err("full");
+        let told = format!("cannot write {}: No space left on device", path.display());
+        assert!(error.starts_with(&told), "{error}");
     }
 
     #[test]
