@@ -189,4 +189,11 @@ fn a_clock_that_is_behind_loses_what_it_stamps() {
     let [before, during, after] = clock("drift_ppm = -100000");
     assert!(before == 0 && during > 20 && after > 50, "{before} {during} {after}");
     assert_eq!(lost(""), [0, 0, 0]);
+    // A leap second is a second less for good: at once, or over the ten seconds that it is smeared over.
+    let [before, during, after] = clock("leap = \"jump\"");
+    assert!(before == 0 && during > 20 && after > 20, "{before} {during} {after}");
+    assert_eq!([before, during, after], clock("jump_ms = -1000\nstays = true"));
+    let smeared = clock("leap = \"smear\"");
+    assert_eq!(smeared, clock("drift_ppm = -100000"));
+    assert_ne!(smeared, [before, during, after]);
 }

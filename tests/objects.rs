@@ -8,29 +8,76 @@ use common::swarm::{perturbed, promise};
 use common::{measured, only_latency, plan, plans, simulate, triangle};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::guarantee::Guarantee;
-use pacelc::history::{Status, read, write};
-use pacelc::op::{Object, OpKind, Update};
+use pacelc::history::{History, Made, Status, read, write};
+use pacelc::op::{Object, OpKind, Update, Value};
 use pacelc::scenario::plan::Plan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Seeds for each cell.
 const SEEDS: u64 = 60;
 
-/// The cells of the smoke scenario in which keys hold this.
+/// Primaries that another takes over from, or that forget: their order can fork.
+const FORKING: [(&str, &str); 6] = [
+    ("kept", "acknowledge = \"any 1\", fail_over = { detect = \"1s\", step_down = \"800ms\" }"),
+    (
+        "kept-by-all",
+        "acknowledge = \"all\", fail_over = { detect = \"1s\", step_down = \"800ms\" }",
+    ),
+    ("async", "acknowledge = \"async\", fail_over = { detect = \"600ms\" }"),
+    (
+        "unsynced",
+        "acknowledge = \"async\", flush_every = \"200ms\", ships_unsynced = true, \
+         fail_over = { detect = \"600ms\", step_down = \"600ms\" }",
+    ),
+    (
+        "waits",
+        "acknowledge = \"any 1\", reached = \"memory\", wait_timeout = \"100ms\", \
+         fail_over = { detect = \"600ms\" }",
+    ),
+    ("forgets", "acknowledge = \"async\", flush_every = \"200ms\""),
+];
+
+/// The cells of the smoke scenario, with the forking modes beside its own.
+fn every_cell() -> Vec<Plan> {
+    let text = include_str!("../scenarios/smoke/smoke-objects.toml");
+    let mode = |(name, config): &(&str, &str)| {
+        format!(
+            "[[modes]]\nname = \"{name}\"\nprotocol = \"primary-backup\"\nconfig = {{ {config} }}\n\n"
+        )
+    };
+    let modes: String = FORKING.iter().map(mode).collect();
+    plans(&text.replacen("[[vary]]", &format!("{modes}[[vary]]"), 1))
+}
+
+/// Those in which keys hold this.
 fn cells(object: Object) -> Vec<Plan> {
-    let all = plans(include_str!("../scenarios/smoke/smoke-objects.toml"));
-    all.into_iter().filter(|plan| plan.contents.object == object).collect()
+    every_cell().into_iter().filter(|plan| plan.contents.object == object).collect()
+}
+
+/// Whether two updates were made from one state.
+fn forks(history: &History) -> bool {
+    let mut from = BTreeSet::new();
+    let before = |made: &Made| {
+        let Made { value, before } = made;
+        // What a key held at first is alike for all keys.
+        let first = before.version == Value::INITIAL;
+        let write = history.operations.iter().filter(|op| op.kind == OpKind::Write);
+        let key = || write.clone().nth(value.0 as usize - 1).map(|op| op.key);
+        (before.version, before.word, first.then(key).flatten())
+    };
+    history.made.iter().any(|made| !from.insert(before(made)))
 }
 
 /// Runs every protocol with this object in bad weather and judges it.
 fn swarm(object: Object) {
     let cells = cells(object);
-    assert_eq!(cells.len(), 16, "five modes at three levels, one at one");
+    assert_eq!(cells.len(), 34, "eleven modes at three levels, one at one");
     let mut broken = Vec::new();
     for cell in &cells {
-        let (mut took_effect, mut refused, mut unknown) = (0, 0, 0);
+        let (mut took_effect, mut refused, mut unknown, mut forked) = (0, 0, 0, 0);
         for seed in 1..=SEEDS {
             let history = simulate(&perturbed(cell, seed), seed).history;
+            forked += u64::from(forks(&history));
             let count = |status| {
                 let writes = history.operations.iter().filter(|op| op.kind == OpKind::Write);
                 writes.filter(|op| op.status == status).count() as u64
@@ -48,6 +95,10 @@ fn swarm(object: Object) {
         assert!(unknown > 0, "{}: every update was answered", cell.name);
         let conditional = !matches!(object, Object::Counter | Object::Set);
         assert_eq!(refused > SEEDS, conditional, "{}: {refused} were refused", cell.name);
+        // Nor does one that never takes anything back, where that is what it is about.
+        let may = FORKING.iter().any(|(name, _)| *name == cell.name.mode);
+        let must = may && !cell.name.mode.starts_with("kept");
+        assert!((forked > 0 || !must) && (forked == 0 || may), "{}: {forked} forked", cell.name);
     }
     assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
 }
@@ -144,13 +195,24 @@ fn what_is_sold_and_what_is_left_are_the_stock() {
 #[test]
 fn histories_of_objects_read_back_as_they_were_written() {
     for object in [Object::Counter, Object::Stock, Object::Lock] {
-        let history = simulate(&perturbed(&cells(object)[0], 3), 3).history;
-        let mut text = Vec::new();
-        write(&history, &mut text).expect("a vector takes everything");
-        let back = read(text.as_slice(), "objects.jsonl").expect("readable");
-        let mut again = Vec::new();
-        write(&back, &mut again).expect("a vector takes everything");
-        assert!(again == text && back.effects == history.effects, "{object}: it came back changed");
-        assert_eq!(judge(&back, Guarantee::Linearizable), judge(&history, Guarantee::Linearizable));
+        for mode in ["semi-sync", "async"] {
+            let of_mode = |cell: &Plan| cell.name.mode == mode;
+            let cell = cells(object).into_iter().find(of_mode).expect("a mode");
+            let history = simulate(&perturbed(&cell, 3), 3).history;
+            assert_eq!(history.made.is_empty(), mode == "semi-sync");
+            let mut text = Vec::new();
+            write(&history, &mut text).expect("a vector takes everything");
+            let back = read(text.as_slice(), "objects.jsonl").expect("readable");
+            let mut again = Vec::new();
+            write(&back, &mut again).expect("a vector takes everything");
+            assert!(
+                again == text && (&back.effects, &back.made) == (&history.effects, &history.made),
+                "{object}: it came back changed"
+            );
+            assert_eq!(
+                judge(&back, Guarantee::Linearizable),
+                judge(&history, Guarantee::Linearizable)
+            );
+        }
     }
 }

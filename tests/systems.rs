@@ -7,7 +7,9 @@ use common::swarm::{perturbed, promise};
 use common::{plans, simulate};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::catalog::Catalog;
+use pacelc::history::{Operation, Status};
 use pacelc::scenario::{Overrides, Source, load, systems};
+use pacelc::time::Duration;
 
 /// A scenario whose modes are these, as TOML.
 fn scenario(modes: &str) -> String {
@@ -59,6 +61,38 @@ fn every_configuration_runs_and_keeps_what_its_protocol_promises() {
         }
     }
     assert!(broken.is_empty(), "{} promises broken:\n{}", broken.len(), broken.join("\n"));
+}
+
+/// With pr = pw = 0 a node that is cut off holds the fallback copies of both others; without, it has no quorum.
+#[test]
+fn riak_answers_a_quorum_on_the_side_that_is_cut_off_by_fallback_copies() {
+    let answered = |configuration: &str, sloppy: bool| {
+        let modes = format!(
+            "[[faults]]\ncut = [\"eu-west-1\"]\nstart = \"2s\"\nend = \"8s\"\n\
+             [[modes]]\nsystem = \"riak\"\nconfiguration = \"{configuration}\"\n\
+             config = {{ sloppy = {sloppy} }}\nlevels = [\"quorum\"]\n"
+        );
+        let text = scenario(&modes).replace("operations = 300", "duration = \"12s\"");
+        let cell = plans(&text).remove(0);
+        let history = simulate(&cell, 1).history;
+        assert_eq!(judge(&history, promise(&cell)), Verdict::Holds, "{}", cell.name);
+        assert!(history.finals.windows(2).all(|pair| pair[0] == pair[1]), "they end alike");
+        let window = history.windows[0];
+        let under = |op: &&Operation| {
+            let there = history.groups[usize::from(op.group)] == "eu-west-1";
+            there && window.start < op.invoked && op.invoked + Duration::secs(2) < window.end
+        };
+        let asked: Vec<&Operation> = history.operations.iter().filter(under).collect();
+        let answered =
+            asked.iter().filter(|op| op.status == Status::Ok && op.completed < window.end);
+        (answered.count(), asked.len())
+    };
+    for configuration in ["default", "last-write-wins"] {
+        let (sloppy, asked) = answered(configuration, true);
+        assert!(sloppy == asked && asked > 20, "{configuration}: {sloppy} of {asked}");
+        let (strict, asked) = answered(configuration, false);
+        assert!(strict == 0 && asked > 3, "{configuration}: {strict} of {asked}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Counterexamples in words: every checker names operations the same way.
 
-use super::Counterexample;
+use super::{Counterexample, lineage};
 use crate::history::{History, Operation, Status};
 use crate::op::{Key, OpKind, Value};
 use crate::time::Instant;
@@ -141,7 +141,7 @@ pub(super) fn out_of_thin_air(
         format!("a value that was written to key {}", writer.key.0)
     } else if writer.status == Status::Failed {
         format!("whose write by session {} had failed without effect", writer.session)
-    } else if writer.status == Status::Refused {
+    } else if writer.status == Status::Refused && !lineage::was_made(history, of) {
         format!("whose update by session {} had been refused", writer.session)
     } else if writer.invoked > reader.completed {
         format!("before session {} began to write it at {}", writer.session, ms(writer.invoked))

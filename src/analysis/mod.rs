@@ -17,6 +17,7 @@ mod cost;
 mod evidence;
 mod index;
 mod latency;
+mod lineage;
 mod linearizable;
 mod lost;
 mod merged;

@@ -9,12 +9,15 @@
 //! hold a lock at once as they were told (*mutual exclusion*) is looked for in real time as well, whatever
 //! the version order says.
 //!
+//! Where the order itself can fork, because what was decided may be taken back, versions make no list; then
+//! `lineage` takes this file's place.
+//!
 //! *Linearizable* objects must moreover fit that one order, as a conditional update leaves no choice where
 //! it stands. A walk along it gives each operation the earliest moment left; if one has ended by then, no
 //! other moments would do, so this is exact for the order given.
 
 use super::evidence::{counterexample, did, ms, value};
-use super::{Checker, Counterexample, Verdict, index};
+use super::{Checker, Counterexample, Verdict, index, lineage};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Status};
 use crate::op::{Object, OpKind, State, Update, Value};
@@ -25,7 +28,7 @@ pub(super) const FOLD: Checker = Checker {
     about: "Every state of an object is what the updates up to its version make, none is lost or \
             applied twice, and no lock has two holders (Herlihy and Wing 1990).",
     needed_for: |_| true,
-    check: |history, _| check(history),
+    check,
 };
 
 pub(super) const WALK: Checker = Checker {
@@ -81,7 +84,7 @@ impl Fold {
                 let version = self.versions[at as usize];
                 let id = self.writes[version.0 as usize];
                 let Some(word) = history.effects[id as usize].update.on(state) else {
-                    return Some(self.forbidden(history, id, version, state));
+                    return Some(forbidden(history, &self.writes, id, version, state));
                 };
                 let op = &history.operations[id as usize];
                 if matches!(op.status, Status::Failed | Status::Refused) {
@@ -98,26 +101,6 @@ impl Fold {
             }
         }
         None
-    }
-
-    /// An update took effect on a state that does not meet its condition.
-    fn forbidden(
-        &self,
-        history: &History,
-        id: u32,
-        version: Value,
-        before: State,
-    ) -> Counterexample {
-        let what = match history.contents.object {
-            Object::Lock => "mutual exclusion is broken: ",
-            Object::Stock => "more was taken than there was: ",
-            _ => "",
-        };
-        let left = state(history.contents.object, before);
-        let message =
-            format!("{what}{}, but before that it was {left}", took(history, id, version));
-        let culprit = self.writes.get(before.version.0 as usize).filter(|id| **id != u32::MAX);
-        counterexample(message, &[id, culprit.copied().unwrap_or(id)])
     }
 
     /// Whether an operation was told what the fold says.
@@ -182,9 +165,31 @@ impl Fold {
     }
 }
 
-fn check(history: &History) -> Verdict {
+/// An update took effect on a state that does not meet its condition.
+pub(super) fn forbidden(
+    history: &History,
+    writes: &[u32],
+    id: u32,
+    version: Value,
+    before: State,
+) -> Counterexample {
+    let what = match history.contents.object {
+        Object::Lock => "mutual exclusion is broken: ",
+        Object::Stock => "more was taken than there was: ",
+        _ => "",
+    };
+    let left = state(history.contents.object, before);
+    let message = format!("{what}{}, but before that it was {left}", took(history, id, version));
+    let culprit = writes.get(before.version.0 as usize).filter(|id| **id != u32::MAX);
+    counterexample(message, &[id, culprit.copied().unwrap_or(id)])
+}
+
+fn check(history: &History, guarantee: Guarantee) -> Verdict {
     if history.contents.is_register() || history.merged {
         return Verdict::Holds;
+    }
+    if !history.made.is_empty() {
+        return forked(history, guarantee);
     }
     let mut fold = Fold::new(history);
     if let Some(found) = two_holders(history).or_else(|| fold.run(history)) {
@@ -201,6 +206,12 @@ fn check(history: &History) -> Verdict {
         Some(found) => Verdict::Violated(found),
         None => verdict,
     }
+}
+
+/// Where the order can fork; a lock that is taken back may be granted twice unless that is ruled out.
+fn forked(history: &History, guarantee: Guarantee) -> Verdict {
+    let twice = (guarantee != Guarantee::Eventual).then(|| two_holders(history)).flatten();
+    twice.map_or_else(|| lineage::check(history, guarantee), Verdict::Violated)
 }
 
 /// Two sessions that hold one lock at once as they were told: from when it is granted until its owner
@@ -307,13 +318,13 @@ fn too_late(history: &History, key: usize, version: Value, id: u32, after: u32) 
 }
 
 /// A write and what it asked for.
-fn took(history: &History, id: u32, version: Value) -> String {
+pub(super) fn took(history: &History, id: u32, version: Value) -> String {
     let op = &history.operations[id as usize];
     format!("{} ({})", did(op, op.key, version), history.effects[id as usize].update)
 }
 
 /// A state in words that follow "it is".
-fn state(object: Object, State { version, word }: State) -> String {
+pub(super) fn state(object: Object, State { version, word }: State) -> String {
     match object {
         Object::Register | Object::CasRegister => value(version),
         Object::Counter => format!("at {}", word as i64),

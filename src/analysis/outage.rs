@@ -21,7 +21,7 @@
 
 use super::availability::{self, each_measured, took_effect, under_fault};
 use super::timeline::Timeline;
-use super::{Verdict, index, judge, merged, staleness, undone};
+use super::{Verdict, index, judge, lineage, merged, staleness, undone};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status};
 use crate::op::{OpKind, Value};
@@ -260,6 +260,7 @@ fn until(history: &History, end: Instant) -> History {
         scanned: history.scanned.clone(),
         effects: history.effects[..begun.min(history.effects.len())].to_vec(),
         commits: history.commits.iter().filter(known).copied().collect(),
+        made: lineage::of_first(history, writes),
         finals: Vec::new(),
         operations,
         ..*history

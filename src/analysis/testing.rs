@@ -137,6 +137,7 @@ impl Story {
             scanned: self.scanned.iter().map(|value| number(*value)).collect(),
             effects: vec![],
             commits,
+            made: vec![],
             finals: vec![FinalState { values: last, ..FinalState::default() }; 2],
             traffic: Traffic::default(),
         }

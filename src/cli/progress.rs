@@ -11,3 +11,13 @@ pub(super) fn bar(units: u64) -> ProgressBar {
     }
     bar
 }
+
+/// A count of runs where nobody knows how many there will be; hidden likewise.
+pub(super) fn spinner() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(8));
+    if let Ok(style) = ProgressStyle::with_template("{spinner} [{elapsed}] {pos} runs  {wide_msg}")
+    {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -3,6 +3,7 @@
 use super::args::SwarmArgs;
 use super::{print, progress, select};
 use crate::catalog::Catalog;
+use crate::report::seconds;
 use crate::scenario::plan::Plan;
 use crate::scenario::{Scenario, Source, regression};
 use crate::suite::{Options, Shrunk, SuiteError, Swarm, Swarmed, quoted, shrink};
@@ -11,7 +12,7 @@ use clap::ArgMatches;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Failures of one cell that are listed; the rest is counted.
 const LISTED: usize = 5;
@@ -61,7 +62,7 @@ pub(super) fn run(args: &SwarmArgs, matches: &ArgMatches) -> anyhow::Result<Exit
     for (plan, swarmed) in plans.iter().zip(&found).filter(|(_, found)| !found.broken.is_empty()) {
         failures(&mut text, swarmed, &select, plan);
         let Some((seed, _)) = swarmed.broken.first() else { continue };
-        let shrunk = quietly(|| shrink(&plan.drawn(*seed), &|plan| swarm.fails(plan, *seed)));
+        let shrunk = made_small(&swarm, plan, *seed);
         let _ = write!(text, "{}", small(&shrunk, *seed));
         let source = loaded.iter().find(|(source, _)| source.name == plan.name.scenario);
         if let (Some(file), Some((source, _))) = (to_save.take(), source) {
@@ -90,9 +91,31 @@ fn execute(swarm: &Swarm<'_>, plans: &[&Plan], threads: usize) -> Result<Vec<Swa
     let handle = Arc::clone(&stop);
     // A second handler cannot be set; then an interrupt simply ends the program.
     drop(ctrlc::set_handler(move || handle.store(true, Ordering::Relaxed)));
-    let found = quietly(|| swarm.run(plans, threads, &stop, &|| bar.inc(1)));
+    let broken = AtomicUsize::new(0);
+    let found = quietly(|| {
+        swarm.run(plans, threads, &stop, &|failed| {
+            if failed {
+                let so_far = broken.fetch_add(1, Ordering::Relaxed) + 1;
+                bar.set_message(format!("{so_far} broken"));
+            }
+            bar.inc(1);
+        })
+    });
     bar.finish_and_clear();
     found
+}
+
+/// Makes a schedule small; how many runs that takes is not known before.
+fn made_small(swarm: &Swarm<'_>, plan: &Plan, seed: u64) -> Shrunk {
+    let bar = progress::spinner();
+    bar.set_message(format!("shrinking seed {seed} of {}", plan.name));
+    let fails = |plan: &Plan| {
+        bar.inc(1);
+        swarm.fails(plan, seed)
+    };
+    let shrunk = quietly(|| shrink(&plan.drawn(seed), &fails));
+    bar.finish_and_clear();
+    shrunk
 }
 
 /// A run that breaks an assertion ends with a message of its own.
@@ -172,10 +195,12 @@ fn small(shrunk: &Shrunk, seed: u64) -> String {
 
 fn closing(found: &[Swarmed]) -> String {
     let sum = |of: fn(&Swarmed) -> u64| found.iter().map(of).sum::<u64>();
-    let hours = found.iter().map(|found| found.virtual_ns).sum::<u128>() as f64 / 3.6e12;
+    let time = |of: fn(&Swarmed) -> u128| seconds(found.iter().map(of).sum::<u128>() as f64 / 1e9);
+    // The rest of the time waits for replicas to come to rest, so that they can be compared.
+    let (all, loaded) = (time(|found| found.virtual_ns), time(|found| found.loaded_ns));
     format!(
-        "\n{} schedules, {} faults, {} operations, {} events, {hours:.1} hours of virtual time; {} broken, \
-         {} undecided\n",
+        "\n{} schedules, {} faults, {} operations, {} events, {all} of virtual time, of which {loaded} \
+         under load; {} broken, {} undecided\n",
         sum(|found| found.schedules),
         sum(|found| found.faults),
         sum(|found| found.operations),

@@ -57,6 +57,13 @@ pub(super) fn digest(history: &History) -> u64 {
             }
         }
     }
+    if !history.made.is_empty() {
+        hash.word(history.made.len() as u64);
+        for made in &history.made {
+            hash.word(u64::from(made.value.0) << 32 | u64::from(made.before.version.0));
+            hash.word(made.before.word);
+        }
+    }
     if history.overwrites {
         hash.word(1);
     }

@@ -2,7 +2,7 @@
 //! is the same list again, as errors in words. Tests are beside the reader of files.
 
 use super::file::OperationLine;
-use super::{Commit, Effect, FinalState, History, Operation, Status};
+use super::{Commit, Effect, FinalState, History, Made, Operation, Status};
 use crate::op::{Key, OpKind, Update, Value};
 use crate::time::Instant;
 use std::collections::BTreeMap;
@@ -208,6 +208,22 @@ impl Reader {
             return Err(format!("value {value} is committed twice"));
         }
         self.history.commits.push(commit);
+        Ok(())
+    }
+
+    pub(super) fn made(&mut self, made: Made) -> Result<(), String> {
+        if self.history.contents.is_register() {
+            return Err("`made` is said of objects other than registers".into());
+        }
+        let (value, before) = (made.value.0, made.before.version.0);
+        let key = |value: u32| self.written.get(value as usize).map(|(key, _)| *key);
+        let Some(of) = key(value).filter(|_| value > 0) else {
+            return Err(format!("value {value} is made but was never written"));
+        };
+        if before > 0 && key(before) != Some(of) {
+            return Err(format!("value {value} is made from {before}, which is not of its key"));
+        }
+        self.history.made.push(made);
         Ok(())
     }
 

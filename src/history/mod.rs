@@ -92,6 +92,16 @@ pub struct Commit {
     pub rank: Rank,
 }
 
+/// Where an order can fork, so that what was decided may be taken back: one update of an object, and the state
+/// that it was applied to. A version has one of these for each place in which it took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Made {
+    /// The update's version.
+    pub value: Value,
+    /// The key before it.
+    pub before: State,
+}
+
 fn is_as_decided(rank: &Rank) -> bool {
     *rank == Rank::AS_DECIDED
 }
@@ -192,6 +202,9 @@ pub struct History {
     pub effects: Vec<Effect>,
     /// Decided writes in the order they were decided; empty where the world cannot see them.
     pub commits: Vec<Commit>,
+    /// What each state of an object was made from, in the order in which replicas first found it so; empty
+    /// where an order never forks, and for registers.
+    pub made: Vec<Made>,
     /// Per replica; empty where the world cannot see them.
     pub finals: Vec<FinalState>,
     /// Messages and bytes between warm-up and horizon.

@@ -6,9 +6,10 @@
 //! invariants are those of etcd's robustness tests: an unknown outcome stays open and ends its
 //! session.
 
-use super::{Commit, Effect, FinalState, History, Operation, Status, Traffic, Window};
+use super::{Commit, Effect, FinalState, History, Made, Operation, Status, Traffic, Window};
 use crate::op::{Contents, Key, OpId, OpKind, Outcome, Rank, Ret, State, Update, Value};
 use crate::time::Instant;
+use std::collections::BTreeSet;
 
 /// More than this is not reserved ahead; the tables then grow as they must.
 const RESERVE_MOST: usize = 1 << 24;
@@ -59,6 +60,8 @@ pub struct Recorder {
     latest: Instant,
     /// One bit per value: whether its commit was recorded.
     decided: Vec<u64>,
+    /// What was told of states: the version, the version before, and the state word before.
+    made: BTreeSet<(u32, u32, u64)>,
 }
 
 impl Recorder {
@@ -90,11 +93,13 @@ impl Recorder {
             scanned: Vec::new(),
             effects: Vec::new(),
             commits: Vec::with_capacity(expected),
+            made: Vec::new(),
             finals: Vec::new(),
             traffic: Traffic::default(),
         };
         let decided = Vec::with_capacity(expected / 64 + 1);
-        Self { history, sessions: Vec::new(), open: 0, latest: Instant::ZERO, decided }
+        let made = BTreeSet::new();
+        Self { history, sessions: Vec::new(), open: 0, latest: Instant::ZERO, decided, made }
     }
 
     /// Says what keys hold; nothing may have begun yet.
@@ -261,6 +266,21 @@ impl Recorder {
         let in_order = self.history.commits.last().is_none_or(|last| last.at <= at);
         assert!(in_order, "value {} was committed in the past", value.0);
         self.history.commits.push(Commit { at, key, value, rank });
+    }
+
+    /// Takes down from which state an update has made its own. That another replica finds it so, too, is no
+    /// news.
+    ///
+    /// # Panics
+    /// If nobody wrote one of the versions, or keys hold registers.
+    pub fn made(&mut self, value: Value, before: State) {
+        let written =
+            value != Value::INITIAL && value.0.max(before.version.0) <= self.history.writes;
+        assert!(written, "version {} was made but never written", value.0);
+        assert!(!self.history.contents.is_register(), "a register is not made from another");
+        if self.made.insert((value.0, before.version.0, before.word)) {
+            self.history.made.push(Made { value, before });
+        }
     }
 
     /// Counts a message sent at `at`, if that is after the warm-up and before the planned horizon.

@@ -5,7 +5,7 @@
 //! calls a state machine while draining.
 
 use super::Protocol;
-use crate::op::{Key, NodeId, OpId, Outcome, Rank, Value};
+use crate::op::{Key, NodeId, OpId, Outcome, Rank, State, Value};
 use crate::rng::Rng;
 use crate::time::{Duration, LocalTime};
 use serde::{Deserialize, Serialize};
@@ -40,6 +40,8 @@ pub enum Effect<P: Protocol> {
     Complete(OpId, Outcome),
     /// For the recorder alone: this write has taken its place in the key's order.
     Commit(Key, Value, Rank),
+    /// For the recorder alone: in an order that can fork, this update has made its state from that one.
+    Made(Value, State),
 }
 
 /// The buffer behind a context, owned and drained by the world.
@@ -110,6 +112,7 @@ impl<'a, P: Protocol> Cx<'a, P> {
             Effect::Truncate(from) => Effect::Truncate(from),
             Effect::Complete(op, outcome) => Effect::Complete(op, outcome),
             Effect::Commit(key, value, rank) => Effect::Commit(key, value, rank),
+            Effect::Made(value, before) => Effect::Made(value, before),
         }));
     }
 }
@@ -167,6 +170,12 @@ impl<P: Protocol> ReplicaCx<'_, P> {
     /// stands where its stamp says. Of several notes of a write the first counts.
     pub fn note_version(&mut self, key: Key, value: Value, rank: Rank) {
         self.0.effects.queue.push(Effect::Commit(key, value, rank));
+    }
+
+    /// Where an order can fork, tells the recorder from which state of its object an update has made its own,
+    /// here. An order that never forks says so itself.
+    pub fn note_made(&mut self, value: Value, before: State) {
+        self.0.effects.queue.push(Effect::Made(value, before));
     }
 }
 

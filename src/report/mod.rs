@@ -43,6 +43,7 @@ mod view;
 pub use answer::answer_all;
 pub use chart::space_time::{Bar, SpaceTime, Ticks};
 pub use compare::{comparison, differences};
+pub use number::seconds;
 pub use table::{markdown, summary};
 
 use crate::results::{

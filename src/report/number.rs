@@ -127,7 +127,8 @@ pub(super) fn roughly(n: u64) -> String {
 }
 
 /// Virtual time: `42.0 s`, `12.5 min`, `37.2 h`.
-pub(super) fn seconds(s: f64) -> String {
+#[must_use]
+pub fn seconds(s: f64) -> String {
     match s {
         s if !s.is_finite() => "-".to_owned(),
         s if s < 120.0 => format!("{s:.1} s"),

@@ -49,9 +49,13 @@ fn line<'c, 'a>(scenario: &Scenario<'a>, cell: &'c Cell<'a>, op: &str) -> Option
         share.map_or_else(|| "-".to_owned(), number::percent)
     };
     // Whoever is cut off may be refused for as long as that lasts; what counts is the others.
-    let with_majority = regions.iter().filter(|l| l.side != Some(Side::Minority));
-    let back = slowest(with_majority.map(|l| (l.faults, l.rto_p50_ms)));
-    let healed = slowest(regions.iter().map(|l| (l.healings, l.healed_p50_ms)));
+    let with_majority: Vec<&&FaultLine> =
+        regions.iter().filter(|l| l.side != Some(Side::Minority)).collect();
+    let silent = with_majority.iter().all(|l| l.answered == 0);
+    let back = with_majority.iter().map(|l| (l.faults, l.recovered, l.rto_p50_ms));
+    let back = slowest(back, silent);
+    let healed = regions.iter().map(|l| (l.healings, l.healed, l.healed_p50_ms));
+    let healed = slowest(healed, false);
     let most = |f: fn(&FaultLine) -> Option<f64>| {
         let most = regions.iter().filter_map(|l| f(l)).reduce(f64::max);
         most.map_or_else(|| "-".to_owned(), number::ms)
@@ -69,14 +73,26 @@ fn line<'c, 'a>(scenario: &Scenario<'a>, cell: &'c Cell<'a>, op: &str) -> Option
     Some(Line { cell, columns, reason: &all.class_reason })
 }
 
-/// The median of the region that took longest; `never` if one did not get there.
-fn slowest(regions: impl Iterator<Item = (u64, Option<f64>)>) -> String {
-    let mut most: Option<f64> = None;
-    for (_, median) in regions.filter(|(of, _)| *of > 0) {
-        let Some(median) = median else { return "never".to_owned() };
-        most = Some(most.map_or(median, |most| most.max(median)));
+/// The median of the region that took longest. Where half of one's faults or more ended with something
+/// unanswered there is no median, and the region says in how many that was otherwise: most of what was asked for
+/// may have been answered all the same. Only where nothing was, it is `never`.
+fn slowest(regions: impl Iterator<Item = (u64, u64, Option<f64>)>, silent: bool) -> String {
+    let (mut most, mut least): (Option<f64>, Option<(u64, u64)>) = (None, None);
+    for (of, back, median) in regions.filter(|(of, ..)| *of > 0) {
+        match median {
+            Some(median) => most = Some(most.map_or(median, |most| most.max(median))),
+            // Cross-multiplied: the smaller share.
+            None if least.is_none_or(|(least, all)| back * all < least * of) => {
+                least = Some((back, of));
+            }
+            None => {}
+        }
     }
-    most.map_or_else(|| "-".to_owned(), number::ms)
+    match least {
+        Some((0, _)) if silent => "never".to_owned(),
+        Some((back, of)) => format!("in {back} of {of}"),
+        None => most.map_or_else(|| "-".to_owned(), number::ms),
+    }
 }
 
 /// `PA/EL`; a half of which nothing is known is a question mark.
@@ -114,10 +130,14 @@ mod tests {
     }
 
     #[test]
-    fn who_never_came_back_is_not_the_slowest_but_never() {
-        let of = |regions: &[(u64, Option<f64>)]| slowest(regions.iter().copied());
-        assert_eq!(of(&[(20, Some(10.0)), (20, Some(30.0))]), "30.0 ms");
-        assert_eq!(of(&[(20, None), (20, Some(30.0))]), "never");
-        assert_eq!(of(&[(0, None)]), "-");
+    fn who_did_not_come_back_in_most_faults_says_in_how_many_and_never_is_for_silence() {
+        let of =
+            |regions: &[(u64, u64, Option<f64>)], silent| slowest(regions.iter().copied(), silent);
+        assert_eq!(of(&[(20, 20, Some(10.0)), (20, 15, Some(30.0))], false), "30.0 ms");
+        assert_eq!(of(&[(20, 7, None), (20, 20, Some(30.0))], false), "in 7 of 20");
+        assert_eq!(of(&[(20, 7, None), (40, 2, None)], false), "in 2 of 40");
+        assert_eq!(of(&[(20, 0, None)], false), "in 0 of 20");
+        assert_eq!(of(&[(20, 0, None)], true), "never");
+        assert_eq!(of(&[(0, 0, None)], true), "-");
     }
 }

@@ -6,7 +6,7 @@
 //! variant matched"; the few keys that take two forms have visitors instead.
 
 use super::answer::Counts;
-use super::plan::{ClockError, Direction, KeyChoice, Order};
+use super::plan::{ClockError, Direction, KeyChoice, Leap, Order};
 use super::regions::MatrixTable;
 use crate::distribution::Distribution;
 use crate::time::Duration;
@@ -270,6 +270,7 @@ pub(super) struct FaultEntry {
     pub(super) factor: Option<Spanned<f64>>,
     pub(super) jump_ms: Option<Spanned<f64>>,
     pub(super) drift_ppm: Option<Spanned<f64>>,
+    pub(super) leap: Option<Spanned<Leap>>,
     pub(super) stays: Option<Spanned<bool>>,
     // When:
     pub(super) start: Spanned<Duration>,

@@ -6,7 +6,7 @@
 //! the clients in it.
 
 use super::document::FaultEntry;
-use super::plan::{Between, ClockFault, Fault, FaultKind, Group, Length, Target};
+use super::plan::{Between, ClockFault, Fault, FaultKind, Group, Leap, Length, Target};
 use super::source::Refusal;
 use super::topology::Sites;
 use crate::distribution::Distribution;
@@ -16,6 +16,9 @@ use toml::Spanned;
 
 /// More faults than a run can tell apart.
 const FAULTS_MAX: usize = 10_000;
+
+/// A second is smeared over this much at least, which is a tenth of the time.
+const SMEAR_LEAST: Duration = Duration::secs(10);
 
 type Names = Spanned<Vec<Spanned<String>>>;
 
@@ -137,6 +140,7 @@ fn fits(written: &FaultEntry, kind: &str) -> Result<(), Refusal> {
         ("factor", number(&written.factor), "slow_disk slow"),
         ("jump_ms", number(&written.jump_ms), "clock"),
         ("drift_ppm", number(&written.drift_ppm), "clock"),
+        ("leap", written.leap.as_ref().map(Spanned::span), "clock"),
         ("stays", written.stays.as_ref().map(Spanned::span), "clock"),
     ];
     for (key, span, kinds) in keys {
@@ -225,8 +229,21 @@ fn host_kind(
 fn clock(entry: &Spanned<FaultEntry>) -> Result<ClockFault, Refusal> {
     let written = entry.get_ref();
     let jump = written.jump_ms.as_ref();
-    match (jump, written.drift_ppm.as_ref(), &written.stays) {
-        (Some(_), None, stays) => Ok(ClockFault::Jump {
+    if let (Some(leap), None, None, None) =
+        (&written.leap, jump, &written.drift_ppm, &written.stays)
+    {
+        let lasts = *written.end.get_ref() - *written.start.get_ref();
+        if *leap.get_ref() == Leap::Smear && lasts < SMEAR_LEAST {
+            let message = format!(
+                "a second smeared over {lasts} is no smear; let the fault last {SMEAR_LEAST} or more, or write \
+                 leap = \"jump\""
+            );
+            return Err(Refusal::at(leap.span(), message));
+        }
+        return Ok(ClockFault::Leap(*leap.get_ref()));
+    }
+    match (jump, written.drift_ppm.as_ref().filter(|_| written.leap.is_none()), &written.stays) {
+        (Some(_), None, stays) if written.leap.is_none() => Ok(ClockFault::Jump {
             ms: number(entry, "jump_ms", jump, (-1e7, 1e7))?,
             stays: stays.as_ref().is_some_and(|stays| *stays.get_ref()),
         }),
@@ -235,7 +252,7 @@ fn clock(entry: &Spanned<FaultEntry>) -> Result<ClockFault, Refusal> {
         }
         _ => {
             let message = "a clock fault needs either jump_ms, perhaps with stays = true, or \
-                           drift_ppm, whose gain always stays";
+                           drift_ppm, whose gain always stays, or leap = \"jump\" or \"smear\"";
             Err(Refusal::at(entry.span(), message))
         }
     }

@@ -72,7 +72,8 @@
 //! [[faults]]                       # they may overlap
 //! cut   = ["eu-west-1"]            # regions (with their clients), zones, nodes; or
 //! # crash = "n0"                   # one replica
-//! # Or pause, disk_full, slow_disk (factor), slow (factor), clock (jump_ms, stays or drift_ppm)
+//! # Or pause, disk_full, slow_disk (factor), slow (factor), clock (jump_ms, stays or drift_ppm,
+//! # or leap = "jump" or "smear")
 //! # of a replica or "leader"; delay (add_ms), loss (share) of links like cut's. cut, delay, loss
 //! # take from = [...] (only between the two) and direction = "in", "out" or "both"; and name
 //! # "leader", "majority", "minority" too. every = "2s", lasts = "500ms" repeats any of them.

@@ -4,7 +4,7 @@
 mod fault;
 mod random;
 
-pub use fault::{Between, ClockFault, Direction, Fault, FaultKind, Group, Target};
+pub use fault::{Between, ClockFault, Direction, Fault, FaultKind, Group, Leap, Target};
 pub use random::{RandomFaults, RandomKind};
 
 use super::systems::SystemLevel;

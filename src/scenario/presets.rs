@@ -124,6 +124,16 @@ pub const FAULTS: &[FaultPreset] = &[
         "The clock of whichever replica leads is half a second ahead; promises that trust clocks may break.",
         "clock = \"leader\"\njump_ms = 500",
     ),
+    of_leader(
+        "leap-second",
+        "The clock of whichever replica leads takes a leap second at once, and is a second behind from then on.",
+        "clock = \"leader\"\nleap = \"jump\"",
+    ),
+    of_leader(
+        "leap-smear",
+        "The clock of whichever replica leads takes a leap second little by little, smeared over the fault.",
+        "clock = \"leader\"\nleap = \"smear\"",
+    ),
     FaultPreset {
         name: "random",
         about: "Every seed draws one to six faults of all kinds, from 5 s to 30 s; `pacelc swarm` is about them.",

@@ -3,7 +3,9 @@
 //! The text is that of the scenario it was drawn in, with one mode and one level, and with the faults listed
 //! instead of drawn. Under the seed that it names it makes the same history.
 
-use super::plan::{Between, ClockFault, Direction, Fault, FaultKind, Group, Length, Plan, Target};
+use super::plan::{
+    Between, ClockFault, Direction, Fault, FaultKind, Group, Leap, Length, Plan, Target,
+};
 use super::regions::Matrix;
 use super::source::Source;
 use std::path::Path;
@@ -105,6 +107,12 @@ fn written(fault: &Fault, plan: &Plan) -> Result<Value, String> {
         FaultKind::Clock(target, error) => {
             match error {
                 ClockFault::Drift { ppm } => drop(table.insert("drift_ppm".into(), (*ppm).into())),
+                ClockFault::Leap(Leap::Jump) => drop(table.insert("leap".into(), "jump".into())),
+                // A schedule that was shrunk may smear faster than a file may ask for by name.
+                ClockFault::Leap(Leap::Smear) => {
+                    let ppm = Leap::smear_ppm(fault.end - fault.start);
+                    table.insert("drift_ppm".into(), (-ppm).into());
+                }
                 ClockFault::Jump { ms, stays } => {
                     table.insert("jump_ms".into(), (*ms).into());
                     if *stays {

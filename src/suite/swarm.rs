@@ -45,6 +45,9 @@ pub struct Swarmed {
     pub events: u64,
     /// From the first operation planned to the last replica at rest.
     pub virtual_ns: u128,
+    /// Of that time, up to the last operation planned: clients are at work. The rest waits until replicas are at
+    /// rest and can be compared.
+    pub loaded_ns: u128,
     /// Acknowledged writes.
     pub acknowledged: u64,
     /// Of those, the ones that are gone in the end: taken back, or beaten by an older one.
@@ -61,14 +64,15 @@ struct Outcome {
     operations: u64,
     events: u64,
     virtual_ns: u128,
+    loaded_ns: u128,
     acknowledged: u64,
     gone: u64,
     verdict: Verdict,
 }
 
 impl Swarm<'_> {
-    /// Runs these cells on so many threads; `done` is called once a run, and nothing is begun any more once
-    /// `stop` is set.
+    /// Runs these cells on so many threads; `done` is called once a run and told whether it failed, and nothing is
+    /// begun any more once `stop` is set.
     ///
     /// # Errors
     /// When a run breaks an assertion; the first in order of cells and seeds.
@@ -77,7 +81,7 @@ impl Swarm<'_> {
         plans: &[&Plan],
         threads: usize,
         stop: &AtomicBool,
-        done: &(dyn Fn() + Sync),
+        done: &(dyn Fn(bool) + Sync),
     ) -> Result<Vec<Swarmed>, SuiteError> {
         let each = self.schedules as usize;
         let (next, found) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
@@ -88,10 +92,12 @@ impl Swarm<'_> {
                         let unit = next.fetch_add(1, Ordering::Relaxed);
                         let Some(plan) = plans.get(unit / each) else { return };
                         let outcome = self.one(plan, self.first_seed + (unit % each) as u64);
+                        let failed = |outcome: &Outcome| outcome.failure(self.lossless).is_some();
+                        let failed = outcome.as_ref().is_ok_and(failed);
                         let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                         found.push((unit, outcome));
                         drop(found);
-                        done();
+                        done(failed);
                     }
                 });
             }
@@ -147,6 +153,7 @@ impl Swarm<'_> {
                 operations: run.history.operations.len() as u64,
                 events: run.events,
                 virtual_ns: u128::from(run.ended.since(Instant::ZERO).0),
+                loaded_ns: u128::from(run.history.horizon.min(run.ended).since(Instant::ZERO).0),
                 acknowledged,
                 gone,
                 verdict: judge(&run.history, promise),
@@ -178,6 +185,7 @@ impl Swarm<'_> {
             operations: 0,
             events: 0,
             virtual_ns: 0,
+            loaded_ns: 0,
             acknowledged: 0,
             gone: 0,
             broken: Vec::new(),
@@ -207,6 +215,7 @@ impl Swarmed {
         self.operations += outcome.operations;
         self.events += outcome.events;
         self.virtual_ns += outcome.virtual_ns;
+        self.loaded_ns += outcome.loaded_ns;
         self.acknowledged += outcome.acknowledged;
         self.gone += outcome.gone;
         match outcome.failure(lossless) {

@@ -313,6 +313,10 @@ fn what_only_real_time_has_is_refused_in_virtual_time_and_the_other_way_round() 
             &["run", "-s", "etcd", "--fault", "disk-full", "--world", "live", "-o", "out"],
             "the live world cannot fill a disk",
         ),
+        (
+            &["run", "-s", "etcd", "--fault", "leap-second", "--world", "live", "-o", "out"],
+            "the live world cannot take a leap second, for its clocks run on the machine's monotonic one",
+        ),
         (&["drive", "--config", "nowhere.toml", "-o", "out"], "nowhere.toml: cannot be read"),
     ] {
         let told = desk.refused(arguments);

@@ -46,7 +46,7 @@ impl Server {
     /// Hands on what has become safe here; at the end of the chain that commits it.
     fn hand_on(&mut self, cx: Cx<'_, '_>) {
         let Some(after) = self.after else {
-            while let Some((command, new)) = self.store.apply_next(self.store.durable()) {
+            while let Some((command, new)) = self.store.apply_next(self.store.durable(), cx) {
                 if new {
                     cx.note_commit(command.key, command.value);
                 }
@@ -71,7 +71,7 @@ impl Server {
 
     fn on_ack(&mut self, from: NodeId, committed: u64, missing: u64, cx: Cx<'_, '_>) {
         if committed > self.store.applied() {
-            self.store.apply_all(committed);
+            self.store.apply_all(committed, cx);
             self.tell(0, cx);
         }
         let wait = self.env.config.heartbeat * RESEND_WAIT;

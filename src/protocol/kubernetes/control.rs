@@ -118,7 +118,7 @@ impl Control {
                     self.redirect(to, op, leader, cx);
                 }
                 // Nothing else is said to clients.
-                Effect::Send { .. } | Effect::Complete(..) => {}
+                Effect::Send { .. } | Effect::Complete(..) | Effect::Made(..) => {}
                 Effect::SetTimer(timer, after) => cx.set_timer(Timer::Etcd(timer), after),
                 Effect::CancelTimer(timer) => cx.cancel_timer(Timer::Etcd(timer)),
                 Effect::Persist(record) => {

@@ -34,7 +34,8 @@ pub struct Config {
     pub hinted_handoff: bool,
     /// How many hints a node keeps at most; what comes then is not kept, and not acknowledged.
     pub hints: u32,
-    /// Whether nodes outside the key's replicas may answer and keep hints for those that are silent.
+    /// Whether nodes outside the key's replicas may answer and keep hints for those that are silent. Where
+    /// every node has every key the coordinator does, as a node of Riak that holds fallback vnodes.
     pub sloppy: bool,
     /// How often each pair of replicas compares digests of what they have; `"0ms"` for never.
     pub anti_entropy: Duration,
@@ -148,10 +149,11 @@ impl Config {
                 self.conflicts.name()
             ));
         }
-        if self.sloppy && self.n.is_none_or(|n| n == replicas) {
+        let everywhere = self.n.is_none_or(|n| n == replicas);
+        if self.sloppy && everywhere && self.coordinator == Coordinator::Client {
             return Err(
-                "`sloppy` needs nodes that can stand in; write an `n` below the number of \
-                        replicas"
+                "`sloppy` needs nodes that can stand in, and a client's library cannot; write \
+                        an `n` below the number of replicas, or `coordinator = \"replica\"`"
                     .into(),
             );
         }
@@ -253,8 +255,8 @@ mod tests {
         for (text, says) in [
             ("n = 4", "there are 3"),
             ("n = 0", "there are 3"),
-            ("sloppy = true", "stand in"),
-            ("n = 3\nsloppy = true", "stand in"),
+            ("sloppy = true\ncoordinator = 'client'", "stand in"),
+            ("n = 3\nsloppy = true\ncoordinator = 'client'", "stand in"),
             ("n = 2\nsloppy = true\nhinted_handoff = false", "hand over"),
             ("anti_entropy = '0ms'", "trusts_network"),
             ("anti_entropy = '0ms'\ntrusts_network = true\nsend_to = 'random'", "leaves"),
@@ -268,7 +270,12 @@ mod tests {
             let refused = config(text).validate(3);
             assert!(refused.clone().is_err_and(|e| e.contains(says)), "{text}: {refused:?}");
         }
-        for text in ["", "n = 2\nsloppy = true", "anti_entropy = '0ms'\ntrusts_network = true"] {
+        for text in [
+            "",
+            "sloppy = true",
+            "n = 2\nsloppy = true",
+            "anti_entropy = '0ms'\ntrusts_network = true",
+        ] {
             assert_eq!(config(text).validate(3), Ok(()), "{text}");
         }
         assert!(toml::from_str::<Config>("quorum = 2").is_err());

@@ -233,6 +233,9 @@ impl Server {
         let Some(slot) = self.rounds.get(ticket).filter(|slot| slot.round.is_open()) else {
             return;
         };
+        if self.places.stands_in_alone() {
+            return self.stand_in(ticket, cx);
+        }
         let (me, span, places) = (self.env.me, slot.round.span, &self.places);
         let key = span.first;
         let mut others = places.stand_ins(key);
@@ -253,6 +256,32 @@ impl Server {
                 cx.send(to, Msg::Store { ticket, key, copies, stand_in_for });
             }
         }
+    }
+
+    /// The coordinator itself answers for those that are silent, and keeps for them what they should have, as a
+    /// node of Riak holds their fallback vnodes where no other node is left to.
+    fn stand_in(&mut self, ticket: Ticket, cx: ServerCx<'_, '_>) {
+        let Some(slot) = self.rounds.get(ticket) else { return };
+        let me = self.env.me;
+        if slot.round.is_reading() {
+            let silent = slot.round.unanswered() & !only(me);
+            let step = slot.round.stand_in(&self.places, silent);
+            return self.perform(ticket, step, cx);
+        }
+        let silent = slot.round.missing() & !only(me);
+        let (key, copies) = (slot.round.span.first, slot.round.best.clone());
+        let mut kept = None;
+        for owner in members(silent) {
+            if let Some(safe) = self.keep_hint(owner, key, &copies, cx) {
+                let (set, _) = kept.unwrap_or_default();
+                kept = Some((set | only(owner), safe));
+            }
+        }
+        let Some((owners, safe)) = kept else { return };
+        if let Some(slot) = self.rounds.get(ticket) {
+            slot.round.stand_in(&self.places, owners);
+        }
+        self.acknowledge_once(safe, me, ticket, cx);
     }
 
     /// Rounds that are over: their clients have turned elsewhere by now.

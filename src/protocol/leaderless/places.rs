@@ -105,6 +105,11 @@ impl Places {
         if self.sloppy { all(self.replicas) & !self.owners(key) } else { 0 }
     }
 
+    /// Whether only the coordinator itself can stand in, because every node has every key.
+    pub(super) fn stands_in_alone(&self) -> bool {
+        self.sloppy && self.everywhere()
+    }
+
     /// Whether these have answered often enough, for each of the keys.
     pub(super) fn enough(&self, acks: Acks, answered: Set, span: Span) -> bool {
         if span.count <= 1 || self.everywhere() {

@@ -109,9 +109,19 @@ impl Server {
                 }
             }
         }
-        if ticket == Ticket::NOBODY {
-            return;
+        if ticket != Ticket::NOBODY {
+            self.acknowledge_once(safe, from, ticket, cx);
         }
+    }
+
+    /// Acknowledges when a record is on disk.
+    pub(super) fn acknowledge_once(
+        &mut self,
+        safe: WriteId,
+        from: NodeId,
+        ticket: Ticket,
+        cx: ServerCx<'_, '_>,
+    ) {
         if self.store.is_durable(safe) {
             return self.acknowledge(from, ticket, cx);
         }

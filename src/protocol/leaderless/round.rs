@@ -53,6 +53,8 @@ pub(super) struct Round {
     holders: Set,
     /// Who has acknowledged it.
     stored: Set,
+    /// For whom the coordinator stands in; they count like those that have answered.
+    stood_in_for: Set,
     /// The newest that was heard of, or what is written.
     pub(super) best: Copies,
     /// What a read must not be older than.
@@ -91,6 +93,7 @@ impl Round {
             answered: 0,
             holders: 0,
             stored: 0,
+            stood_in_for: 0,
             best: match span.count {
                 0 if merges => Copies::Cell(Box::default()),
                 0 => Copies::One(Default::default()),
@@ -138,6 +141,7 @@ impl Round {
             answered: 0,
             holders: 0,
             stored: 0,
+            stood_in_for: 0,
             best: copies,
             floor: Version::default(),
         };
@@ -164,9 +168,7 @@ impl Round {
             self.holders |= only(from);
         }
         match self.phase {
-            Phase::Reading if !places.enough(self.read, self.answered, self.span) => {
-                Step::default()
-            }
+            Phase::Reading if !self.has_read(places) => Step::default(),
             Phase::Reading if self.best.versions().iter().any(|best| *best < self.floor) => {
                 self.ask_all(places)
             }
@@ -174,6 +176,19 @@ impl Round {
             Phase::Answered => self.repair_rest(places),
             _ => Step::default(),
         }
+    }
+
+    fn has_read(&self, places: &Places) -> bool {
+        places.enough(self.read, self.answered | self.stood_in_for, self.span)
+    }
+
+    /// The coordinator stands in for these from now on: a read may have enough with that, and a write that is
+    /// kept for them once the disk has it.
+    pub(super) fn stand_in(&mut self, places: &Places, silent: Set) -> Step {
+        self.stood_in_for |= silent;
+        let current = self.best.versions().iter().all(|best| *best >= self.floor);
+        let may_end = self.is_reading() && self.answered != 0 && current;
+        if may_end && self.has_read(places) { self.decide(places) } else { Step::default() }
     }
 
     /// Those who have answered are behind the session: the others are asked too.
@@ -192,6 +207,7 @@ impl Round {
     fn decide(&mut self, places: &Places) -> Step {
         let stale = self.stale(places);
         if self.write_back {
+            self.stood_in_for = 0;
             self.phase = Phase::WritingBack;
             return Step { store: places.owners_of(self.span), ..Step::default() };
         }
@@ -223,7 +239,7 @@ impl Round {
         self.holders |= only(from);
         let enough = match self.phase {
             Phase::Writing | Phase::WritingBack => {
-                places.enough(self.write, self.stored, self.span)
+                places.enough(self.write, self.stored | self.stood_in_for, self.span)
             }
             Phase::Repairing => places.enough(self.read, self.holders, self.span),
             Phase::Reading | Phase::Answered => false,
@@ -268,9 +284,14 @@ impl Round {
         self.phase != Phase::Answered
     }
 
-    /// Replicas that were sent a write and have not acknowledged it.
+    /// Replicas that were asked to read and have not answered.
+    pub(super) fn unanswered(&self) -> Set {
+        self.asked & !self.answered
+    }
+
+    /// Replicas that were sent a write, have not acknowledged it, and have nobody who keeps it for them.
     pub(super) fn missing(&self) -> Set {
-        if self.is_write { self.asked & !self.stored } else { 0 }
+        if self.is_write { self.asked & !self.stored & !self.stood_in_for } else { 0 }
     }
 
     /// Whether nothing that is still to come would change anything.

@@ -168,6 +168,7 @@ impl Server {
                 self.store.persist(Record::Serial(scope, record), cx);
             }
             Effect::Commit(key, value, rank) => cx.note_version(key, value, rank),
+            Effect::Made(value, before) => cx.note_made(value, before),
             // It takes no snapshots, and is no client.
             Effect::Truncate(_) | Effect::Complete(..) => {}
         }
@@ -221,7 +222,10 @@ impl Session {
                 Effect::CancelTimer(timer) => cx.cancel_timer(Timer::Serial(scope, timer)),
                 Effect::Complete(op, outcome) => cx.complete(op, outcome),
                 // Clients have no disk, and decide nothing.
-                Effect::Persist(_) | Effect::Truncate(_) | Effect::Commit(..) => {}
+                Effect::Persist(_)
+                | Effect::Truncate(_)
+                | Effect::Commit(..)
+                | Effect::Made(..) => {}
             }
         }
     }

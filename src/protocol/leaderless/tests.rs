@@ -94,6 +94,20 @@ fn a_read_that_writes_back_answers_once_a_majority_has_what_it_returns() {
 }
 
 #[test]
+fn a_coordinator_that_stands_in_alone_needs_its_own_copy_and_no_other() {
+    let env = env("sloppy = true", 1);
+    let places = Places::new(&env);
+    assert!(places.stands_in_alone());
+    let (mut round, _) = Round::read(&env.config, &places, KEY, MAJORITY, false, &mut rng());
+    assert_eq!(round.stand_in(&places, 0b101), Step::default(), "nobody has read anything");
+    assert!(round.on_fetched(&places, NodeId(1), &one(4)).answer);
+    let (mut round, _) = Round::write(&env.config, &places, KEY, Acks::Two, one(9), &mut rng());
+    assert!(!round.on_stored(&places, NodeId(1)).answer);
+    assert_eq!(round.stand_in(&places, 0b100), Step::default(), "it is on no disk yet");
+    assert_eq!((round.on_stored(&places, NodeId(1)).answer, round.missing()), (true, 0b001));
+}
+
+#[test]
 fn a_slow_read_asks_the_others_and_a_slow_write_the_silent_ones_again() {
     let env = env("send_to = 'needed'", 1);
     let places = Places::new(&env);

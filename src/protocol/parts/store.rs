@@ -66,6 +66,9 @@ pub struct Store {
     tenure: Tenure,
     /// Its position while on its way to the disk.
     settling: Option<WriteId>,
+    /// Where keys hold objects and the order can fork: of the entries `base + 1 ..= applied`, whether each
+    /// took effect.
+    took: Option<VecDeque<bool>>,
 }
 
 impl Store {
@@ -84,6 +87,7 @@ impl Store {
             early: Early::default(),
             tenure: Tenure::default(),
             settling: None,
+            took: None,
         };
         for record in records {
             match record {
@@ -100,12 +104,19 @@ impl Store {
         store
     }
 
+    /// Says that of what is applied some may be taken back, here or elsewhere: then it is told of each update of
+    /// an object what it was made from.
+    pub fn forking(&mut self) {
+        self.took = (!self.table.is_register()).then(VecDeque::new);
+    }
+
     fn reset(&mut self, snapshot: Snapshot) {
         self.base = snapshot.index;
         self.applied = snapshot.index;
         self.snapshot.0 = snapshot.index;
         self.table = snapshot.table;
         self.log.clear();
+        self.took.iter_mut().for_each(VecDeque::clear);
     }
 
     /// The values, as of what is applied.
@@ -261,18 +272,41 @@ impl Store {
 
     /// Applies the next entry, if it is at or below `upto`; says which it was and whether it took
     /// effect now.
-    pub fn apply_next(&mut self, upto: u64) -> Option<(Command, bool)> {
+    pub fn apply_next<P: Protocol<Record = Record>>(
+        &mut self,
+        upto: u64,
+        cx: &mut ReplicaCx<'_, P>,
+    ) -> Option<(Command, bool)> {
         if self.applied >= upto {
             return None;
         }
         let command = self.entry(self.applied + 1)?;
         self.applied += 1;
-        Some((command, self.table.apply(&command)))
+        let Some(took) = &mut self.took else { return Some((command, self.table.apply(&command))) };
+        let before = self.table.state(command.key);
+        let new = self.table.apply(&command);
+        took.push_back(new);
+        if new {
+            cx.note_made(command.value, before);
+        }
+        Some((command, new))
     }
 
     /// Applies everything up to an index.
-    pub fn apply_all(&mut self, upto: u64) {
-        while self.apply_next(upto).is_some() {}
+    pub fn apply_all<P: Protocol<Record = Record>>(
+        &mut self,
+        upto: u64,
+        cx: &mut ReplicaCx<'_, P>,
+    ) {
+        while self.apply_next(upto, cx).is_some() {}
+    }
+
+    /// Whether an applied entry took effect, where that is known; of registers all count that are there.
+    #[must_use]
+    pub fn took_effect(&self, index: u64) -> bool {
+        let Some(took) = &self.took else { return true };
+        let at = index.checked_sub(self.base + 1);
+        at.and_then(|at| took.get(at as usize)).copied().unwrap_or(false)
     }
 
     /// Forgets applied entries on disk that every backup has, and those too old to keep for the others.
@@ -282,6 +316,7 @@ impl Store {
             && (self.base < everyone_has || self.log.len() > RETAIN)
         {
             self.log.pop_front();
+            self.took.iter_mut().for_each(|took| _ = took.pop_front());
             self.base += 1;
         }
     }

@@ -63,6 +63,12 @@ impl Table {
         }
     }
 
+    /// Whether keys hold registers.
+    #[must_use]
+    pub fn is_register(&self) -> bool {
+        self.contents.is_register()
+    }
+
     /// The value of a register, the version of an object.
     #[must_use]
     pub fn read(&self, key: Key) -> Value {

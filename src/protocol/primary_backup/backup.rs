@@ -65,7 +65,7 @@ impl Backup {
         if self.joined {
             self.start = fork.start;
             self.turn(store, cx);
-            self.show(env, store, store.durable());
+            self.show(env, store, store.durable(), cx);
         } else {
             let echo = Echo { epoch, stamp: self.stamp };
             cx.send(self.primary, Msg::Ack { reached: 0, missing: ANOTHER, echo });
@@ -148,7 +148,7 @@ impl Backup {
         let delay = env.config.apply_delay;
         let at_once = delay == Duration::ZERO;
         if at_once {
-            self.show(env, store, store.durable());
+            self.show(env, store, store.durable(), cx);
         } else {
             if self.replay.is_empty() {
                 cx.set_timer(Timer::Replay, delay);
@@ -174,15 +174,15 @@ impl Backup {
                 break;
             }
             self.replay.pop_front();
-            self.show(env, store, index);
+            self.show(env, store, index, cx);
         }
         if env.config.reached == Reached::Applied {
             self.ack(&env.config, store, 0, cx);
         }
     }
 
-    fn show(&mut self, env: &E, store: &mut Store, upto: u64) {
-        store.apply_all(upto);
+    fn show(&mut self, env: &E, store: &mut Store, upto: u64, cx: ServerCx<'_, '_>) {
+        store.apply_all(upto, cx);
         if let Some((index, stamp)) = self.next
             && store.applied() >= index
         {

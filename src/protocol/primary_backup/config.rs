@@ -136,6 +136,11 @@ impl Config {
         self.fall_back.or(self.wait_timeout)
     }
 
+    /// Whether some replica may show what is taken back later.
+    pub(super) fn takes_back(&self) -> bool {
+        self.flush_every.is_some() || self.fail_over.is_some()
+    }
+
     /// Whether what a backup says that it has is what its readers see, and stays so.
     pub(super) fn tells_what_it_shows(&self) -> bool {
         match self.reached {

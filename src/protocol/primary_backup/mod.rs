@@ -122,6 +122,10 @@ impl Protocol for PrimaryBackup {
 
     fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
         let promise = Self::offer(config, level)?.promise;
+        // A primary that is replaced takes the order of its last writes with it.
+        if !config.keeps() {
+            return None;
+        }
         let everywhere = config.acknowledge == Acknowledge::All
             && config.tells_what_it_shows()
             && config.patience().is_none();
@@ -153,11 +157,8 @@ impl Protocol for PrimaryBackup {
         }
     }
 
-    fn objects(config: &Config) -> &'static [Object] {
-        // What a crash may take back has no one order in which an object could be judged.
-        // Nor does a promoted backup know which of the updates that it inherits took effect.
-        let registers = config.flush_every.is_some() || config.fail_over.is_some();
-        if registers { &[Object::Register] } else { &Object::ALL }
+    fn objects(_: &Config) -> &'static [Object] {
+        &Object::ALL
     }
 
     fn wire_size(msg: &Msg) -> u32 {
@@ -216,13 +217,16 @@ impl Replica<PrimaryBackup> for Server {
         cx: &mut ReplicaCx<'_, PrimaryBackup>,
     ) -> Self {
         let mut store = Store::recover(env.keys, env.contents, log);
+        if env.config.takes_back() {
+            store.forking();
+        }
         let watch = Watch::begin(&env, &mut store, cx);
         // One that may have been succeeded has to be elected anew.
         let rules = watch.is_none() || env.first_boot;
         let role = if rules && env.me.0 == env.config.primary {
             Role::Primary(Primary::start(&env, &mut store, Fork::default(), cx))
         } else {
-            store.apply_all(store.last());
+            store.apply_all(store.last(), cx);
             Role::Backup(Backup::under(NodeId(env.config.primary), rules))
         };
         Self { env, store, waiting: Waiting::default(), role, watch }

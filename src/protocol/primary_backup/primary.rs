@@ -191,7 +191,7 @@ impl Primary {
             (None, Some(_)) => (store.durable(), ended),
             (None, None) => (ended, ended),
         };
-        while let Some((command, new)) = store.apply_next(shown) {
+        while let Some((command, new)) = store.apply_next(shown, cx) {
             if new {
                 self.note(&command, store.applied(), cx);
             }
@@ -206,7 +206,7 @@ impl Primary {
             let Some(command) = store.entry(self.told) else { continue };
             if self.told > self.barrier {
                 acknowledge(store, &command, Token(self.told), cx);
-            } else if self.epoch > 0 {
+            } else if self.epoch > 0 && store.took_effect(self.told) {
                 self.note(&command, self.told, cx);
             }
         }

@@ -323,7 +323,7 @@ impl Server {
         let fork = Fork { line: tenure.line, start: self.store.last() };
         self.store.settle(Tenure { line: tenure.epoch, ..tenure }, cx);
         self.store.forget_early();
-        self.store.apply_all(fork.start);
+        self.store.apply_all(fork.start, cx);
         if let Some(watch) = &mut self.watch {
             (watch.primary, watch.heard) = (Some(self.env.me), None);
             (watch.since, watch.stands) = (None, None);

@@ -98,6 +98,29 @@ pub enum ClockFault {
         /// Too slow below 0.
         ppm: f64,
     },
+    /// It takes a leap second that the others do not take, or take otherwise: it is a second behind them at the
+    /// end, and stays so.
+    Leap(Leap),
+}
+
+/// How a clock takes a second that UTC inserts (Burnicki, "Technical Aspects of Leap Second Propagation and
+/// Evaluation", 2015).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Leap {
+    /// At once, at the start: POSIX time repeats a second, so the clock is set back by one.
+    Jump,
+    /// Little by little from start to end, as in Google's and Amazon's leap smear, which takes a day.
+    Smear,
+}
+
+impl Leap {
+    /// How much slower a smearing clock runs, in parts per million, if the fault lasts so long; at most a tenth,
+    /// with which less than ten seconds are too short for all of it.
+    #[must_use]
+    pub fn smear_ppm(length: Duration) -> f64 {
+        (1e6 / length.as_secs()).min(1e5)
+    }
 }
 
 impl Between {
@@ -160,6 +183,12 @@ impl FaultKind {
             }
             Self::Clock(target, ClockFault::Drift { ppm }) => {
                 format!("clock drifts by {ppm} ppm at {}", at(target))
+            }
+            Self::Clock(target, ClockFault::Leap(Leap::Jump)) => {
+                format!("leap second, clock set back at once, at {}", at(target))
+            }
+            Self::Clock(target, ClockFault::Leap(Leap::Smear)) => {
+                format!("leap second, smeared, at {}", at(target))
             }
         }
     }

@@ -313,6 +313,29 @@ fn impossible_faults_get_their_line() {
 }
 
 #[test]
+fn a_leap_second_is_one_of_a_clock_and_a_smear_takes_its_time() {
+    for (old, new, expected) in [
+        (
+            "",
+            "[[faults]]\nclock = 'n0'\nleap = 'jump'\njump_ms = 1\nstart = '1s'\nend = '2s'\n",
+            "14: a clock fault needs either jump_ms",
+        ),
+        (
+            "",
+            "[[faults]]\nclock = 'n0'\nleap = 'smear'\nstart = '1s'\nend = '2s'\n",
+            "16: a second smeared over 1s is no smear; let the fault last 10s or more",
+        ),
+        (
+            "",
+            "[[faults]]\nslow = 'n0'\nleap = 'smear'\nstart = '1s'\nend = '2s'\n",
+            "16: leap does not fit slow; it goes with clock",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
 fn an_object_that_a_protocol_does_not_keep_is_refused_where_the_protocol_is_named() {
     for (old, new, expected) in [
         ("", "object = \"conter\"\n", "14: unknown object `conter`; did you mean `counter`?"),

@@ -7,7 +7,7 @@ use super::node::Input;
 use super::timer::Timer;
 use super::wall::WallClock;
 use crate::history::{Begin, Recorder};
-use crate::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Rank, Request, Value};
+use crate::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Rank, Request, State, Value};
 use crate::protocol::{Mend, Protocol};
 use crate::scenario::plan::{FaultKind, Plan, Target};
 use crate::time::Instant;
@@ -165,6 +165,13 @@ impl<P: Protocol> Hub<P> {
             core.recorder.commit(self.now(), key, value, rank);
         }
         self.decided.store(replica, Ordering::Relaxed);
+    }
+
+    /// Takes down from which state an update has made its own.
+    pub(super) fn made(&self, value: Value, before: State) {
+        if self.home.is_none() {
+            self.lock().recorder.made(value, before);
+        }
     }
 
     /// A client takes up its next operation.

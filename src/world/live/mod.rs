@@ -39,7 +39,7 @@ use crate::distribution::Sampler;
 use crate::history::{FinalState, Recorder};
 use crate::protocol::Protocol;
 use crate::rng::Rng;
-use crate::scenario::plan::{FaultKind, Length, Plan, RandomKind};
+use crate::scenario::plan::{ClockFault, FaultKind, Length, Plan, RandomKind};
 use crate::time::{Duration, Instant};
 use hub::{Core, Due, Hub};
 use log::Log;
@@ -106,6 +106,9 @@ pub fn refuse(plan: &Plan) -> Result<(), String> {
             FaultKind::DiskFull(_) => "fill a disk",
             FaultKind::SlowDisk(..) => "slow a disk down",
             FaultKind::Slow(..) => "slow a processor down",
+            FaultKind::Clock(_, ClockFault::Leap(_)) => {
+                "take a leap second, for its clocks run on the machine's monotonic one, which has none"
+            }
             FaultKind::Clock(..) => "upset a clock",
             FaultKind::Cut(_)
             | FaultKind::Delay(..)

@@ -299,6 +299,7 @@ impl<P: Protocol> ReplicaNode<P> {
                     self.must(asked);
                 }
                 Effect::Commit(key, value, rank) => hub.commit(me.index(), key, value, rank),
+                Effect::Made(value, before) => hub.made(value, before),
                 Effect::Complete(..) => {}
             }
         }
@@ -405,7 +406,10 @@ impl<P: Protocol> ClientNode<P> {
                 Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
                 Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
                 Effect::Complete(op, outcome) => self.complete(op, &outcome),
-                Effect::Persist(_) | Effect::Truncate(_) | Effect::Commit(..) => {}
+                Effect::Persist(_)
+                | Effect::Truncate(_)
+                | Effect::Commit(..)
+                | Effect::Made(..) => {}
             }
         }
         self.process.effects.queue = queue;

@@ -5,8 +5,8 @@
 
 use super::{Event, Sim};
 use crate::protocol::Protocol;
-use crate::scenario::plan::{ClockFault, Fault, FaultKind, Target};
-use crate::time::Instant;
+use crate::scenario::plan::{ClockFault, Fault, FaultKind, Leap, Target};
+use crate::time::{Duration, Instant};
 
 impl<P: Protocol> Sim<'_, P> {
     /// Schedules the beginning and the end of every fault.
@@ -21,7 +21,8 @@ impl<P: Protocol> Sim<'_, P> {
     /// A fault begins or ends.
     pub(super) fn fault(&mut self, index: usize, begins: bool) {
         let plan = self.plan;
-        let Fault { end, kind, .. } = &plan.faults[index];
+        let Fault { start, end, kind } = &plan.faults[index];
+        let length = *end - *start;
         let end = Instant::ZERO + *end;
         if begins {
             self.struck.push((index, self.decided));
@@ -63,7 +64,7 @@ impl<P: Protocol> Sim<'_, P> {
                 });
             }
             FaultKind::Clock(target, error) => {
-                self.upset_clock(host(target), *error, begins);
+                self.upset_clock(host(target), (*error, length), begins);
             }
         }
     }
@@ -95,12 +96,23 @@ impl<P: Protocol> Sim<'_, P> {
         }
     }
 
-    fn upset_clock(&mut self, replica: usize, error: ClockFault, begins: bool) {
+    fn upset_clock(
+        &mut self,
+        replica: usize,
+        (error, length): (ClockFault, Duration),
+        begins: bool,
+    ) {
         let clock = &mut self.replicas[replica].clock;
         match error {
             ClockFault::Jump { ms, .. } if begins => clock.jump(ms),
             ClockFault::Jump { stays: true, .. } => {}
             ClockFault::Jump { ms, stays: false } => clock.jump(-ms),
+            ClockFault::Leap(Leap::Jump) if begins => clock.jump(-1e3),
+            ClockFault::Leap(Leap::Jump) => {}
+            ClockFault::Leap(Leap::Smear) => {
+                let ppm = Leap::smear_ppm(length);
+                clock.speed_up(self.now, if begins { -ppm } else { ppm });
+            }
             ClockFault::Drift { ppm } => clock.speed_up(self.now, if begins { ppm } else { -ppm }),
         }
     }

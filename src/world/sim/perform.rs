@@ -89,6 +89,7 @@ impl<P: Protocol> Sim<'_, P> {
                         self.decided = who.index();
                     }
                 }
+                Effect::Made(value, before) => self.recorder.made(value, before),
             }
         }
         self.effects.queue = queue;

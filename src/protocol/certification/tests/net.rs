@@ -179,7 +179,7 @@ impl Net {
                         self.commits.push((key, value));
                     }
                 }
-                Effect::CancelTimer(_) | Effect::Complete(..) => {}
+                Effect::CancelTimer(_) | Effect::Complete(..) | Effect::Made(..) => {}
             }
         }
         let node = &mut self.nodes[at];

@@ -117,7 +117,7 @@ impl Net {
                     let upto = WriteId(self.written[who.index()]);
                     self.push(0, Event::Durable { node: who, upto });
                 }
-                Effect::Truncate(_) | Effect::Commit(..) => {}
+                Effect::Truncate(_) | Effect::Commit(..) | Effect::Made(..) => {}
                 Effect::Complete(op, outcome) => self.done = Some((op, outcome)),
             }
         }

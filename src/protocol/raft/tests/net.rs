@@ -224,6 +224,7 @@ impl Net {
                         self.commits.push((key, value));
                     }
                 }
+                Effect::Made(..) => {}
             }
         }
         self.processes[p].effects.queue = queue;
