@@ -32,7 +32,7 @@ pub mod raft;
 pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 
 use crate::guarantee::Guarantee;
-use crate::op::{Contents, Key, Leg, Level, NodeId, Object, OpKind, Request, Value};
+use crate::op::{Contents, Key, Leg, Level, NodeId, Object, OpId, OpKind, Request, Value};
 use crate::time::Duration;
 use parts::merge::Rule;
 use serde::Serialize;
@@ -271,6 +271,10 @@ pub trait Client<P: Protocol>: Sized {
     fn start(env: Env<P>) -> Self;
     /// Begins an operation; the previous one is over, whether or not the client saw its answer.
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, P>);
+    /// A read or a scan has taken too long: whoever asked for it has turned away and will not see its answer,
+    /// though it may still come, and the session goes on. (A write without an answer ends its session.) For
+    /// machines that keep what a session has read, and might take this for read.
+    fn on_given_up(&mut self, _op: OpId) {}
     /// Takes a message, possibly an answer to an operation long over.
     fn on_message(&mut self, from: NodeId, msg: P::Msg, cx: &mut ClientCx<'_, P>);
     /// A timer it set has run out.

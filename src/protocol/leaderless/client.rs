@@ -312,6 +312,13 @@ impl Client<Leaderless> for Session {
         self.attempt(cx);
     }
 
+    fn on_given_up(&mut self, op: OpId) {
+        let going_on = self.current.is_some_and(|current| current.request.id == op);
+        if let Some(updates) = self.updates.as_mut().filter(|_| going_on) {
+            updates.give_up();
+        }
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Leaderless>) {
         if let Msg::Reply { op, attempt, copies } = msg {
             if self.current.is_some_and(|current| current.request.id == op) {

@@ -13,7 +13,9 @@ pub(super) struct Updates {
     initial: u64,
     /// Its node, which its names begin with.
     client: u32,
-    /// What it has read of the key of its last operation.
+    /// Whether whoever asked for the current operation has turned away.
+    given_up: bool,
+    /// What it has read of the key of its last operation, and somebody was told.
     context: Option<(Key, Cell)>,
     /// By key: its last update's number, and what it has added to a counter and taken from it.
     own: Vec<(Key, Own)>,
@@ -38,6 +40,7 @@ impl Updates {
     /// A new operation begins on this key; says whether the key must be read before it is updated.
     pub(super) fn begin(&mut self, key: Key, update: Option<Update>) -> bool {
         self.current = None;
+        self.given_up = false;
         if self.context.as_ref().is_some_and(|(of, _)| *of != key) {
             self.context = None;
         }
@@ -110,9 +113,14 @@ impl Updates {
         &mut self.own[at].1
     }
 
+    /// Nobody will see the answer of the current operation, so nobody can replace what it shows.
+    pub(super) fn give_up(&mut self) {
+        self.given_up = true;
+    }
+
     /// The session has read a key: what it is told.
     pub(super) fn read(&mut self, key: Key, cell: &Cell) -> Ret {
-        self.context = Some((key, cell.clone()));
+        self.context = (!self.given_up).then(|| (key, cell.clone()));
         let value = cell.value(self.rule);
         match self.word(cell) {
             Some(word) => Ret::State(State { version: value, word }),

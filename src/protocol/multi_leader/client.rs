@@ -36,7 +36,9 @@ pub struct Session {
     delta: Option<Delta>,
     /// Whether the current write's key is being read for it.
     reads_first: bool,
-    /// What it has read of the key of its last operation, if that was a read.
+    /// Whether whoever asked for the current operation has turned away.
+    given_up: bool,
+    /// What it has read of the key of its last operation, if that was a read and somebody was told.
     context: Option<(Key, Context)>,
     /// Its first update's name and its last one's.
     names: Option<(Name, Name)>,
@@ -168,8 +170,8 @@ impl Session {
         let past = match request.level {
             Level::Bounded(age) => return Need::Within(age),
             Level::Causal => self.written.join(&self.seen),
-            // Only causality orders a write after anything.
-            _ if write => Vector::default(),
+            // Only causality orders a write after anything; what it goes on from is read like all else.
+            _ if write && !self.reads_first => Vector::default(),
             Level::Session => self.written.join(&self.seen),
             Level::ReadYourWrites => self.written,
             Level::MonotonicReads => self.seen,
@@ -211,7 +213,8 @@ impl Session {
         let Shown { value, others, word, seen, parent } = shown;
         let read = (request.key, Context { seen, word: word.unwrap_or(0), parent });
         if request.op == Op::Read {
-            self.context = Some(read);
+            // What nobody was shown, nobody can replace.
+            self.context = (!self.given_up).then_some(read);
             let ret = match word {
                 Some(word) => Ret::State(State { version: value, word }),
                 None if others.is_empty() => Ret::Value(value),
@@ -243,6 +246,7 @@ impl Client<MultiLeader> for Session {
             fresh: false,
             delta: None,
             reads_first: false,
+            given_up: false,
             context: None,
             names: None,
             totals: Vec::new(),
@@ -259,6 +263,7 @@ impl Client<MultiLeader> for Session {
         self.attempts = 0;
         self.stamp = None;
         self.delta = None;
+        self.given_up = false;
         self.context = self.context.filter(|(key, _)| *key == request.key);
         self.reads_first = match request.op {
             Op::Write(_, update) => {
@@ -267,6 +272,10 @@ impl Client<MultiLeader> for Session {
             _ => false,
         };
         self.attempt(request, cx);
+    }
+
+    fn on_given_up(&mut self, op: OpId) {
+        self.given_up = self.current.is_some_and(|request| request.id == op);
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, MultiLeader>) {

@@ -383,7 +383,10 @@ impl<P: Protocol> ClientNode<P> {
                 Some((current, OpKind::Write)) if current == op => {
                     self.complete(op, &Outcome::Unknown);
                 }
-                Some((current, _)) if current == op => self.complete(op, &Outcome::Failed),
+                Some((current, _)) if current == op => {
+                    self.machine.on_given_up(op);
+                    self.complete(op, &Outcome::Failed);
+                }
                 _ => {}
             },
             Input::Audit(home) => {

@@ -346,8 +346,12 @@ impl<'a, P: Protocol> Sim<'a, P> {
             Due::Later(at) => self.queue.push(at, Event::Deadline { client }),
             Due::Now => {
                 if let Some(op) = host.current {
-                    let outcome =
-                        if host.current_is_write { Outcome::Unknown } else { Outcome::Failed };
+                    let outcome = if host.current_is_write {
+                        Outcome::Unknown
+                    } else {
+                        host.machine.on_given_up(op);
+                        Outcome::Failed
+                    };
                     self.complete(client, op, &outcome);
                 }
             }

@@ -76,6 +76,26 @@ fn a_blind_write_stands_beside_what_is_there_and_an_informed_one_replaces_it() {
     assert_eq!((nodes[1].reads(0), whole(&nodes[1])), (5, vec![Value(4)]));
 }
 
+/// Its reader had turned away, as at the end of a cut, and then writes without having seen what is there.
+#[test]
+fn an_answer_that_nobody_was_shown_is_replaced_by_no_write() {
+    let settings = "conflicts = 'siblings'";
+    let mut nodes = group(2, settings);
+    let (mut ann, mut bob) = (client(8, settings), client(9, settings));
+    done(&mut ann, 8, &mut nodes[0], 1, put(1));
+    let (_, look) = bob.asks(2, Op::Read, Level::EventualNearest);
+    let answer = to(9, &nodes[0].hears(CLIENT, look)).remove(0);
+    bob.act(|session, _| session.on_given_up(OpId(2)));
+    bob.hears(0, answer);
+    done(&mut bob, 9, &mut nodes[0], 3, put(2));
+    let (ret, _) = done(&mut ann, 8, &mut nodes[0], 4, Op::Read);
+    assert_eq!(ret, Ret::Values([Value(2), Value(1)].into()), "nobody has replaced the first");
+    // What it reads next, and is told, it may replace.
+    done(&mut bob, 9, &mut nodes[0], 5, Op::Read);
+    done(&mut bob, 9, &mut nodes[0], 6, put(3));
+    assert_eq!(done(&mut ann, 8, &mut nodes[0], 7, Op::Read).0, Ret::Value(Value(3)));
+}
+
 #[test]
 fn a_tree_shows_the_longest_branch_and_its_writer_goes_on_from_its_own_revision() {
     let settings = "conflicts = 'revision-tree'";
