@@ -14,7 +14,7 @@ use pacelc::guarantee::Guarantee;
 use pacelc::history::History;
 use pacelc::scenario::plan::Plan;
 use pacelc::scenario::{Overrides, Scenario, Source, builtin, load};
-use pacelc::suite::{canaries, canary_runs};
+use pacelc::suite::{Sighting, canaries, canary_runs};
 use toy::Toy;
 
 /// The history of a seed, and what the protocol promises of it.
@@ -106,6 +106,10 @@ fn every_built_in_canary_is_caught_and_every_twin_is_left_in_peace() {
     let found = canaries(&catalog, &scenarios, 2, &|| {}).expect("no run breaks an assertion");
     let wrong: Vec<_> = found.iter().filter(|sighting| !sighting.is_right()).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+    // One seed in twenty would be luck, which another compiler or another fault may end.
+    let rare = |s: &&Sighting| s.canary.is_some() && 5 * s.caught.len() < s.seeds as usize;
+    let rare: Vec<_> = found.iter().filter(rare).collect();
+    assert!(rare.is_empty(), "caught in less than a fifth of the seeds: {rare:#?}");
     let runs: u64 = found.iter().map(|sighting| u64::from(sighting.seeds)).sum();
     assert_eq!(runs, canary_runs(&scenarios));
     for scenario in &scenarios {

@@ -8,11 +8,14 @@
 
 use super::history::{Action, History, INITIAL, Operation};
 use super::linearizable::{Decided, Turns, decide, in_turns};
+use super::missed;
 use super::objects::Breach;
 use super::search::search;
 use super::shrink::shrink;
 use super::spec::LastValues;
 use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
+use super::words::{describe, ticks};
+use super::zones::Clusters;
 use std::collections::BTreeMap;
 
 /// How often shrinking a counterexample may search, and for how many steps.
@@ -27,14 +30,16 @@ const LEAST_STEPS: u64 = 200_000;
 ///
 /// Why it is not known: the budget ended, or there are swaps or appends.
 pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>, String> {
+    let mut meter = limits.meter();
+    let meter = &mut meter;
     let writes = history.operations().iter().filter(|op| op.makes().is_some()).count();
     let (mut low, mut high) = (1, writes as u32 + 1);
-    if !is_k_atomic(history, high, limits)? {
+    if !is_k_atomic(history, high, meter)? {
         return Ok(None);
     }
     while low < high {
         let middle = low + (high - low) / 2;
-        if is_k_atomic(history, middle, limits)? {
+        if is_k_atomic(history, middle, meter)? {
             high = middle;
         } else {
             low = middle + 1;
@@ -49,14 +54,16 @@ pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>
 ///
 /// Why it is not known: the budget ended.
 pub fn delta_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u64>, String> {
+    let mut meter = limits.meter();
+    let meter = &mut meter;
     let last = history.operations().iter().map(|op| op.invoked).max().unwrap_or(0);
     let (mut low, mut high) = (0, last);
-    if !is_delta_atomic(history, high, limits)? {
+    if !is_delta_atomic(history, high, meter)? {
         return Ok(None);
     }
     while low < high {
         let middle = low + (high - low) / 2;
-        if is_delta_atomic(history, middle, limits)? {
+        if is_delta_atomic(history, middle, meter)? {
             high = middle;
         } else {
             low = middle + 1;
@@ -67,75 +74,123 @@ pub fn delta_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<
 
 /// Whether the history is k-atomic, as a verdict.
 pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdict {
-    let message = || match k_atomicity(history, &limits.at_most(LEAST_STEPS)) {
-        Ok(Some(least)) => format!("some read misses the last {k} writes; it is {least}-atomic"),
-        _ => format!("some read returns none of the last {k} writes"),
-    };
     let few = limits.at_most(SHRINK_STEPS);
-    let breaks = |ops: &[Operation]| without_k(ops, k, &few).ok().map(|broken| broken.is_some());
-    let least = || match k_atomicity(history, &limits.at_most(LEAST_STEPS)) {
-        Ok(Some(least)) => Some(Witness::LeastVersions(least)),
-        _ => None,
-    };
-    verdict(history, break_of_k(history, k, limits), message, least, limits, breaks)
+    let breaks =
+        |ops: &[Operation]| Some(break_of_k(history, ops, k, &mut few.meter()).ok()?.is_some());
+    let least = || k_atomicity(history, &limits.at_most(LEAST_STEPS));
+    match break_of_k(history, history.operations(), k, &mut limits.meter()) {
+        Err(reason) => Verdict::Unknown(reason),
+        Ok(None) => holds(least().ok().flatten().map(Witness::LeastVersions)),
+        Ok(Some(start)) => {
+            let because = match least() {
+                Ok(Some(least)) => format!("; the history is {least}-atomic"),
+                Ok(None) => "; it is k-atomic for no k".to_owned(),
+                Err(_) => String::new(),
+            };
+            let none = match k {
+                1 => "no order lets every read return the last write".to_owned(),
+                _ => format!("no order lets every read return one of the last {k} writes"),
+            };
+            violated(history, start, limits, breaks, |stalest| match stalest {
+                Some(stalest) => format!("{stalest}{because}"),
+                None => format!("{none}{because}"),
+            })
+        }
+    }
 }
 
 /// Whether the history is delta-atomic, as a verdict.
 pub(super) fn delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -> Verdict {
-    let message = || match delta_atomicity(history, &limits.at_most(LEAST_STEPS)) {
-        Ok(Some(least)) => format!("some read is more than {delta} ticks late; {least} would do"),
-        Ok(None) => "some read cannot be explained however much earlier it had begun".to_owned(),
-        Err(_) => format!("some read is more than {delta} ticks late"),
-    };
     let few = limits.at_most(SHRINK_STEPS);
-    let breaks = |ops: &[Operation]| Some(without_delta(history, ops, delta, &few).ok()?.is_some());
-    let least = || match delta_atomicity(history, &limits.at_most(LEAST_STEPS)) {
-        Ok(Some(least)) => Some(Witness::LeastTicks(least)),
-        _ => None,
+    let breaks = |ops: &[Operation]| {
+        Some(without_delta(history, ops, delta, &mut few.meter()).ok()?.is_some())
     };
-    let answer = without_delta(history, history.operations(), delta, limits);
-    verdict(history, answer, message, least, limits, breaks)
+    let least = || delta_atomicity(history, &limits.at_most(LEAST_STEPS));
+    match without_delta(history, history.operations(), delta, &mut limits.meter()) {
+        Err(reason) => Verdict::Unknown(reason),
+        Ok(None) => holds(least().ok().flatten().map(Witness::LeastTicks)),
+        Ok(Some(start)) => {
+            let because = match least() {
+                Ok(Some(least)) => format!("; a slack of {} would do", ticks(least)),
+                Ok(None) => "; no slack would do".to_owned(),
+                Err(_) => String::new(),
+            };
+            let none = format!("no order explains these with a slack of {}", ticks(delta));
+            violated(history, start, limits, breaks, |stalest| match stalest {
+                Some(stalest) => format!("{stalest}{because}"),
+                None => format!("{none}{because}"),
+            })
+        }
+    }
+}
+
+fn holds(least: Option<Witness>) -> Verdict {
+    match least {
+        Some(witness) => Verdict::Holds(witness),
+        None => Verdict::because("an order with this slack exists"),
+    }
 }
 
 /// The operations that break a condition, none if it holds, or why that is not known.
 type Broken = Result<Option<Vec<u32>>, String>;
 
-fn verdict(
+/// What is left of `start` once nothing more can be left out, and the stalest read in it.
+fn violated(
     history: &History,
-    answer: Broken,
-    message: impl FnOnce() -> String,
-    least: impl FnOnce() -> Option<Witness>,
+    start: Vec<u32>,
     limits: &Limits<'_>,
     breaks: impl FnMut(&[Operation]) -> Option<bool>,
+    message: impl FnOnce(Option<String>) -> String,
 ) -> Verdict {
-    match answer {
-        Ok(None) => match least() {
-            Some(witness) => Verdict::Holds(witness),
-            None => Verdict::because("an order with this slack exists"),
-        },
-        Ok(Some(start)) => {
-            let (operations, least) =
-                shrink(history, history.operations(), true, start, TRIES, limits, breaks);
-            let message = limits.told(message(), least);
-            Verdict::Violated(Counterexample { pattern: None, message, operations })
-        }
-        Err(reason) => Verdict::Unknown(reason),
+    let (operations, least) =
+        shrink(history, history.operations(), true, start, TRIES, limits, breaks);
+    let message = limits.told(message(stalest(history, &operations)), least);
+    Verdict::Violated(Counterexample { pattern: None, message, operations })
+}
+
+/// Of these reads the one that missed most by real time, with the first write it should have seen; what
+/// nobody wrote or had begun to write comes before that. Nothing if no read is stale by itself.
+fn stalest(history: &History, operations: &[u32]) -> Option<String> {
+    let all = history.operations();
+    let ops: Vec<Operation> = operations.iter().map(|i| all[*i as usize]).collect();
+    let did = |i: u32| describe(history, &ops[i as usize]);
+    if let Some(dream) = dream(&ops) {
+        return Some(match dream[..] {
+            [read, write] => format!("{}, before {}", did(read), did(write)),
+            _ => format!("{}, which nobody wrote", did(dream[0])),
+        });
     }
+    if Clusters::of(history, &ops).complex.contains(&true) {
+        return None;
+    }
+    let missed = missed::in_real_time(history, &ops);
+    let most = missed.into_iter().max_by_key(|one| (one.versions, one.time))?;
+    let first = most.first?;
+    let others = match most.versions {
+        1 => String::new(),
+        more => format!(", the first of {more} that it missed"),
+    };
+    Some(format!(
+        "{}, but {} before it began, something newer had ended: {}{others}",
+        did(most.read),
+        ticks(most.time),
+        did(first)
+    ))
 }
 
-fn is_k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Result<bool, String> {
-    break_of_k(history, k, limits).map(|broken| broken.is_none())
+fn is_k_atomic(history: &History, k: u32, meter: &mut Meter<'_>) -> Result<bool, String> {
+    break_of_k(history, history.operations(), k, meter).map(|broken| broken.is_none())
 }
 
-fn break_of_k(history: &History, k: u32, limits: &Limits<'_>) -> Broken {
+fn break_of_k(history: &History, ops: &[Operation], k: u32, meter: &mut Meter<'_>) -> Broken {
     if k == 1 {
-        return without_delta(history, history.operations(), 0, limits);
+        return without_delta(history, ops, 0, meter);
     }
-    without_k(history.operations(), k, limits)
+    without_k(ops, k, meter)
 }
 
 /// The operations of a key that has no order in which every read returns one of the last k writes.
-fn without_k(ops: &[Operation], k: u32, limits: &Limits<'_>) -> Broken {
+fn without_k(ops: &[Operation], k: u32, meter: &mut Meter<'_>) -> Broken {
     let plain = |op: &Operation| matches!(op.action, Action::Read | Action::Write | Action::Delete);
     if !ops.iter().all(plain) {
         return Err("k-atomicity is defined for reads, writes and deletes".to_owned());
@@ -150,11 +205,10 @@ fn without_k(ops: &[Operation], k: u32, limits: &Limits<'_>) -> Broken {
     let last = |few: &[Operation], part: &mut Meter<'_>| {
         search(&mut LastValues::new(k as usize), few, part)
     };
-    let limits = Limits { witness: false, ..*limits };
-    match in_turns(ops, keys.into_values().collect(), &limits, last) {
+    match in_turns(ops, keys.into_values().collect(), false, meter, last) {
         Turns::Order(_) => Ok(None),
         Turns::Illegal(members) => Ok(Some(members)),
-        Turns::Exhausted => Err(limits.exhausted()),
+        Turns::Exhausted(reason) => Err(reason),
     }
 }
 
@@ -180,12 +234,17 @@ fn dream(ops: &[Operation]) -> Option<Vec<u32>> {
     None
 }
 
-fn is_delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -> Result<bool, String> {
-    without_delta(history, history.operations(), delta, limits).map(|broken| broken.is_none())
+fn is_delta_atomic(history: &History, delta: u64, meter: &mut Meter<'_>) -> Result<bool, String> {
+    without_delta(history, history.operations(), delta, meter).map(|broken| broken.is_none())
 }
 
 /// Operations without an order once every read has begun so much earlier.
-fn without_delta(history: &History, ops: &[Operation], delta: u64, limits: &Limits<'_>) -> Broken {
+fn without_delta(
+    history: &History,
+    ops: &[Operation],
+    delta: u64,
+    meter: &mut Meter<'_>,
+) -> Broken {
     let early = |(i, op): (usize, &Operation)| match op.action {
         Action::Read => (Operation { invoked: op.invoked.saturating_sub(delta), ..*op }, i as u32),
         _ => (*op, i as u32),
@@ -193,7 +252,7 @@ fn without_delta(history: &History, ops: &[Operation], delta: u64, limits: &Limi
     let mut moved: Vec<(Operation, u32)> = ops.iter().enumerate().map(early).collect();
     moved.sort_by_key(|(op, _)| op.invoked);
     let (moved, places): (Vec<Operation>, Vec<u32>) = moved.into_iter().unzip();
-    match decide(history, &moved, &Limits { witness: false, ..*limits }) {
+    match decide(history, &moved, false, meter) {
         Decided::Order(_) => Ok(None),
         Decided::Fault(broken, _)
         | Decided::Illegal(broken)

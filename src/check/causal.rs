@@ -18,6 +18,7 @@
 //! last two causal memory.
 
 mod graph;
+pub(super) mod guess;
 
 use super::history::{Action, History, Operation};
 use super::sequential::in_real_time;
@@ -97,12 +98,13 @@ pub(super) fn stale_reads(history: &History, limits: &Limits<'_>) -> Option<[u64
 
 /// Compares a history with causal consistency of some strength.
 pub(super) fn check(history: &History, strength: Strength, limits: &Limits<'_>) -> Verdict {
-    if is_plain(history, history.operations())
-        && let Some(order) = in_real_time(history, limits)
+    let (ops, mut meter) = (history.operations(), limits.meter());
+    if is_plain(history, ops)
+        && let Some(order) = in_real_time(history, &mut meter)
     {
         return strength.absent(history, if limits.witness { order } else { Vec::new() });
     }
-    by_patterns(history, strength, limits)
+    by_patterns(history, ops, strength, &mut meter)
 }
 
 /// Every bad pattern of the first failing stage, by name: first the four of weak causal
@@ -120,25 +122,32 @@ pub fn bad_patterns(history: &History, limits: &Limits<'_>) -> Option<Vec<&'stat
     Some(names)
 }
 
-/// The same without looking whether it is linearizable.
-pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits<'_>) -> Verdict {
-    let ops = history.operations();
+/// The same without looking whether it is linearizable, of the history's operations or of the same by
+/// other processes.
+///
+/// The counterexample is as small as can be whatever its pattern is called: none of its observations,
+/// and no write with what is left of its reads, can be left out without an end of every pattern.
+pub(super) fn by_patterns(
+    history: &History,
+    ops: &[Operation],
+    strength: Strength,
+    meter: &mut Meter<'_>,
+) -> Verdict {
     if !is_plain(history, ops) {
         let reason = "bad patterns are defined for reads and writes where every value is written \
                       once to a key and never the initial one; this history is not like that";
         return Verdict::Unknown(reason.to_owned());
     }
-    let Some(found) = patterns(history, ops, strength, &mut limits.meter()) else {
-        return Verdict::Unknown(limits.exhausted());
+    let Some(found) = patterns(history, ops, strength, meter) else {
+        return Verdict::Unknown(meter.exhausted());
     };
     let Some((name, start)) = found.into_iter().next() else {
         return strength.absent(history, Vec::new());
     };
-    let few = limits.shrinking_of(ops.len());
+    let few = meter.limits.shrinking_of(ops.len());
     let mut meter = few.meter();
     let mut has = |ops: &[Operation]| {
-        let found = patterns(history, ops, strength, &mut meter)?;
-        Some(found.iter().any(|(other, _)| *other == name))
+        patterns(history, ops, strength, &mut meter).map(|found| !found.is_empty())
     };
     // What the pattern names is usually enough; if its causes lie elsewhere, all are.
     let of = |kept: &[u32]| kept.iter().map(|i| ops[*i as usize]).collect::<Vec<_>>();
@@ -148,8 +157,14 @@ pub(super) fn by_patterns(history: &History, strength: Strength, limits: &Limits
         "ThinAirRead" => (start, true),
         _ => shrink(history, ops, false, start, TRIES, &few, has),
     };
-    let did: Vec<String> =
-        operations.iter().take(6).map(|i| describe(history, &ops[*i as usize])).collect();
+    // With a causal link left out, the pattern may be another one.
+    let left = patterns(history, &of(&operations), strength, &mut few.meter());
+    let name = left.and_then(|left| left.first().map(|(name, _)| *name)).unwrap_or(name);
+    let did: Vec<String> = operations
+        .iter()
+        .take(6)
+        .map(|i| describe(history, &history.operations()[*i as usize]))
+        .collect();
     let message = few.told(format!("{name}: {}", did.join("; ")), least);
     Verdict::Violated(Counterexample { pattern: Some(name.to_owned()), message, operations })
 }

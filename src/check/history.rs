@@ -393,9 +393,35 @@ impl Builder {
                 return Err(Unfit { line: *line, message });
             }
         }
-        history.kinds = kinds.into_iter().map(|(kind, _)| kind.unwrap_or_default()).collect();
+        let kinds: Vec<Option<Kind>> = kinds.into_iter().map(|(kind, _)| kind).collect();
+        history.kinds = inferred(history, kinds);
         Ok(self.history)
     }
+}
+
+/// What each key holds. One that is only read does not say it, and is taken for what the history has
+/// elsewhere, if that is what every read of it found: a counter among counters if all are whole
+/// numbers, a set among sets if all are arrays. So where every key begins as null, a counter or a set
+/// that nobody has touched may be read as 0 or as nothing, as those that are touched may be.
+fn inferred(history: &History, told: Vec<Option<Kind>>) -> Vec<Kind> {
+    let others = [Kind::Counter, Kind::Set].map(|kind| told.contains(&Some(kind)));
+    // By key: whether it may be a counter, and whether it may be a set.
+    let mut may_be = vec![others; told.len()];
+    if others.contains(&true) {
+        for op in history.operations.iter().filter(|op| op.found().is_some()) {
+            let json = history.values.get(op.value);
+            let [counter, set] = &mut may_be[op.key as usize];
+            *counter &= is_one(Kind::Counter, json);
+            *set &= is_one(Kind::Set, json);
+        }
+    }
+    let kind = |(told, may_be): (Option<Kind>, [bool; 2])| match (told, may_be) {
+        (Some(kind), _) => kind,
+        (None, [true, _]) => Kind::Counter,
+        (None, [_, true]) => Kind::Set,
+        (None, _) => Kind::Register,
+    };
+    told.into_iter().zip(may_be).map(kind).collect()
 }
 
 /// Whether an object of this kind may begin as this value, given as JSON.

@@ -10,7 +10,7 @@ use super::search::{Found, search};
 use super::shrink::shrink;
 use super::spec::Object;
 use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
-use super::words::{describe, short};
+use super::words::{describe, short, ticks};
 use super::zones::{self, Clusters, Fault};
 
 /// Steps of a key's first search; each further one has eight times as many.
@@ -22,7 +22,7 @@ const SHRINK_STEPS: u64 = 100_000;
 const ALL_SHRINK_STEPS: u64 = 1_000_000;
 
 pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
-    match decide(history, history.operations(), limits) {
+    match decide(history, history.operations(), limits.witness, &mut limits.meter()) {
         Decided::Order(order) if limits.witness => Verdict::Holds(Witness::Order(order)),
         Decided::Order(_) => Verdict::because("every key has an order that agrees with real time"),
         Decided::Exhausted(reason) => Verdict::Unknown(reason),
@@ -48,25 +48,31 @@ pub(super) enum Decided {
     Exhausted(String),
 }
 
-/// Whether these operations of the history are linearizable.
-pub(super) fn decide(history: &History, ops: &[Operation], limits: &Limits<'_>) -> Decided {
+/// Whether these operations of the history are linearizable; `witness` says whether an order is asked
+/// for.
+pub(super) fn decide(
+    history: &History,
+    ops: &[Operation],
+    witness: bool,
+    meter: &mut Meter<'_>,
+) -> Decided {
     let mut clusters = Clusters::of(history, ops);
     if let Some(fault) = zones::find(ops, &mut clusters) {
         return Decided::Fault(zones::evidence(ops, &clusters, fault), fault);
     }
-    let mut orders = if limits.witness { zones::order(ops, &clusters) } else { Vec::new() };
+    let mut orders = if witness { zones::order(ops, &clusters) } else { Vec::new() };
     let keys = partition(ops, &clusters.complex);
     if let Some(breach) = keys.iter().find_map(|members| breach(history, ops, members)) {
         return Decided::Breach(breach);
     }
     let objects =
         |few: &[Operation], part: &mut Meter<'_>| search(&mut Object::new(history), few, part);
-    match in_turns(ops, keys, limits, objects) {
+    match in_turns(ops, keys, witness, meter, objects) {
         Turns::Illegal(members) => Decided::Illegal(members),
-        Turns::Exhausted => Decided::Exhausted(limits.exhausted()),
+        Turns::Exhausted(reason) => Decided::Exhausted(reason),
         Turns::Order(more) => {
             orders.extend(more);
-            if limits.witness {
+            if witness {
                 merge(ops, &mut orders);
             }
             Decided::Order(orders)
@@ -80,8 +86,8 @@ pub(super) enum Turns {
     Order(Vec<u32>),
     /// This one has none.
     Illegal(Vec<u32>),
-    /// The budget ended.
-    Exhausted,
+    /// The budget ended; which, and how to raise it.
+    Exhausted(String),
 }
 
 /// Searches each key's operations with a budget that grows, until one has no order or all have. So
@@ -89,35 +95,37 @@ pub(super) enum Turns {
 pub(super) fn in_turns(
     ops: &[Operation],
     mut keys: Vec<Vec<u32>>,
-    limits: &Limits<'_>,
+    witness: bool,
+    meter: &mut Meter<'_>,
     mut search: impl FnMut(&[Operation], &mut Meter<'_>) -> Found,
 ) -> Turns {
     let mut orders = Vec::new();
-    let mut meter = limits.meter();
-    let (mut steps, mut given_up) = (FIRST_STEPS, false);
+    let (mut steps, mut given_up) = (FIRST_STEPS, None);
     while !keys.is_empty() {
         let mut hard = Vec::new();
         for members in keys {
             let few: Vec<Operation> = members.iter().map(|i| ops[*i as usize]).collect();
-            let mut part = limits.at_most(steps.min(meter.left())).meter();
+            let mut part = meter.part(steps);
             let found = search(&few, &mut part);
             meter.spend(&part, steps);
             match found {
                 Found::Nothing => return Turns::Illegal(members),
-                Found::Order(order) if limits.witness => {
+                Found::Order(order) if witness => {
                     orders.extend(order.iter().map(|i| members[*i as usize]));
                 }
                 Found::Order(_) => {}
-                Found::Exhausted if meter.is_empty() => return Turns::Exhausted,
+                Found::Exhausted if meter.is_empty() => {
+                    return Turns::Exhausted(meter.exhausted());
+                }
                 // More steps do not help it; but another key may be illegal.
-                Found::Exhausted if part.is_full() => given_up = true,
+                Found::Exhausted if part.is_full() => given_up = Some(part.exhausted()),
                 Found::Exhausted => hard.push(members),
             }
         }
         keys = hard;
         steps = steps.saturating_mul(8);
     }
-    if given_up { Turns::Exhausted } else { Turns::Order(orders) }
+    given_up.map_or(Turns::Order(orders), Turns::Exhausted)
 }
 
 /// The operations of each key that is complex, in order.
@@ -195,7 +203,7 @@ fn explain(
     let (quiet, mut least) = (limits.shrinking(), true);
     if !matches!(fault, Fault::ThinAir(_)) {
         (operations, least) = shrink(history, ops, true, operations, TRIES, &quiet, |few| {
-            match decide(history, few, &quiet) {
+            match decide(history, few, false, &mut quiet.meter()) {
                 Decided::Exhausted(_) => None,
                 Decided::Order(_) => Some(false),
                 _ => Some(true),
@@ -236,7 +244,7 @@ fn clash(history: &History, operations: &[u32]) -> String {
         Some(newer) => format!(
             "{}, but {} before it began, something newer had ended: {}",
             describe(history, stale),
-            stale.invoked - newer.completed,
+            ticks(stale.invoked - newer.completed),
             describe(history, newer)
         ),
     }

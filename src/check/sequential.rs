@@ -7,13 +7,15 @@
 //! consistent, one that breaks causal memory or causal convergence is not, nor is one that reads
 //! what nobody made. The search remembers how far each process is and what each key holds. It takes
 //! observations that fit at once, tries updates in the order of their invocations, and does not
-//! overwrite a value that somebody still has to find and nobody will make again.
+//! overwrite a value that somebody still has to find and nobody will make again. Where values are
+//! written once, an order of versions is guessed first, with which the question is only whether a graph
+//! has a cycle (`causal/guess.rs`); so long histories of healthy stores need no search.
 //!
 //! Consistent prefix (D. B. Terry, "Replicated Data Consistency Explained Through Baseball", CACM
 //! 56(12), 2013: a reader sees what is the state after a beginning of the writes) is the same
 //! question with less order, so it is here too.
 
-use super::causal::{Strength, by_patterns};
+use super::causal::{Strength, by_patterns, guess};
 use super::history::{Action, History, INITIAL, Kind, Operation, Outcome};
 use super::intern::Table;
 use super::linearizable::{Decided, decide, proves};
@@ -27,40 +29,61 @@ const TRIES: u32 = 400;
 const SHRINK_STEPS: u64 = 20_000;
 /// Steps of the search for an order that agrees with real time too.
 const REAL_TIME_STEPS: u64 = 1_000_000;
+/// More operations than this are decided without a search or hardly ever.
+const MANY: usize = 10_000;
+const TOO_MANY: &str = "; so many operations are decided where a guess at the order of versions does, or \
+                        where a bad pattern of causal consistency is in them";
 
 pub(super) fn check(history: &History, limits: &Limits<'_>) -> Verdict {
-    if let Some(order) = in_real_time(history, limits) {
-        return Verdict::Holds(Witness::Order(order));
-    }
-    for strength in [Strength::Convergence, Strength::Memory] {
-        let weaker = by_patterns(history, strength, limits);
-        if weaker.is_violated() {
-            return weaker;
-        }
-    }
     let message = "no order of these operations agrees with the order in each process and explains \
                    every answer";
-    searched(history, history.operations(), message, limits)
+    ordered(history, history.operations(), message, limits)
 }
 
 /// Consistent prefix: one order of all updates that agrees with each process's own, of which the
 /// reads of each process see beginnings that grow. What a process has itself written it need not
 /// see. So it is sequential consistency once every process's reads are a process of their own.
 pub(super) fn prefix(history: &History, limits: &Limits<'_>) -> Verdict {
-    if let Some(order) = in_real_time(history, limits) {
-        return Verdict::Holds(Witness::Order(order));
-    }
     let ops: Vec<Operation> = history.operations().iter().map(Operation::reads_apart).collect();
     let message = "no order of these updates has beginnings that explain the reads of each process, \
                    one after another";
-    searched(history, &ops, message, limits)
+    ordered(history, &ops, message, limits)
+}
+
+/// Whether an order agrees with the processes of `ops`, which are the history's operations. All ways of
+/// finding out share one budget.
+fn ordered(history: &History, ops: &[Operation], message: &str, limits: &Limits<'_>) -> Verdict {
+    let mut meter = limits.meter();
+    let soon = in_real_time(history, &mut meter).or_else(|| guess::order(history, ops, &mut meter));
+    if let Some(order) = soon {
+        return Verdict::Holds(Witness::Order(order));
+    }
+    for strength in [Strength::Convergence, Strength::Memory] {
+        let weaker = by_patterns(history, ops, strength, &mut meter);
+        if weaker.is_violated() {
+            return weaker;
+        }
+    }
+    searched(history, ops, message, limits, &mut meter)
 }
 
 /// Searches for an order that agrees with the processes of `ops`, and shrinks them if there is none.
-fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits<'_>) -> Verdict {
-    match find(history, ops, &mut limits.meter()) {
+fn searched(
+    history: &History,
+    ops: &[Operation],
+    message: &str,
+    limits: &Limits<'_>,
+    meter: &mut Meter<'_>,
+) -> Verdict {
+    match find(history, ops, meter) {
         Found::Order(order) => Verdict::Holds(Witness::Order(order)),
-        Found::Exhausted => Verdict::Unknown(limits.exhausted()),
+        Found::Exhausted => {
+            let mut reason = meter.exhausted();
+            if ops.len() > MANY {
+                reason.push_str(TOO_MANY);
+            }
+            Verdict::Unknown(reason)
+        }
         Found::Nothing => {
             let all = (0..ops.len() as u32).collect();
             let limits = limits.shrinking();
@@ -69,7 +92,7 @@ fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits
                 if meter.is_empty() {
                     return None;
                 }
-                let mut part = limits.at_most(SHRINK_STEPS.min(meter.left())).meter();
+                let mut part = meter.part(SHRINK_STEPS);
                 let found = find(history, ops, &mut part);
                 meter.spend(&part, SHRINK_STEPS);
                 meter.spend_steps(ops.len() as u64);
@@ -83,9 +106,11 @@ fn searched(history: &History, ops: &[Operation], message: &str, limits: &Limits
 
 /// An order that agrees with real time and with every process, if one is soon found. It shows that
 /// the history meets every condition that asks for an order of the processes' operations.
-pub(super) fn in_real_time(history: &History, limits: &Limits<'_>) -> Option<Vec<u32>> {
-    let limits = Limits { witness: true, ..limits.at_most(REAL_TIME_STEPS) };
-    match decide(history, history.operations(), &limits) {
+pub(super) fn in_real_time(history: &History, meter: &mut Meter<'_>) -> Option<Vec<u32>> {
+    let mut part = meter.part(REAL_TIME_STEPS);
+    let found = decide(history, history.operations(), true, &mut part);
+    meter.spend(&part, REAL_TIME_STEPS);
+    match found {
         Decided::Order(order) => proves(history, &order, false, true).then_some(order),
         _ => None,
     }

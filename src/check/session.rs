@@ -88,6 +88,15 @@ pub fn in_order(
     versions: &Versions,
     limits: &Limits<'_>,
 ) -> Verdict {
+    one_in_order(history, guarantee, versions, &mut limits.meter())
+}
+
+fn one_in_order(
+    history: &History,
+    guarantee: Session,
+    versions: &Versions,
+    meter: &mut Meter<'_>,
+) -> Verdict {
     let ops = history.operations();
     if let Some(unknown) = without_versions(history) {
         return unknown;
@@ -95,11 +104,11 @@ pub fn in_order(
     let sessions = Sessions::new(history, ops);
     let mut given = Given { versions, ops, unplaced: None };
     let mut broken: Option<Vec<u32>> = None;
-    let all = given.each(&sessions, guarantee, &mut limits.meter(), &mut |_, why| {
+    let all = given.each(&sessions, guarantee, meter, &mut |_, why| {
         broken = broken.take().or_else(|| why.map(<[u32]>::to_vec));
     });
     match (broken, given.unplaced) {
-        (None, _) if all.is_none() => Verdict::Unknown(limits.exhausted()),
+        (None, _) if all.is_none() => Verdict::Unknown(meter.exhausted()),
         (Some(operations), _) => Verdict::Violated(told(history, operations)),
         (None, Some((key, value))) => Verdict::Unknown(unplaced_in_words(history, key, value)),
         (None, None) => {
@@ -111,7 +120,8 @@ pub fn in_order(
 /// Whether the four guarantees hold under a given order of versions.
 #[must_use]
 pub fn all_in_order(history: &History, versions: &Versions, limits: &Limits<'_>) -> Verdict {
-    let all = FOUR.map(|guarantee| in_order(history, guarantee, versions, limits));
+    let mut meter = limits.meter();
+    let all = FOUR.map(|guarantee| one_in_order(history, guarantee, versions, &mut meter));
     let worst = all.into_iter().max_by_key(|verdict| match verdict {
         Verdict::Holds(_) => 0,
         Verdict::Unknown(_) => 1,
@@ -146,15 +156,15 @@ fn satisfiable(history: &History, guarantees: &[Session], limits: &Limits<'_>) -
         return unknown;
     }
     let across = guarantees.iter().any(|guarantee| guarantee.pair().is_none());
-    if across && let Some(order) = in_real_time(history, limits) {
+    let mut meter = limits.meter();
+    if across && let Some(order) = in_real_time(history, &mut meter) {
         if limits.witness {
             return Verdict::Holds(Witness::Versions(written(history, &order)));
         }
         return Verdict::because("its operations have an order that agrees with every session");
     }
-    let mut meter = limits.meter();
     match demands(history, ops, guarantees, &mut meter) {
-        None => Verdict::Unknown(limits.exhausted()),
+        None => Verdict::Unknown(meter.exhausted()),
         Some(mut orders) => match orders.contradiction() {
             None if limits.witness => {
                 // Nothing is asked of some versions; they have a place all the same.

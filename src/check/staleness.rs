@@ -11,7 +11,7 @@ use super::intern::Table;
 use super::missed::{self, Missed};
 use super::read::exact;
 use super::verdict::{Counterexample, Verdict, Witness};
-use super::words::{describe, short};
+use super::words::{describe, short, ticks};
 use super::zones::{self, Clusters, Fault};
 use std::collections::BTreeMap;
 
@@ -207,20 +207,19 @@ fn stalest(
     let (count, message) = match bound {
         Bound::Ticks(_) => {
             let message = format!(
-                "{}, {} ticks after {}, which is newer",
+                "{}, {} after {}, which is newer",
                 did(one.read),
-                one.time,
+                ticks(one.time),
                 did(first)
             );
             (1, message)
         }
         Bound::Versions(most) => {
-            let versions = one.versions;
-            let message = format!(
-                "{}, although {versions} newer versions had been written by then, the first by {}",
-                did(one.read),
-                did(first)
-            );
+            let many = match one.versions {
+                1 => "a newer version had been written by then, by".to_owned(),
+                more => format!("{more} newer versions had been written by then, the first by"),
+            };
+            let message = format!("{}, although {many} {}", did(one.read), did(first));
             (most as usize + 1, message)
         }
     };

@@ -92,7 +92,9 @@ impl Verdict {
 /// Steps for shrinking a counterexample, all in all.
 const SHRINK_STEPS: u64 = 5_000_000;
 
-/// What a judgement may cost.
+/// What a judgement may cost: one condition on one history, all keys and all searches for its verdict
+/// together. Shrinking a counterexample and counting how often a condition is broken come after the
+/// verdict, and each may cost as much again at most.
 #[derive(Clone, Copy)]
 pub struct Limits<'a> {
     /// Operations tried in searches.
@@ -149,26 +151,37 @@ impl<'a> Limits<'a> {
     pub(super) fn stopped(&self) -> bool {
         self.stop.is_some_and(|stop| stop())
     }
-
-    /// Why a search ended without an answer.
-    pub(super) fn exhausted(&self) -> String {
-        format!(
-            "the budget of {} steps and {} MiB ended before the search did",
-            self.steps,
-            self.bytes >> 20
-        )
-    }
 }
 
 /// What is left of a budget.
 pub(super) struct Meter<'a> {
-    limits: Limits<'a>,
+    pub(super) limits: Limits<'a>,
     steps: u64,
     bytes: u64,
     stopped: bool,
 }
 
 impl Meter<'_> {
+    /// What one search may take of it.
+    pub(super) fn part(&self, steps: u64) -> Self {
+        self.limits.at_most(steps.min(self.steps)).meter()
+    }
+
+    /// Which of its limits ended it, and how to raise that.
+    pub(super) fn exhausted(&self) -> String {
+        let Limits { steps, bytes, .. } = self.limits;
+        if self.stopped {
+            return "the time allowed ended before the search did; --seconds allows more".to_owned();
+        }
+        if self.bytes > bytes {
+            let size = bytes >> 20;
+            return format!(
+                "the budget of {size} MiB for states ended before the search did; --memory allows more"
+            );
+        }
+        format!("the budget of {steps} steps ended before the search did; --budget allows more")
+    }
+
     pub(super) fn step(&mut self) {
         self.steps = self.steps.saturating_sub(1);
         if self.steps & 0xffff == 0 {

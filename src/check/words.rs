@@ -60,11 +60,18 @@ pub(super) fn token(history: &History, op: &Operation) -> Option<u64> {
 }
 
 /// A text of bounded length without line breaks.
-pub(super) fn short(text: &str) -> String {
+#[must_use]
+pub fn short(text: &str) -> String {
     let mut cut: String =
         text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     if text.chars().nth(LONGEST).is_some() {
         cut.push('…');
     }
     cut
+}
+
+/// So many ticks of a history's clock, in words.
+#[must_use]
+pub fn ticks(number: u64) -> String {
+    if number == 1 { "1 tick".to_owned() } else { format!("{number} ticks") }
 }

@@ -415,6 +415,9 @@ append (a text or an array as `value`), delete;
   a set: read (an array), insert, remove (an element);
   a lock: acquire (`result`: a fencing token, true, or false), release; `value` is the owner if it \
 is not the process.
+A key that is only read is a register, unless other keys of the history are counters and all it was \
+read as are whole numbers, or sets and arrays: then it is one of those, and begins as they do.
+Files are judged one by one; one that is no history is refused, and the others are judged.
 Guarantees: linearizable, sequential, causal-memory, causal-convergence, causal, \
 consistent-prefix, session, read-your-writes, monotonic-reads, monotonic-writes, \
 writes-follow-reads, monotonic-writes-across-keys, writes-follow-reads-across-keys, k-atomic=K, \
@@ -425,7 +428,8 @@ operations take 1 GB. Searches add up to --memory. A file larger than that must 
 linearizable, k-atomic, delta-atomic and the bounds are judged key by key, so files that \
 hold all operations of some keys each may be checked one by one; the other guarantees need the \
 whole.
-Exit status: 0 all hold, 1 one is violated, 2 bad input, 3 one is unknown.";
+Exit status, the first that is so: 2 a file was refused, 1 a guarantee is violated, 3 one is \
+unknown, 0 all hold.";
 
 #[derive(Debug, Args)]
 #[command(after_help = CHECK_HELP)]
@@ -448,9 +452,10 @@ pub(super) struct CheckArgs {
     /// How the files are written [default: by their content]
     #[arg(long, value_name = "FORMAT", value_parser = ["jsonl", "edn", "etcd", "pacelc"])]
     pub(super) format: Option<String>,
-    /// Steps a search may take; verdicts do not depend on the machine
-    #[arg(long, value_name = "STEPS", default_value_t = 50_000_000)]
-    pub(super) budget: u64,
+    /// Steps that judging one guarantee of one file may take, all its keys and searches together
+    /// [default: 50000000]; verdicts do not depend on the machine
+    #[arg(long, value_name = "STEPS")]
+    pub(super) budget: Option<u64>,
     /// MiB of states that a search may remember
     #[arg(long, value_name = "MIB", default_value_t = 1024)]
     pub(super) memory: u32,
@@ -477,7 +482,8 @@ pub(super) struct CompletionArgs {
 
 /// A value as JSON; without this, clap would take the text for a string.
 fn json(text: &str) -> Result<serde_json::Value, String> {
-    serde_json::from_str(text).map_err(|e| format!("{e}; a text needs quotes, as in '\"\"'"))
+    let why = |e| format!("{}; a text needs quotes, as in '\"\"'", crate::check::no_json(&e));
+    serde_json::from_str(text).map_err(why)
 }
 
 /// The length of a tick.

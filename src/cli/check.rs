@@ -4,19 +4,22 @@ mod diagram;
 mod said;
 
 use super::args::CheckArgs;
-use super::{print, width};
+use super::{complain, picture_width, print};
 use crate::check::{
-    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, rate, read,
+    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, no_json, rate,
+    read,
 };
 use crate::results::{VerdictWord, replace};
 use anyhow::{Context as _, anyhow, bail};
 use diagram::diagram;
 use said::Said;
 use serde_json::Value;
+use std::cell::Cell;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Lines of a diagram in the terminal, at most.
 const DIAGRAM_LINES: usize = 20;
@@ -24,48 +27,88 @@ const DIAGRAM_LINES: usize = 20;
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &standard_input[..] } else { &args.files };
-    let format = args.format.as_deref();
-    let format = Format::ALL.iter().find(|(name, _)| Some(*name) == format).map(|(_, f)| *f);
-    let conditions = match &args.guarantees[..] {
-        [] => &[Condition::Linearizable][..],
-        some => some,
-    };
     let orders = args.versions.as_deref().map(orders).transpose()?;
-    let mut worst = VerdictWord::Holds;
-    let mut undrawn = args.diagram.as_deref();
+    let mut check = Check {
+        args,
+        orders: args.versions.as_deref().zip(orders.as_ref()),
+        worst: VerdictWord::Holds,
+        undrawn: args.diagram.as_deref(),
+    };
+    let mut refused = 0;
     for file in files {
         let name = if file.as_os_str() == "-" { "stdin" } else { &file.display().to_string() };
-        let history = load(file, name, format, &args.initial)?;
-        let versions = match (&orders, &args.versions) {
-            (Some(all), Some(path)) => {
-                let all = all.iter().map(|(key, values)| (key.as_str(), values));
-                let versions = Versions::new(&history, all);
-                Some(versions.map_err(|why| anyhow!("{}: {why}", path.display()))?)
+        // What is wrong with one file says nothing of the others.
+        match check.history(file, name) {
+            Ok((history, versions)) => check.judge(name, &history, versions.as_ref())?,
+            Err(error) => {
+                refused += 1;
+                complain(&error);
             }
-            _ => None,
+        }
+    }
+    if let Some(picture) = check.undrawn {
+        anstream::eprintln!("{} was not drawn: nothing is violated", picture.display());
+    }
+    if refused > 0 {
+        return Ok(ExitCode::from(2));
+    }
+    Ok(super::exit_status_of(check.worst))
+}
+
+/// What is asked of every file, and what has come of it so far.
+struct Check<'a> {
+    args: &'a CheckArgs,
+    /// The file with the orders of versions, and what it holds.
+    orders: Option<(&'a Path, &'a Orders)>,
+    worst: VerdictWord,
+    /// Where the first counterexample goes, until there is one.
+    undrawn: Option<&'a Path>,
+}
+
+impl Check<'_> {
+    fn history(&self, file: &Path, name: &str) -> anyhow::Result<(History, Option<Versions>)> {
+        let format = self.args.format.as_deref();
+        let format = Format::ALL.iter().find(|(name, _)| Some(*name) == format).map(|(_, f)| *f);
+        let history = load(file, name, format, &self.args.initial)?;
+        let Some((path, all)) = self.orders else { return Ok((history, None)) };
+        let all = all.iter().map(|(key, values)| (key.as_str(), values));
+        let versions = Versions::new(&history, all);
+        let versions = versions.map_err(|why| anyhow!("{name}, {}: {why}", path.display()))?;
+        Ok((history, Some(versions)))
+    }
+
+    fn judge(
+        &mut self,
+        name: &str,
+        history: &History,
+        versions: Option<&Versions>,
+    ) -> anyhow::Result<()> {
+        let args = self.args;
+        let conditions = match &args.guarantees[..] {
+            [] => &[Condition::Linearizable][..],
+            some => some,
         };
         for condition in conditions {
-            let verdict = decide(args, &history, *condition, versions.as_ref());
-            worst = worst.max(word(&verdict));
-            let rate = counted(args, &history, *condition, versions.as_ref(), &verdict);
-            let said =
-                Said { name, history: &history, condition: *condition, verdict: &verdict, rate };
+            let verdict = decide(args, history, *condition, versions);
+            self.worst = self.worst.max(word(&verdict));
+            let rate = counted(args, history, *condition, versions, &verdict);
+            let said = Said { name, history, condition: *condition, verdict: &verdict, rate };
             let mut text = if args.json { format!("{}\n", said.json()) } else { said.paragraph() };
             let example = match &verdict {
                 Verdict::Violated(example) => Some(example),
                 _ => None,
             };
             let drawn =
-                example.map(|example| diagram(name, &history, *condition, example, args.tick));
+                example.map(|example| diagram(name, history, *condition, example, args.tick));
             if let Some(drawn) = drawn.as_ref().filter(|_| !args.json) {
-                text += &match drawn.compact(width(), DIAGRAM_LINES) {
+                text += &match drawn.compact(picture_width(), DIAGRAM_LINES) {
                     Some(small) => format!("\n{small}\n"),
                     None => "  too large to draw here; --diagram FILE.svg draws it\n".to_owned(),
                 };
             }
             print(text.as_bytes())?;
             if let Some(drawn) = drawn
-                && let Some(picture) = undrawn.take()
+                && let Some(picture) = self.undrawn.take()
             {
                 let Some(svg) = drawn.svg() else {
                     bail!("the counterexample has no operation to draw")
@@ -74,11 +117,8 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
                 anstream::eprintln!("diagram: {}", picture.display());
             }
         }
+        Ok(())
     }
-    if let Some(picture) = undrawn {
-        anstream::eprintln!("{} was not drawn: nothing is violated", picture.display());
-    }
-    Ok(super::exit_status_of(worst))
 }
 
 fn load(
@@ -89,6 +129,13 @@ fn load(
 ) -> anyhow::Result<History> {
     if file.as_os_str() == "-" {
         return Ok(read(std::io::stdin().lock(), name, format, initial)?);
+    }
+    if file.is_dir() {
+        bail!(
+            "{name} is a folder; a history is a file, and the files in it can be given one by one, as in \
+             `pacelc check {}/*`",
+            name.trim_end_matches(['/', '\\'])
+        );
     }
     let source = File::open(file).with_context(|| format!("cannot read {name}"))?;
     Ok(read(BufReader::with_capacity(1 << 16, source), name, format, initial)?)
@@ -101,7 +148,7 @@ fn orders(file: &Path) -> anyhow::Result<Orders> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
     let value: Value =
-        serde_json::from_str(&text).with_context(|| format!("{shown} is no JSON"))?;
+        serde_json::from_str(&text).map_err(|e| anyhow!("{shown}:{}: {}", e.line(), no_json(&e)))?;
     let Value::Object(keys) = value else { bail!("{shown}: not an object from keys to values") };
     let mut orders = Orders::new();
     for (key, values) in keys {
@@ -139,25 +186,44 @@ fn counted(
 
 /// Judges within what the command line allows.
 fn within<T>(args: &CheckArgs, judge: impl FnOnce(&Limits<'_>) -> T) -> T {
-    let late = args.seconds.map(deadline);
-    let stop = || late.as_ref().is_some_and(|late| late());
+    let late = clock(args.seconds);
+    let defaults = Limits::default();
+    let patient = args.budget.is_none() && args.seconds.is_none();
+    let told = Cell::new(false);
+    let stop = || {
+        let (late, slow) = late();
+        if slow && patient && !told.replace(true) {
+            anstream::eprintln!(
+                "still searching; a verdict may take {} steps, and --budget or --seconds gives up earlier",
+                defaults.steps
+            );
+        }
+        late
+    };
     judge(&Limits {
-        steps: args.budget,
+        steps: args.budget.unwrap_or(defaults.steps),
         bytes: u64::from(args.memory) << 20,
         witness: args.json,
         stop: Some(&stop),
     })
 }
 
-/// Whether so many seconds have passed since now.
+/// After so many seconds a search that nobody bounded says how to bound it.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Whether as many seconds as are allowed have passed since now, and whether it takes long.
 #[allow(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    reason = "asked for by --seconds, which says that verdicts then depend on the machine"
+    reason = "asked for by --seconds, which says that verdicts then depend on the machine; a hint on \
+              stderr, which decides nothing"
 )]
-fn deadline(seconds: u32) -> impl Fn() -> bool {
+fn clock(seconds: Option<u32>) -> impl Fn() -> (bool, bool) {
     let begun = std::time::Instant::now();
-    move || begun.elapsed().as_secs() >= u64::from(seconds)
+    move || {
+        let passed = begun.elapsed();
+        (seconds.is_some_and(|most| passed.as_secs() >= u64::from(most)), passed >= PATIENCE)
+    }
 }
 
 fn word(verdict: &Verdict) -> VerdictWord {

@@ -59,10 +59,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            anstream::eprintln!("{}error:{} {error:#}", style(RED), style_end(RED));
+            complain(&error);
             ExitCode::from(2)
         }
     }
+}
+
+/// Says what is wrong with what was given.
+fn complain(error: &anyhow::Error) {
+    anstream::eprintln!("{}error:{} {error:#}", style(RED), style_end(RED));
 }
 
 const RED: anstyle::Style = anstyle::AnsiColor::Red.on_default().bold();
@@ -113,8 +118,17 @@ fn exit_status_of(verdict: VerdictWord) -> ExitCode {
 
 /// How wide tables may be: the terminal's width, or `COLUMNS`, or 100.
 fn width() -> usize {
+    columns().clamp(60, 200)
+}
+
+/// How wide pictures may be, which can be drawn narrower than tables.
+fn picture_width() -> usize {
+    columns().clamp(20, 200)
+}
+
+fn columns() -> usize {
     let columns = || std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    terminal_width().or_else(columns).unwrap_or(100).clamp(60, 200)
+    terminal_width().or_else(columns).unwrap_or(100)
 }
 
 /// The width of the terminal that stdout is, if it is one.

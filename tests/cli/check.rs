@@ -20,7 +20,7 @@ fn a_stale_read_is_named_with_the_write_it_missed_and_drawn() {
     assert_eq!(answer.status, 1, "{answer:?}");
     assert_eq!(
         answer.stdout,
-        "stale.jsonl: linearizable: violated: process 2 read 1 from x [6, 7], but 3 before it began, \
+        "stale.jsonl: linearizable: violated: process 2 read 1 from x [6, 7], but 3 ticks before it began, \
          something newer had ended: process 1 wrote 2 to x [2, 3]\n  \
          line 1: process 1 wrote 1 to x [0, 1]\n  \
          line 2: process 1 wrote 2 to x [2, 3]\n  \
@@ -185,7 +185,7 @@ fn what_is_no_history_is_refused_in_one_sentence() {
             "bad:1: unknown operation `wirte`; did you mean `write`?",
         ),
         (&line.replace("\"value\":1,", ""), "bad:1: a write that is ok has a `value`"),
-        (&line.replace("\"ok\":true", "\"fine\":true"), "bad:1: column 76: unknown field `fine`"),
+        (&line.replace("\"ok\":true", "\"fine\":true"), "bad:1: unknown field `fine`; an operation has id, process, key"),
         (&format!("{line}\n{line}"), "bad:2: process 1 begins an operation before that of line 1"),
         (
             &format!("{line}\n{line}").replace('{', "{\"id\":7,"),

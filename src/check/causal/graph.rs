@@ -16,7 +16,7 @@ pub(super) struct Clocks {
 }
 
 impl Clocks {
-    fn of(&self, node: usize) -> &[u32] {
+    pub(super) fn of(&self, node: usize) -> &[u32] {
         &self.table[node * self.width..][..self.width]
     }
 }
@@ -27,14 +27,14 @@ pub(super) struct Graph<'o> {
     /// The operations that count, as indices into `ops`.
     pub(super) nodes: Vec<u32>,
     /// By node: its process, and its place in it from 1.
-    at: Vec<(u32, u32)>,
+    pub(super) at: Vec<(u32, u32)>,
     /// The nodes of each process.
-    processes: Vec<Vec<u32>>,
+    pub(super) processes: Vec<Vec<u32>>,
     /// By node: the write that a read names; itself where it is a write, and none where the value
     /// is the initial one or nobody wrote it.
-    source: Vec<Option<u32>>,
+    pub(super) source: Vec<Option<u32>>,
     /// By key: the writes of each process that has any.
-    writes: Vec<Vec<(u32, Vec<u32>)>>,
+    pub(super) writes: Vec<Vec<(u32, Vec<u32>)>>,
 }
 
 impl<'o> Graph<'o> {
@@ -145,7 +145,7 @@ impl<'o> Graph<'o> {
     }
 
     /// For a read, the last write of its key that comes before it, of each process that has one.
-    fn before<'s>(&'s self, read: usize, clock: &'s [u32]) -> impl Iterator<Item = usize> + 's {
+    pub(super) fn before<'s>(&'s self, read: usize, clock: &'s [u32]) -> impl Iterator<Item = usize> + 's {
         self.writes[self.op(read).key as usize].iter().filter_map(move |(process, all)| {
             let seen = clock[*process as usize];
             let count = all.partition_point(|write| self.at[*write as usize].1 <= seen);

@@ -13,12 +13,14 @@
 mod edn;
 mod etcd;
 mod events;
+mod json;
 mod lines;
 mod neutral;
 mod numbers;
 mod own;
 
 use super::history::History;
+pub use json::no_json;
 use lines::Lines;
 pub(super) use numbers::exact;
 use std::fmt;

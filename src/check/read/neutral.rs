@@ -6,9 +6,10 @@
 //! {"process":3,"key":"x","op":"cas","expected":7,"value":8,"invoke":7,"complete":null,"ok":null}
 //! ```
 //!
-//! `ok` is true, false (no effect, and tells nothing) or null (unknown). An `id`, where there is one,
+//! `ok` is true, false (no effect, and tells nothing) or null (unknown; then `complete` is null too). An `id`, where there is one,
 //! is that of no other operation. Times are below 2^63. Numbers are compared by what they are, not by
-//! how they are written: 1 and 1.0 are one value. What a key holds, its operations say:
+//! how they are written: 1 and 1.0 are one value. What a key holds, its operations say (one that is
+//! only read is a counter or a set if other keys are, and if that is what was read, and else a register):
 //!
 //! | key | `op` | `value` | `result`, where `ok` is true |
 //! |---|---|---|---|
@@ -26,6 +27,7 @@ use super::super::history::{Action, Builder, INITIAL, LAST, NEVER, Operation, Ou
 use super::super::intern::Texts;
 use super::Wrong;
 use super::exact;
+use super::json::no_operation;
 use super::lines::Lines;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -91,7 +93,10 @@ pub(super) fn read<R: BufRead>(lines: &mut Lines<R>, initial: &str) -> Result<Bu
 }
 
 fn operation(text: &str, builder: &mut Builder, ids: &mut Texts) -> Result<Operation, String> {
-    let mut line: Line<'_> = serde_json::from_str(text).map_err(|error| sentence(&error))?;
+    // An array of as many values would pass for an object with these fields.
+    let object = if text.trim_ascii_start().starts_with('{') { text } else { "[]" };
+    let parsed = serde_json::from_str(object);
+    let mut line: Line<'_> = parsed.map_err(|error| no_operation(text, &error))?;
     let values = [&mut line.id, &mut line.value, &mut line.expected, &mut line.result];
     values.into_iter().flatten().try_for_each(exact)?;
     if line.invoke > LAST || line.complete.is_some_and(|at| at > LAST) {
@@ -117,7 +122,13 @@ fn operation(text: &str, builder: &mut Builder, ids: &mut Texts) -> Result<Opera
         }
         (Some(true), Some(at)) => (Outcome::Ok, at),
         (Some(false), at) => (Outcome::Failed, at.unwrap_or(NEVER)),
-        (None, _) => (Outcome::Unknown, NEVER),
+        (None, None) => (Outcome::Unknown, NEVER),
+        (None, Some(at)) => {
+            return Err(format!(
+                "its outcome is unknown (`ok` is null), so nobody saw it complete at {at}; `complete` is \
+                 null then, or `ok` says what is known"
+            ));
+        }
     };
     let (invoked, process, key) = (line.invoke, line.process, line.key.clone());
     let Said { value, expected, swapped } = said(line, action, name, outcome)?;
@@ -214,18 +225,6 @@ fn word(outcome: Outcome) -> &'static str {
 
 fn a(name: &str) -> String {
     format!("{} {name}", if name.starts_with(['a', 'i']) { "an" } else { "a" })
-}
-
-/// What serde found, without the number of a line that is always 1.
-fn sentence(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let what = text.split(" at line ").next().unwrap_or(&text);
-    let column = error.column();
-    if error.is_eof() {
-        format!("the JSON ends too early, at column {column}; a line is one whole operation")
-    } else {
-        format!("column {column}: {what}; a line is one operation as a JSON object")
-    }
 }
 
 /// No such operation; which one was meant?

@@ -1,7 +1,7 @@
 //! A counterexample as a space-time diagram: a lane per process, a bar per operation.
 
 use crate::check::{
-    Action, Condition, Counterexample, History, NEVER, Operation, Outcome, describe,
+    Action, Condition, Counterexample, History, NEVER, Operation, Outcome, describe, short,
 };
 use crate::report::{Bar, SpaceTime, Ticks};
 use crate::time::Duration;
@@ -54,14 +54,15 @@ fn missed<'h>(ops: &[&'h Operation], read: &Operation) -> Option<&'h Operation> 
 }
 
 fn label(history: &History, op: &Operation) -> String {
-    let (value, key) = (history.value(op.value), history.key(op.key));
+    let (value, key) = (short(history.value(op.value)), short(history.key(op.key)));
+    let expected = short(history.value(op.expected));
     match op.action {
         Action::Read => format!("{key} is {value}"),
         Action::Write => format!("{key} = {value}"),
         Action::Append => format!("{key} += {value}"),
         Action::Delete => format!("delete {key}"),
-        Action::Cas if op.refused() => format!("{key} is not {}", history.value(op.expected)),
-        Action::Cas => format!("{key}: {} to {value}", history.value(op.expected)),
+        Action::Cas if op.refused() => format!("{key} is not {expected}"),
+        Action::Cas => format!("{key}: {expected} to {value}"),
         Action::Add => format!("{key} + {value}"),
         Action::Take if op.refused() => format!("{key} < {value}"),
         Action::Take => format!("{key} - {value}"),

@@ -1,7 +1,7 @@
 //! A verdict with its evidence and its rate, for people and for programs.
 
 use super::super::{style, style_end};
-use crate::check::{Condition, Counterexample, History, Rate, Verdict, Witness, describe};
+use crate::check::{Condition, Counterexample, History, Rate, Verdict, Witness, describe, ticks};
 use crate::results::wilson;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -69,13 +69,14 @@ impl Said<'_> {
             ),
             Witness::LeastVersions(k) => format!("it is {k}-atomic"),
             Witness::LeastTicks(0) => "it is linearizable as it is".to_owned(),
-            Witness::LeastTicks(ticks) => {
-                format!("a slack of {ticks} ticks is the least that does")
+            Witness::LeastTicks(least) => {
+                format!("a slack of {} is the least that does", ticks(*least))
             }
-            Witness::Stalest { read, missed, versions, ticks } => {
+            Witness::Stalest { read, missed, versions, ticks: age } => {
                 let many = if *versions == 1 { "version" } else { "versions" };
                 format!(
-                    "the stalest read is {ticks} ticks and {versions} {many} behind: {}, after {}",
+                    "the stalest read is {} and {versions} {many} behind: {}, after {}",
+                    ticks(*age),
                     self.did(*read),
                     self.did(*missed)
                 )
