@@ -25,10 +25,25 @@ pub(super) fn prose(text: &str) -> String {
         for (i, part) in paragraph.split('`').enumerate() {
             let (open, close) = if i % 2 == 1 { ("<code>", "</code>") } else { ("", "") };
             out.push_str(open);
-            out.push_str(&escape(part));
+            out.push_str(&escape(&with_units(part)));
             out.push_str(close);
         }
         out.push_str("</p>\n");
+    }
+    out
+}
+
+/// A number and its unit stay on one line.
+fn with_units(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (i, word) in text.split(' ').enumerate() {
+        let unit =
+            ["ms", "s", "%", "kB"].contains(&word.trim_end_matches([',', ';', '.', ':', ')']));
+        let joined = unit && out.ends_with(|c: char| c.is_ascii_digit());
+        if i > 0 {
+            out.push(if joined { '\u{a0}' } else { ' ' });
+        }
+        out.push_str(word);
     }
     out
 }
@@ -56,6 +71,7 @@ mod tests {
     #[test]
     fn prose_has_paragraphs_and_code() {
         assert_eq!(prose("One `x<1`.\n\n\nTwo."), "<p>One <code>x&lt;1</code>.</p>\n<p>Two.</p>\n");
+        assert_eq!(prose("p99 5 ms, 4 of 5 s."), "<p>p99 5\u{a0}ms, 4 of 5\u{a0}s.</p>\n");
         assert_eq!(prose("odd ` tick"), "<p>odd <code> tick</code></p>\n");
     }
 }

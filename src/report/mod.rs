@@ -25,6 +25,7 @@ mod answer;
 mod chart;
 mod compare;
 mod damage;
+mod gist;
 mod html;
 mod number;
 mod page;

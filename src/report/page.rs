@@ -5,6 +5,7 @@
 //! committed and opened in ten years.
 
 use super::chart::hero;
+use super::gist::gist;
 use super::html::{anchor, escape};
 use super::section::{legend, notes, section, show, tally};
 use super::sources::Sources;
@@ -42,6 +43,9 @@ pub(super) fn page(results: &Results) -> String {
         page_css()
     );
     let scenarios = || parts.iter().flat_map(|part| &part.1);
+    if let Some(gist) = scenarios().find(|s| headline == Some(s.name)).and_then(gist) {
+        let _ = writeln!(out, "<p class=\"lead gist\">{gist}</p>");
+    }
     lead(&mut out, note, scenarios().count(), &cells);
     if let Some(scenario) = scenarios().find(|s| headline == Some(s.name)) {
         hero(&mut out, scenario);
@@ -142,13 +146,15 @@ fn hero(out: &mut String, scenario: &Scenario<'_>) {
     let question = scenario.note.map_or(scenario.name, |n| &n.question);
     let _ = write!(
         out,
-        "<section class=hero id=plane><h2>Latency against stale reads</h2><p class=reading>{} \
-         (<a href=\"#{}\">{}</a>) Left is fast, down is fresh; in the band at the bottom no stale \
-         read was seen. The stepped line joins the cells that no other beats on both counts. Clients of \
-         all regions together, in health: what a crash or a cut would cost is not in the picture.</p>",
-        escape(question),
+        "<section class=hero id=plane><h2>Latency against stale reads</h2><p class=tag>\
+         <a href=\"#{}\"><code>{}</code></a> {}</p><p class=reading>{} Left is fast, down is fresh; \
+         in the band at the bottom no stale read was seen. The stepped line joins the cells that no other \
+         beats on both counts; a broken promise is crossed out. Clients of all regions together, \
+         in health: what a crash or a cut would cost is not in the picture.</p>",
         anchor(scenario.name),
-        escape(scenario.name)
+        escape(scenario.name),
+        tally(&scenario.cells()),
+        escape(question)
     );
     out.push_str("<div class=if-wide>");
     legend(out, &narrow.keys);

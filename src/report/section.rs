@@ -1,5 +1,6 @@
 //! One scenario's part of the page: its question, its prose, what was broken, pictures, tables.
 
+use super::chart::labels::Counted;
 use super::chart::space_time::SpaceTime;
 use super::chart::{CHARTS, Drawing, Key, KeyMark, Panel, svg};
 use super::html::{anchor, escape, prose};
@@ -40,17 +41,18 @@ pub(super) fn section(
         let _ = writeln!(
             out,
             "<div class=answer><h3>The answer, from the numbers of this run</h3>{}</div>",
-            prose(&note.answer)
+            classes(prose(&note.answer))
         );
     }
     broken(out, &cells, scenario.note.map_or(&[], |note| &note.evidence));
     out.push_str("<div class=charts>");
+    let mut counted = Counted::default();
     for chart in CHARTS {
         if chart.name == "plane" && drawn_above {
             out.push_str(
                 "<p class=note>Its PACELC plane is <a href=\"#plane\">the picture at the top</a>.</p>",
             );
-        } else if let Some(drawing) = (chart.draw)(scenario) {
+        } else if let Some(drawing) = (chart.draw)(scenario, &mut counted) {
             let wide = drawing.panels.iter().any(|p| p.width > svg::WIDTH);
             let columns = match drawing.panels.len() {
                 _ if wide => 3,
@@ -75,6 +77,14 @@ pub(super) fn section(
     tables::rows(out, scenario, &cells);
     replays(out, &cells);
     out.push_str("</section>\n");
+}
+
+/// The class a paragraph of an answer speaks of, so that one finds it.
+fn classes(mut answer: String) -> String {
+    for class in ["CP", "AP", "Hybrid"] {
+        answer = answer.replace(&format!("<p>{class}: "), &format!("<p><b>{class}:</b> "));
+    }
+    answer
 }
 
 /// `12 cells: ✓ 10 hold ✗ 1 broken ? 1 undecided`.
@@ -159,11 +169,14 @@ fn picture(found: &Evidence) -> String {
     let title = format!("seed {}", found.seed);
     let diagram = SpaceTime::of_exhibits(title, &found.operations);
     let gap = diagram.gap().map(|gap| format!("<p class=note>{gap}</p>")).unwrap_or_default();
-    let Some((svg, width)) = diagram.inline() else { return gap };
-    // Larger than other wide pictures: its words are what there is to see.
-    let (least, most) = (width * 9 / 20, width * 7 / 10);
+    let Some(((svg, width), upright)) = diagram.inline().zip(diagram.upright()) else { return gap };
+    // As large as other pictures, for its words are what there is to see; or as wide as the page.
+    let (least, most) = (width * 2 / 5, width * 27 / 50);
+    let scale = diagram.scale().map(|note| format!("<p class=note>{note}</p>"));
     format!(
-        "<div class=scroll><div style=\"min-width:{least}px;width:{most}px\">{svg}</div></div>{gap}"
+        "<figure class=\"wide if-wide\"><div style=\"min-width:{least}px;max-width:{most}px\">{svg}</div></figure>\
+         <figure class=if-narrow>{upright}{}</figure>{gap}",
+        scale.unwrap_or_default()
     )
 }
 

@@ -9,7 +9,7 @@ use super::super::number;
 use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::axis::Axis;
-use super::labels::{Box, place};
+use super::labels::{Box, Counted, place};
 use super::svg::{
     Area, At, Drawn, Frame, Layout, Spot, WIDTH, inline, line, lines, marks, text, write,
 };
@@ -86,7 +86,7 @@ impl Series<'_> {
     }
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, _: &mut Counted) -> Option<Drawing> {
     let (axis, unit) = scenario.axis()?;
     let mut drawing = Drawing { title: format!("Against {axis}"), ..Drawing::default() };
     let round_trips = axis == "rtt" && unit == "ms";
@@ -370,7 +370,7 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let along = all.iter().find(|s| s.axis().is_some()).expect("one has an axis");
-        let drawing = draw(along).expect("drawn");
+        let drawing = draw(along, &mut Counted::default()).expect("drawn");
         let line = |op: &str| drawing.fits.iter().find(|l| l[0] == "raft" && l[1] == op);
         let raft = line("write").expect("fitted");
         assert!(raft[3].starts_with("1.0") && raft[4] == "1.00", "{raft:?}");
@@ -382,7 +382,8 @@ mod tests {
         let (_, mut rows, _) = sample::run();
         rows.retain(|r| r.axis_at.is_some());
         let has = |rows: &[Row]| {
-            let drawing = draw(&view::scenarios(None, rows, &[])[0]).expect("drawn");
+            let drawing =
+                draw(&view::scenarios(None, rows, &[])[0], &mut Counted::default()).expect("drawn");
             drawing.panels.iter().any(|p| p.title.contains("lost"))
         };
         assert!(!has(&rows));
@@ -395,7 +396,8 @@ mod tests {
         let (_, mut rows, _) = sample::run();
         rows.retain(|r| r.axis_at.is_some() && r.system == "raft");
         rows[0].verdict = VerdictWord::Violated;
-        let drawing = draw(&view::scenarios(None, &rows, &[])[0]).expect("drawn");
+        let drawing =
+            draw(&view::scenarios(None, &rows, &[])[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.fits[1..].iter().any(|l| l[2] == "linearizable ✗ broken"));
         assert!(drawing.fits[1..].iter().all(|l| l[2].contains(['✓', '✗', '?'])));
     }

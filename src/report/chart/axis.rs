@@ -153,10 +153,45 @@ impl Axis {
     }
 
     /// Keeps at most `most` labels, evenly thinned.
-    pub(super) fn thinned(mut self, most: usize) -> Self {
+    pub(super) fn thinned(self, most: usize) -> Self {
         let every = self.ticks.len().div_ceil(most.max(1)).max(1);
+        self.every(every)
+    }
+
+    fn every(mut self, every: usize) -> Self {
         let keep = |(i, tick): (usize, (f64, String))| (i % every == 0).then_some(tick);
         self.ticks = self.ticks.into_iter().enumerate().filter_map(keep).collect();
+        self
+    }
+
+    /// Keeps the labels that fit beside each other along `room` units, each as wide as `width` says.
+    /// Of an even scale every second one goes, or two of three, and so on; of others the rounder
+    /// numbers stay.
+    pub(super) fn fitted(mut self, room: i32, width: fn(&str) -> i32) -> Self {
+        let span = |tick: &(f64, String)| {
+            let (middle, half) = (self.part(tick.0) * f64::from(room), width(&tick.1) / 2 + CLEAR);
+            (middle - f64::from(half), middle + f64::from(half))
+        };
+        let spans: Vec<(f64, f64)> = self.ticks.iter().map(span).collect();
+        let clear = |a: usize, b: usize| spans[a].1 <= spans[b].0 || spans[b].1 <= spans[a].0;
+        if self.scale == Scale::Linear {
+            let stands = |every: &usize| {
+                let kept: Vec<usize> = (0..spans.len()).step_by(*every).collect();
+                kept.windows(2).all(|two| clear(two[0], two[1]))
+            };
+            let every = (1..=spans.len()).find(stands).unwrap_or(1);
+            return self.every(every);
+        }
+        let mut order: Vec<usize> = (0..spans.len()).collect();
+        order.sort_by_key(|i| roundness(self.ticks[*i].0));
+        let mut kept: Vec<usize> = Vec::new();
+        for i in order {
+            if kept.iter().all(|k| clear(*k, i)) {
+                kept.push(i);
+            }
+        }
+        let ticks = std::mem::take(&mut self.ticks).into_iter().enumerate();
+        self.ticks = ticks.filter(|(i, _)| kept.contains(i)).map(|(_, tick)| tick).collect();
         self
     }
 
@@ -164,6 +199,24 @@ impl Axis {
     pub(super) fn part(&self, value: f64) -> f64 {
         let part = (self.scale.apply(value) - self.low) / (self.high - self.low);
         if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
+    }
+}
+
+/// Least room on either side of a label, in units.
+const CLEAR: i32 = 9;
+
+/// 0 for powers of ten and for what is no number of an axis of decades, then 2 and 5, then 3, then
+/// the rest.
+fn roundness(value: f64) -> u8 {
+    if value <= 0.0 {
+        return 0;
+    }
+    let decade = power_of_ten(libm::floor(libm::log10(value * 1.000_001)) as i32);
+    match libm::round(10.0 * value / decade) as i64 {
+        10 => 0,
+        20 | 50 => 1,
+        30 => 2,
+        _ => 3,
     }
 }
 
@@ -240,6 +293,18 @@ mod tests {
         assert_eq!(labels(&axis), ["0", "1 ms", "10 ms", "100 ms"]);
         assert!(axis.map(&0.0, (0, 600)) < axis.map(&1.0, (0, 600)));
         assert_eq!(axis.map(&1e9, (0, 600)), 600);
+    }
+
+    #[test]
+    fn labels_that_would_touch_give_way_to_rounder_ones() {
+        let close = || Axis::log([69.0, 220.0], number::tick_ms).expect("positive");
+        let wide = |_: &str| 80;
+        assert!(labels(&close()).contains(&"150 ms"));
+        assert_eq!(labels(&close().fitted(500, wide)), ["70 ms", "100 ms", "200 ms"]);
+        assert_eq!(labels(&close().fitted(6000, wide)), labels(&close()));
+        let even = Axis::linear([0.0, 200.0], number::plain).expect("two values");
+        assert_eq!(labels(&even.clone().fitted(300, wide)), ["0", "100", "200"]);
+        assert_eq!(labels(&even.fitted(50, wide)), ["0"]);
     }
 
     #[test]

@@ -19,12 +19,11 @@ use plotters::style::text_anchor::{HPos, VPos};
 pub(super) const CHART: Chart = Chart {
     name: "bound",
     title: "What no store can beat",
-    reading: "News takes d from the writers' region to the readers'. If a write and a read together \
-              always take less, a read that begins as the write ends cannot know of it: the shaded \
-              corner is closed to linearizable stores (after Lipton and Sandberg 1988, Attiya and \
-              Welch 1994). The bound is on the slowest such pair; the points are medians, healthy \
-              phase. Sequential consistency is bound otherwise: of two regions one at least has \
-              reads and writes of its own that together take d, so other pairs may lie here.",
+    reading: "News takes d from the writers' region to the readers'. Where a write and a read together \
+              always take less, a read that begins as the write ends cannot know of it: no linearizable \
+              store is in the shaded corner (Lipton and Sandberg 1988, Attiya and Welch 1994), though \
+              a sequential one may be. The bound is on the slowest such pair; points are medians, healthy \
+              phase.",
     draw,
 };
 
@@ -42,7 +41,7 @@ struct Point<'a> {
     level: &'a str,
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     if scenario.axis().is_some() {
         return None;
     }
@@ -53,13 +52,12 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     drawing.keys.retain(|k| k.mark != KeyMark::Dots);
     let label = format!("write + read = d = {}", number::ms(pair.ms));
     drawing.keys.push(Key { ink: Ink::BOUND, mark: KeyMark::Line, label });
-    let mut counted = Counted::default();
     for variant in &scenario.variants {
         let shown: Vec<&Point<'_>> = all.iter().filter(|p| p.read.variant == *variant).collect();
         let several = scenario.variants.len() > 1;
         let place = format!("{} reads, {} writes", pair.read, pair.write);
         let title = if several { format!("{variant}: {place}") } else { place };
-        let Some(svg) = panel(scenario, &pair, (&all, &shown), &mut counted) else { continue };
+        let Some(svg) = panel(scenario, &pair, (&all, &shown), counted) else { continue };
         let panels =
             if drawing.panels.is_empty() { &mut drawing.panels } else { &mut drawing.more };
         panels.push(Panel { title, svg, width: WIDTH });
@@ -121,8 +119,8 @@ fn panel<'a>(
         corners.push((left, bottom));
         ribbon(area, &corners, Ink::BOUND, 0.12)?;
         line(area, &edge, Ink::BOUND, 3)?;
-        // In the middle of the shaded corner, where points at its edges leave room.
-        let middle = ((left + corner.0) / 2, (bottom + corner.1) / 2);
+        // Low in the shaded corner, where it is widest and points at its edges leave room.
+        let middle = ((left + corner.0) / 2 - 4, bottom - (bottom - corner.1) * 3 / 10);
         let soft = text(Ink::SOFT, HPos::Center, VPos::Center);
         write(area, middle, "not linearizable", soft)?;
         let at = |p: &Point<'_>| frame.at(p.read.p50_ms, p.write.p50_ms);
@@ -133,7 +131,7 @@ fn panel<'a>(
         let spots: Vec<Spot> = shown.iter().map(spot).collect();
         marks(area, &spots)?;
         shown.iter().for_each(|p| tips.add(at(p), &tip(p, pair)));
-        let named = shown.iter().map(|p| name(p, at(p)));
+        let named = shown.iter().zip(&spots).map(|(p, spot)| name(p, *spot));
         let wishes = labels::wishes(named, WIDTH as i32 / 2, counted);
         let mut covered: Vec<Box> =
             spots.iter().map(|s| Box::around(s.at, size::MARK + 2)).collect();
@@ -150,9 +148,9 @@ fn axis(all: impl Iterator<Item = f64>, bound: f64, room: f64) -> Axis {
     Axis::log_between(ends.0 / 2.5, ends.1 * room, number::tick_ms)
 }
 
-fn name<'a>(p: &Point<'a>, at: At) -> Name<'a> {
+fn name<'a>(p: &Point<'a>, Spot { at, ink, .. }: Spot) -> Name<'a> {
     let broken = p.read.verdict == VerdictWord::Violated;
-    Name { at, mode: &p.read.system, level: p.level, silent: false, broken }
+    Name { at, mode: &p.read.system, level: p.level, silent: false, broken, ink }
 }
 
 fn tip(p: &Point<'_>, pair: &Pair<'_>) -> String {
@@ -200,7 +198,7 @@ mod tests {
         };
         assert!(sums("linearizable").iter().all(|sum| *sum >= pair.ms));
         assert!(sums("eventual").iter().any(|sum| *sum < pair.ms));
-        let drawing = draw(&all[0]).expect("drawn");
+        let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.panels[0].svg.contains("not linearizable"));
     }
 
@@ -209,6 +207,6 @@ mod tests {
         let (mut note, rows, curves) = sample::run();
         note.scenarios.iter_mut().for_each(|s| s.news.clear());
         let all = view::scenarios(Some(&note), &rows, &curves);
-        assert!(all.iter().all(|s| draw(s).is_none()));
+        assert!(all.iter().all(|s| draw(s, &mut Counted::default()).is_none()));
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn heat(value: f64, low: f64, high: f64) -> usize {
     libm::round(6.0 * libm::log10(value / low) / span.max(0.6)) as usize
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     let regions = scenario.regions();
     if regions.len() < 2 {
         return None;
@@ -43,12 +43,11 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         }
     }
     drawing.more_title = "The other variants";
-    let mut counted = Counted::default();
     for (i, variant) in variants.iter().enumerate() {
         let cells: Vec<Cell<'_>> =
             scenario.cells().into_iter().filter(|c| c.head.variant == *variant).collect();
         for (op, title) in OPS {
-            let grid = grid(scenario, &cells, &regions, op, &mut counted);
+            let grid = grid(scenario, &cells, &regions, op, counted);
             let Some((svg, width)) = grid.draw() else { continue };
             let several = variants.len() > 1;
             let of = if several { variant } else { "median" };
@@ -114,7 +113,7 @@ mod tests {
     fn levels_with_the_same_medians_share_a_row_and_are_named_below() {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
-        let drawing = draw(&all[0]).expect("drawn");
+        let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.panels[0].svg.contains(" levels ᵃ<"));
         assert!(drawing.remark.contains(" session, eventual-nearest, eventual-any"));
     }

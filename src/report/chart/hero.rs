@@ -60,7 +60,7 @@ pub(in super::super) fn hero(scenario: &Scenario<'_>) -> Option<(String, String,
     let mut counted = Counted::default();
     let draw_pair = |area: &Area<'_>, tips: &mut Tips| pair.draw(area, tips, &mut counted);
     let wide = inline(extent, &about(scenario), draw_pair)?;
-    Some((wide, counted.words(), draw(scenario)?))
+    Some((wide, counted.words(), draw(scenario, &mut counted)?))
 }
 
 /// The plane as a picture of its own, legend below.

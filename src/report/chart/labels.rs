@@ -5,8 +5,11 @@
 //! tooltip and a row in the table. Widths are estimated, for the viewer picks the font.
 
 use super::super::theme::{Ink, Style, size};
+use super::letters::RAISED;
+pub(super) use super::letters::{fit, width};
 use super::svg::{Area, At, Drawn, line, text, write};
 use plotters::style::text_anchor::{HPos, VPos};
+use std::collections::BTreeSet;
 
 /// An upright box in units.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,42 +46,6 @@ pub(super) struct Placed {
     pub(super) far: bool,
 }
 
-/// About how wide a text is, in one of the wider common sans-serif fonts.
-pub(super) fn width(text: &str) -> i32 {
-    libm::ceil(text.chars().map(advance).sum::<f64>() * f64::from(size::TEXT)) as i32
-}
-
-/// How wide a letter is, in em: those of DejaVu Sans by classes.
-fn advance(letter: char) -> f64 {
-    match letter {
-        'i' | 'j' | 'l' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' => 0.30,
-        'f' | 'r' | 't' | ' ' | '-' | '/' | '(' | ')' => 0.38,
-        'm' | 'w' | 'M' | 'W' | '%' | '…' => 0.96,
-        '=' | '<' | '>' | '+' | '~' => 0.84,
-        letter if LETTERS.contains(&letter) => 0.46,
-        'A'..='Z' => 0.72,
-        _ => 0.62,
-    }
-}
-
-/// Cuts a name to a width, in its middle: long names often differ at their ends.
-pub(super) fn fit(name: &str, room: i32) -> String {
-    if width(name) <= room {
-        return name.to_owned();
-    }
-    let whole = f64::from(room) / f64::from(size::TEXT) - advance('…');
-    let within = |mut left: f64| {
-        move |letter: &char| {
-            left -= advance(*letter);
-            left >= 0.0
-        }
-    };
-    let head: String = name.chars().take_while(within(whole * 0.6)).collect();
-    let mut tail: Vec<char> = name.chars().rev().take_while(within(whole * 0.4)).collect();
-    tail.reverse();
-    format!("{}…{}", head.trim_end(), tail.iter().collect::<String>().trim_start())
-}
-
 /// What a point would be called.
 pub(super) struct Name<'a> {
     /// Where it is.
@@ -91,6 +58,8 @@ pub(super) struct Name<'a> {
     pub(super) silent: bool,
     /// Whether its promise is broken.
     pub(super) broken: bool,
+    /// Its colour, for the line that leads to it.
+    pub(super) ink: Ink,
 }
 
 /// One label for points that lie on each other.
@@ -101,6 +70,7 @@ pub(super) struct Wish<'a> {
     /// As its points.
     pub(super) silent: bool,
     broken: bool,
+    ink: Ink,
     text: String,
 }
 
@@ -125,7 +95,7 @@ pub(super) fn wishes<'a>(
 ) -> Vec<Wish<'a>> {
     let mut wishes: Vec<Wish<'a>> = Vec::new();
     let mut known: Vec<(&str, &str)> = Vec::new();
-    for Name { at, mode, level, silent, broken } in names {
+    for Name { at, mode, level, silent, broken, ink } in names {
         if !known.contains(&(mode, level)) {
             known.push((mode, level));
         }
@@ -137,7 +107,7 @@ pub(super) fn wishes<'a>(
             }
             None => {
                 let (levels, text) = (vec![level], String::new());
-                wishes.push(Wish { at, mode, levels, silent, broken, text });
+                wishes.push(Wish { at, mode, levels, silent, broken, ink, text });
             }
         }
     }
@@ -192,7 +162,7 @@ fn crowded<'a>(wishes: Vec<Wish<'a>>, counted: &mut Counted) -> Vec<Wish<'a>> {
         let text = format!("{} modes {}", heap.len(), counted.letter(&members));
         let mut one = heap.swap_remove(0);
         one.at.0 = heap.iter().map(|w| w.at.0).fold(one.at.0, i32::max);
-        left.push(Wish { text, ..one });
+        left.push(Wish { ink: Ink::AXIS, text, ..one });
     }
     left
 }
@@ -202,11 +172,10 @@ pub(super) fn label(area: &Area<'_>, wishes: &[&Wish<'_>], marks: &[Box], bounds
     let texts: Vec<(At, &str)> = wishes.iter().map(|w| (w.at, w.text.as_str())).collect();
     for placed in place(&texts, marks, bounds) {
         let wish = wishes[placed.index];
-        let [left, top, right, bottom] = placed.cover.edges;
+        let [left, top, _, bottom] = placed.cover.edges;
         let middle = (top + bottom) / 2;
-        if placed.far {
-            let end = if left > wish.at.0 { left - 2 } else { right.min(wish.at.0) };
-            line(area, &[wish.at, (end, middle)], Ink::AXIS, 1)?;
+        if let Some(leader) = leader(wish.at, &placed.cover).filter(|_| placed.far) {
+            line(area, &leader, wish.ink.styled(Style::Plain), 2)?;
         }
         let ink = if wish.broken { Ink::BROKEN } else { Ink::TEXT };
         let style = text(ink.styled(Style::Halo), HPos::Left, VPos::Center);
@@ -215,40 +184,61 @@ pub(super) fn label(area: &Area<'_>, wishes: &[&Wish<'_>], marks: &[Box], bounds
     Ok(())
 }
 
-/// What stands behind labels that only count, a letter a group as in a table's footnotes.
-#[derive(Default)]
-pub(super) struct Counted(Vec<Vec<String>>);
+/// From the rim of a point to the nearest place of its label; nothing where they touch.
+fn leader(at: At, cover: &Box) -> Option<[At; 2]> {
+    let [left, top, right, bottom] = cover.edges;
+    let end = (at.0.clamp(left - 2, right + 2), at.1.clamp(top + 6, bottom - 6));
+    let (dx, dy) = (f64::from(end.0 - at.0), f64::from(end.1 - at.1));
+    let long = libm::sqrt(dx * dx + dy * dy);
+    let rim = f64::from(size::MARK + 1);
+    let start = |from: i32, d: f64| from + libm::round(d * rim / long) as i32;
+    (long > rim + 2.0).then(|| [(start(at.0, dx), start(at.1, dy)), end])
+}
 
-/// Small raised letters, as far as Unicode has them.
-const LETTERS: [char; 25] = [
-    'ᵃ', 'ᵇ', 'ᶜ', 'ᵈ', 'ᵉ', 'ᶠ', 'ᵍ', 'ʰ', 'ⁱ', 'ʲ', 'ᵏ', 'ˡ', 'ᵐ', 'ⁿ', 'ᵒ', 'ᵖ', 'ʳ', 'ˢ', 'ᵗ',
-    'ᵘ', 'ᵛ', 'ʷ', 'ˣ', 'ʸ', 'ᶻ',
-];
+/// What stands behind labels that only count, a letter a group as in a table's footnotes. One serves
+/// all charts of a section, so that a letter means the same in each of them.
+#[derive(Default)]
+pub(in super::super) struct Counted {
+    groups: Vec<Vec<String>>,
+    /// Which of them labels have named since the last explanation.
+    named: BTreeSet<usize>,
+}
 
 /// That of the `i`-th group; doubled once the alphabet is used up.
 fn letter(i: usize) -> String {
-    LETTERS[i % LETTERS.len()].to_string().repeat(1 + i / LETTERS.len())
+    RAISED[i % RAISED.len()].to_string().repeat(1 + i / RAISED.len())
 }
 
 impl Counted {
     /// The letter of a group, the same for the same group.
     pub(super) fn letter<S: AsRef<str>>(&mut self, group: &[S]) -> String {
         let same = |known: &Vec<String>| known.iter().eq(group.iter().map(AsRef::as_ref));
-        let at = self.0.iter().position(same).unwrap_or_else(|| {
-            self.0.push(group.iter().map(|s| s.as_ref().to_owned()).collect());
-            self.0.len() - 1
+        let at = self.groups.iter().position(same).unwrap_or_else(|| {
+            self.groups.push(group.iter().map(|s| s.as_ref().to_owned()).collect());
+            self.groups.len() - 1
         });
+        self.named.insert(at);
         letter(at)
     }
 
-    /// `ᵃ session, eventual-any.`, a line a group.
-    pub(super) fn words(&self) -> String {
-        let group = |(i, members): (usize, &Vec<String>)| {
+    /// Up to three members by name, more of them as `8 levels ᵃ`.
+    pub(super) fn listed(&mut self, levels: &[&str]) -> String {
+        match levels.len() {
+            0..=3 => levels.join(", "),
+            n => format!("{n} levels {}", self.letter(levels)),
+        }
+    }
+
+    /// `ᵃ session, eventual-any.`, a line for each group that was named since this was last asked.
+    pub(super) fn words(&mut self) -> String {
+        let group = |i: usize| {
+            let members = &self.groups[i];
             // Some levels have a comma in their name.
             let comma = if members.iter().any(|m| m.contains(',')) { "; " } else { ", " };
             format!("{} {}.", letter(i), members.join(comma))
         };
-        self.0.iter().enumerate().map(group).collect::<Vec<_>>().join("\n")
+        let named = std::mem::take(&mut self.named);
+        named.into_iter().map(group).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -266,9 +256,9 @@ pub(super) fn place(wishes: &[(At, &str)], obstacles: &[Box], bounds: Box) -> Ve
                 (x - wide / 2, y + gap - 2 + lift.abs()),
             ]
         };
-        let near = [(gap, 0), (gap - 2, -14), (gap - 2, 14)];
-        let far = [(gap + 8, -26), (gap + 8, 26), (gap + 22, -44), (gap + 22, 44)];
-        let tries = near.map(|n| (n, false)).into_iter().chain(far.map(|n| (n, true)));
+        let lifts = [(gap - 2, 14), (gap + 8, 26), (gap + 22, 44)];
+        let far = lifts.into_iter().flat_map(|(gap, lift)| [(gap, -lift), (gap, lift)]);
+        let tries = std::iter::once(((gap, 0), false)).chain(far.map(|n| (n, true)));
         let found = tries
             .flat_map(|((gap, lift), far)| around(gap, lift).map(|corner| (corner, far)))
             .map(|((left, top), far)| (Box { edges: [left, top, left + wide, top + high] }, far))
@@ -297,7 +287,7 @@ mod tests {
     }
 
     fn name<'a>(at: At, mode: &'a str, level: &'a str) -> Name<'a> {
-        Name { at, mode, level, silent: false, broken: false }
+        Name { at, mode, level, silent: false, broken: false, ink: Ink::AXIS }
     }
 
     #[test]
@@ -315,6 +305,9 @@ mod tests {
         assert_eq!(counted.letter(&["R=1,W=2", "one"]), "ᵇ");
         assert_eq!(counted.letter(&["lease", "linearizable", "session"]), "ᵃ");
         assert_eq!(counted.words(), "ᵃ lease, linearizable, session.\nᵇ R=1,W=2; one.");
+        assert_eq!(counted.words(), "", "each letter is explained once");
+        assert_eq!(counted.letter(&["R=1,W=2", "one"]), "ᵇ");
+        assert_eq!(counted.words(), "ᵇ R=1,W=2; one.");
         let many: Vec<String> = (0..30).map(|i| counted.letter(&[i.to_string()])).collect();
         assert_eq!((many[22].as_str(), many[23].as_str()), ("ᶻ", "ᵃᵃ"));
     }

@@ -10,19 +10,23 @@ mod bound;
 mod grid;
 mod heat_map;
 pub(super) mod hero;
-mod labels;
+pub(super) mod labels;
+mod letters;
 mod partition;
 mod percentiles;
 mod phases;
 mod plane;
+mod repaint;
 pub(super) mod space_time;
 pub(super) mod svg;
 mod timeline;
+mod upright;
 mod variants;
 mod visibility;
 
 use super::theme::{Ink, Shape};
 use super::view::Scenario;
+use labels::Counted;
 
 /// One kind of picture.
 pub(super) struct Chart {
@@ -32,8 +36,9 @@ pub(super) struct Chart {
     pub(super) title: &'static str,
     /// How to read it, one or two sentences.
     pub(super) reading: &'static str,
-    /// Draws it; `None` where the rows have nothing to say about it.
-    pub(super) draw: fn(&Scenario<'_>) -> Option<Drawing>,
+    /// Draws it; `None` where the rows have nothing to say about it. What its labels only count goes
+    /// under letters that are the section's.
+    pub(super) draw: fn(&Scenario<'_>, &mut Counted) -> Option<Drawing>,
 }
 
 /// What a chart has drawn.
@@ -130,7 +135,8 @@ mod tests {
         let results = sample::results();
         let all = view::of(&results);
         for chart in CHARTS {
-            let drawn: Vec<Drawing> = all.iter().filter_map(chart.draw).collect();
+            let drawn: Vec<Drawing> =
+                all.iter().filter_map(|s| (chart.draw)(s, &mut Counted::default())).collect();
             assert!(!drawn.is_empty(), "{} drew nothing", chart.name);
             for panel in drawn.iter().flat_map(|d| d.panels.iter().chain(&d.more)) {
                 let svg = &panel.svg;
@@ -155,7 +161,11 @@ mod tests {
         for scenario in view::scenarios(None, &rows, &[]) {
             for chart in CHARTS {
                 if chart.name != "phases" && chart.name != "heat-map" {
-                    assert!((chart.draw)(&scenario).is_none(), "{} drew", chart.name);
+                    assert!(
+                        (chart.draw)(&scenario, &mut Counted::default()).is_none(),
+                        "{} drew",
+                        chart.name
+                    );
                 }
             }
         }
@@ -173,7 +183,8 @@ mod tests {
             }
         }
         for scenario in view::scenarios(Some(&note), &rows, &curves) {
-            for drawing in CHARTS.iter().filter_map(|c| (c.draw)(&scenario)) {
+            let mut counted = Counted::default();
+            for drawing in CHARTS.iter().filter_map(|c| (c.draw)(&scenario, &mut counted)) {
                 for panel in drawing.panels.iter().chain(&drawing.more) {
                     assert!(!panel.svg.contains("NaN") && !panel.svg.contains("-21474836"));
                 }

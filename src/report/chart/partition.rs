@@ -6,7 +6,7 @@ use super::super::theme::{Shape, size, verdict};
 use super::super::view::Scenario;
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::labels::{self, Box, Name, Wish, label};
+use super::labels::{self, Box, Counted, Name, Wish, label};
 use super::plane::keys;
 use super::svg::{At, Frame, Layout, Spot, WIDTH, inline, marks};
 use super::{Chart, Drawing, KeyMark, OPS, Panel};
@@ -21,10 +21,9 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
     drawing.keys.retain(|k| k.mark != KeyMark::Dots);
-    let mut counted = labels::Counted::default();
     let sides = match scenario.sides() {
         sides if sides.is_empty() => vec![None],
         sides => sides.into_iter().map(Some).collect(),
@@ -38,7 +37,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             if pairs.len() < 2 {
                 continue;
             }
-            let Some(svg) = panel(scenario, op, &pairs, &mut counted) else { continue };
+            let Some(svg) = panel(scenario, op, &pairs, counted) else { continue };
             let mut words = vec![title];
             words.extend(side.map(words_of));
             words.extend((scenario.variants.len() > 1).then_some(*variant));
@@ -79,7 +78,7 @@ fn panel<'a>(
     scenario: &Scenario<'a>,
     op: &str,
     pairs: &[(&'a Row, f64)],
-    counted: &mut labels::Counted,
+    counted: &mut Counted,
 ) -> Option<String> {
     let x = Axis::roomy_log(pairs.iter().map(|p| p.0.p50_ms), number::tick_ms)?;
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0];
@@ -114,7 +113,7 @@ fn panel<'a>(
 fn name<'a>(scenario: &Scenario<'_>, row: &'a Row, at: At) -> Name<'a> {
     let level = if scenario.levels.len() > 1 { row.level.as_str() } else { "" };
     let broken = row.verdict == VerdictWord::Violated;
-    Name { at, mode: &row.system, level, silent: false, broken }
+    Name { at, mode: &row.system, level, silent: false, broken, ink: scenario.ink(&row.system) }
 }
 
 fn tip(row: &Row, op: &str, share: f64) -> String {
@@ -138,7 +137,12 @@ mod tests {
         let (note, rows, curves) = sample::run();
         for scenario in view::scenarios(Some(&note), &rows, &curves) {
             let cut = scenario.phases().contains(&"partitioned");
-            assert_eq!(draw(&scenario).is_some(), cut, "{}", scenario.name);
+            assert_eq!(
+                draw(&scenario, &mut Counted::default()).is_some(),
+                cut,
+                "{}",
+                scenario.name
+            );
         }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The x axis is that of the odds q/(1-q): the median in the middle and each further nine one step
 //! to the right, so tails are read as easily as medians. Reads get a panel a level, because the
-//! level is what a read pays for; writes hardly depend on it and share one, and so do levels that
-//! one mode alone has. Where a mode has several lines in a panel, they are named by their levels.
+//! level is what a read pays for; writes hardly depend on it and share one, and so do levels at which
+//! every mode reads alike, and levels that one mode alone has. Where a mode has several lines in a panel, they are named by their levels.
 
 use super::super::number;
 use super::super::theme::{Ink, Style, size, verdict};
@@ -18,8 +18,9 @@ pub(super) const CHART: Chart = Chart {
     name: "percentiles",
     title: "Latency percentiles",
     reading: "Response time of the healthy phase, from the intended start of each operation: half \
-              of them are faster than p50, one in a thousand is slower than p99.9. Red dots mark \
-              the line of a broken promise; lines that coincide show as stripes.",
+              of them are faster than p50, one in a thousand is slower than p99.9. Levels whose \
+              lines agree to a tenth share a picture. Red dots mark the line of a broken promise; lines \
+              that coincide show as stripes.",
     draw,
 };
 
@@ -28,7 +29,7 @@ const MORE: usize = 36;
 /// Most panels shown without asking.
 const SHOWN: usize = 9;
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "Each client region", ..Drawing::default() };
     if scenario.variants.len() > 1 {
         drawing.more_title = "The other variants, and each client region";
@@ -47,19 +48,18 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
         number::tick_ms,
     )?;
     let mut shown: Vec<&str> = Vec::new();
-    let mut counted = Counted::default();
     let panels_each = scenario.levels.len() + 1;
     for region in std::iter::once("all").chain(scenario.regions()) {
         for variant in &variants {
             let here: Vec<&Cell<'_>> =
                 cells.iter().filter(|c| c.head.variant == *variant).collect();
-            for (title, rows) in panels(scenario, &here, region) {
+            for (title, rows) in panels(scenario, &here, region, counted) {
                 let mut words = vec![title];
                 words.extend((variants.len() > 1).then(|| (*variant).to_owned()));
                 words.extend((region != "all").then(|| region.to_owned()));
                 let title = words.join(", ");
                 let looks = (title.as_str(), region == "all");
-                let Some(svg) = panel(scenario, &rows, &y, looks, &mut counted) else {
+                let Some(svg) = panel(scenario, &rows, &y, looks, counted) else {
                     continue;
                 };
                 shown.extend(rows.iter().map(|r| r.row.system.as_str()));
@@ -95,6 +95,7 @@ fn panels<'a>(
     scenario: &Scenario<'a>,
     cells: &[&Cell<'a>],
     region: &str,
+    counted: &mut Counted,
 ) -> Vec<(String, Vec<Curve<'a>>)> {
     let mut panels: Vec<(String, Vec<Curve<'a>>)> = Vec::new();
     let mut alone: Vec<Curve<'a>> = Vec::new();
@@ -106,12 +107,18 @@ fn panels<'a>(
     let each: Vec<(&str, Vec<Curve<'a>>)> =
         scenario.levels.iter().map(|level| (*level, reads(level))).collect();
     let lone = each.iter().filter(|e| e.1.len() == 1).count();
+    let mut shared: Vec<(Vec<&str>, Vec<Curve<'a>>)> = Vec::new();
     for (level, mut curves) in each {
         if curves.len() == 1 && lone >= ALONE && scenario.modes.len() > lone {
             alone.append(&mut curves);
+        } else if let Some(same) = shared.iter_mut().find(|s| alike(&s.1, &curves)) {
+            same.0.push(level);
         } else {
-            panels.push((format!("Reads, {level}"), curves));
+            shared.push((vec![level], curves));
         }
+    }
+    for (levels, curves) in shared {
+        panels.push((format!("Reads, {}", counted.listed(&levels)), curves));
     }
     panels.push(("Reads, levels that one mode has".to_owned(), agreed(alone)));
     for (op, title) in OPS.into_iter().skip(1) {
@@ -123,9 +130,23 @@ fn panels<'a>(
     panels
 }
 
+/// Whether two levels have the same modes with the same verdicts, and lines that lie on each other.
+fn alike(some: &[Curve<'_>], others: &[Curve<'_>]) -> bool {
+    let same = |(a, b): (&Curve<'_>, &Curve<'_>)| {
+        let known = (&a.row.system, a.row.verdict) == (&b.row.system, b.row.verdict);
+        let (a, b) = (points(a.row), points(b.row));
+        known && a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| near(a.1, b.1))
+    };
+    !some.is_empty() && some.len() == others.len() && some.iter().zip(others).all(same)
+}
+
+/// To a tenth: on an axis of decades that is less than a line is wide.
+fn near(a: f64, b: f64) -> bool {
+    (a - b).abs() <= 0.1 * a.max(b) + 0.02
+}
+
 /// Two levels of a mode are drawn apart only where they differ.
 fn agreed(curves: Vec<Curve<'_>>) -> Vec<Curve<'_>> {
-    let near = |a: f64, b: f64| (a - b).abs() <= 0.03 * a.max(b) + 0.02;
     let mut apart: Vec<Curve<'_>> = Vec::new();
     for curve in curves {
         let row = curve.row;
@@ -209,7 +230,7 @@ fn names(
     counted: &mut Counted,
 ) -> Drawn {
     let mut wished = Vec::new();
-    for (curve, (path, _)) in curves.iter().zip(paths) {
+    for (curve, (path, ink)) in curves.iter().zip(paths) {
         let mode = &curve.row.system;
         let lines: Vec<&Vec<At>> = curves
             .iter()
@@ -227,7 +248,8 @@ fn names(
         };
         let broken = curve.row.verdict == VerdictWord::Violated;
         for level in &curve.levels {
-            wished.push(Name { at: path[most], mode, level, silent: false, broken });
+            let (at, ink) = (path[most], *ink);
+            wished.push(Name { at, mode, level, silent: false, broken, ink });
         }
     }
     let covered: Vec<Box> = paths
@@ -271,15 +293,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_have_a_panel_a_level_that_several_modes_have_and_writes_one() {
+    fn reads_have_a_panel_for_levels_that_differ_and_writes_one() {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
-        let drawing = draw(&all[0]).expect("drawn");
+        let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         let titles: Vec<&str> = drawing.panels.iter().map(|p| p.title.as_str()).collect();
-        let reads = ["linearizable", "session", "eventual-nearest", "eventual-any"];
+        let reads = ["linearizable", "session", "eventual-nearest, eventual-any"];
         let reads = reads.map(|level| format!("Reads, {level}"));
-        assert_eq!(titles[..4], reads.each_ref().map(String::as_str));
-        assert_eq!(titles[4..], ["Reads, levels that one mode has", "Writes"]);
+        assert_eq!(titles[..3], reads.each_ref().map(String::as_str));
+        assert_eq!(titles[3..], ["Reads, levels that one mode has", "Writes"]);
         assert!(all[0].levels.len() > reads.len() + 2, "levels of one mode alone share a panel");
         assert_eq!(drawing.more.len(), titles.len() * all[0].regions().len());
     }

@@ -5,6 +5,7 @@ use super::super::number;
 use super::super::theme::verdict;
 use super::super::view::{Cell, Scenario};
 use super::grid::{Grid, Line, Value, sign};
+use super::labels::Counted;
 use super::{Chart, Drawing, OPS, Panel};
 
 pub(super) const CHART: Chart = Chart {
@@ -16,7 +17,7 @@ pub(super) const CHART: Chart = Chart {
     draw,
 };
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, _: &mut Counted) -> Option<Drawing> {
     let phases = scenario.phases();
     if phases.len() < 2 {
         return None;
@@ -100,9 +101,13 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let faulty = all.iter().find(|s| s.phases().len() > 1).expect("one has a fault");
-        let drawing = draw(faulty).expect("drawn");
+        let drawing = draw(faulty, &mut Counted::default()).expect("drawn");
         let svg = &drawing.panels[0].svg;
         assert!(svg.contains("partitioned") && svg.contains("recovering") && svg.contains(" %"));
-        assert!(all.iter().filter(|s| s.phases().len() == 1).all(|s| draw(s).is_none()));
+        assert!(
+            all.iter()
+                .filter(|s| s.phases().len() == 1)
+                .all(|s| draw(s, &mut Counted::default()).is_none())
+        );
     }
 }

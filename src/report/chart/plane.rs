@@ -49,14 +49,13 @@ pub(super) struct Point<'a> {
     theory: Option<f64>,
 }
 
-pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+pub(super) fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     // Along a numeric axis the stale rate is drawn against the axis instead.
     if scenario.axis().is_some() {
         return None;
     }
     let mut drawing = Drawing { keys: keys(scenario), ..Drawing::default() };
     drawing.more_title = "The other variants";
-    let mut counted = Counted::default();
     // Every variant has its own pictures, on the same axes, so that they can be compared.
     for (op, title) in OPS {
         let all = points(scenario, op);
@@ -75,7 +74,7 @@ pub(super) fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
             let title = if several { format!("{title}, {variant}") } else { title.to_owned() };
             let about = format!("{title}: median latency against stale reads in {}", scenario.name);
             let svg = inline((WIDTH, picture.height), &about, |area, tips| {
-                picture.draw(area, tips, (0, 0), &shown, &mut counted)
+                picture.draw(area, tips, (0, 0), &shown, counted)
             })?;
             let main = *variant == scenario.variants[0] || scenario.variants.len() * 2 <= SHOWN;
             let panels = if main { &mut drawing.panels } else { &mut drawing.more };
@@ -202,7 +201,7 @@ impl<'s> Picture<'s> {
         let band = if lanes.is_empty() { 0 } else { LANE as u32 * lanes.len() as u32 + 8 };
         let plot = if y.is_some() { size.1 } else { 0 };
         let x_title = format!("{op} latency, p50");
-        let left = lanes.iter().map(|m| labels::width(m)).max().unwrap_or(0).clamp(104, 210) + 24;
+        let left = lanes.iter().map(|m| labels::width(m)).max().unwrap_or(0).clamp(84, 220) + 44;
         let left = left as u32;
         let height = plot + band + GAP as u32 + 76;
         Some(Self { x, y, lanes, size, height, left, x_title, bound })
@@ -236,6 +235,11 @@ impl<'s> Picture<'s> {
         bottom = band_top + LANE * lanes + 8 * i32::from(!self.lanes.is_empty());
         let start = left + self.left as i32;
         block(area, (start, band_top), (left + width as i32 - 26, bottom), Ink::BAND)?;
+        // Long lists are read along their rows: every second lane is darker.
+        for lane in (1..lanes).step_by(2).filter(|_| lanes > 4) {
+            let y = band_top + 4 + LANE * lane;
+            block(area, (start, y), (left + width as i32 - 26, y + LANE), Ink::LANE)?;
+        }
         let tall = (bottom - band_top) as u32 + 76 + 2;
         let outer = (left, band_top - 2, width, tall);
         let layout = Layout { outer, x: Some(&self.x_title), y: "", left: self.left };
@@ -244,15 +248,7 @@ impl<'s> Picture<'s> {
             let style = text(Ink::SOFT.styled(Style::Halo), HPos::Left, VPos::Bottom);
             write(area, (left + 8, band_top - 8), &self.bound, style)?;
         }
-        for (i, mode) in self.lanes.iter().enumerate() {
-            let middle = band_top + 4 + LANE * i as i32 + LANE / 2;
-            let name = fit(mode, self.left as i32 - 20);
-            write(area, (start - 12, middle), &name, text(Ink::TEXT, HPos::Right, VPos::Center))?;
-            if i > 0 {
-                let y = middle - LANE / 2;
-                line(area, &[(start + 1, y), (left + width as i32 - 26, y)], Ink::LANE, 2)?;
-            }
-        }
+        self.name_lanes(area, points, (left, band_top))?;
         let from = if upper.is_some() { top + 52 } else { band_top };
         self.theory(area, &band, points, (from, bottom))?;
         let at = |p: &Point<'_>| match (p.rate, &upper) {
@@ -275,6 +271,25 @@ impl<'s> Picture<'s> {
         for (silent, bounds) in [(true, lanes), (false, upper)] {
             let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
             label(area, &here, &covered, bounds)?;
+        }
+        Ok(())
+    }
+
+    /// Colour and name of each lane, and lines between them.
+    fn name_lanes(&self, area: &Area<'_>, points: &[&Point<'_>], (left, top): At) -> Drawn {
+        let (start, right) = (left + self.left as i32, left + self.size.0 as i32 - 26);
+        for (i, mode) in self.lanes.iter().enumerate() {
+            let middle = top + 4 + LANE * i as i32 + LANE / 2;
+            let name = fit(mode, self.left as i32 - 44);
+            write(area, (left + 30, middle), &name, text(Ink::TEXT, HPos::Left, VPos::Center))?;
+            if let Some(ink) = points.iter().find(|p| p.mode == *mode).map(|p| p.ink) {
+                let (from, to) = ((left + 8, middle - 9), (left + 20, middle + 9));
+                block(area, from, to, ink.styled(Style::Plain))?;
+            }
+            if i > 0 {
+                let y = middle - LANE / 2;
+                line(area, &[(start + 1, y), (right, y)], Ink::LANE, 2)?;
+            }
         }
         Ok(())
     }
@@ -343,6 +358,7 @@ fn names<'a>(
         level: p.level,
         silent: p.rate.is_none(),
         broken: p.row.verdict == VerdictWord::Violated,
+        ink: p.ink,
     };
     labels::wishes(points.iter().zip(spots).map(name), room, counted)
 }
@@ -360,7 +376,7 @@ mod tests {
         assert!(points.iter().any(|p| p.rate.is_none()) && points.iter().any(|p| p.rate.is_some()));
         let tip = &points.iter().find(|p| p.rate.is_none()).expect("checked").tip;
         assert!(tip.contains("none of") && tip.contains("at most"), "{tip}");
-        let drawing = draw(&all[0]).expect("drawn");
+        let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.panels[0].svg.contains("none seen (&lt; "));
     }
 }

@@ -40,7 +40,7 @@ pub enum Ticks {
 }
 
 impl Ticks {
-    fn words(self, time: u64) -> String {
+    pub(super) fn words(self, time: u64) -> String {
         match self {
             Self::Plain => time.to_string(),
             Self::Nanoseconds(each) => format!("{:.3} ms", time as f64 * each as f64 / 1e6),
@@ -133,7 +133,7 @@ impl SpaceTime {
     }
 
     /// Every instant at which something begins or ends, in order.
-    fn times(&self) -> Vec<u64> {
+    pub(super) fn times(&self) -> Vec<u64> {
         let mut times: Vec<u64> =
             self.bars.iter().flat_map(|bar| [Some(bar.from), bar.to]).flatten().collect();
         times.sort_unstable();
@@ -340,13 +340,18 @@ fn put(row: &mut [char], from: usize, words: &str) {
 }
 
 impl Bar {
-    fn draw(&self, area: &Area<'_>, tips: &mut Tips, frame: &Frame) -> Drawn {
+    /// What is blamed, what observes, and what makes values differ in colour.
+    pub(super) fn ink(&self) -> Ink {
         let ink = match (self.blamed, self.observes) {
             (true, _) => Ink::BROKEN,
             (false, true) => Ink::mode(0),
             (false, false) => Ink::mode(1),
         };
-        let ink = ink.styled(Style::Plain);
+        ink.styled(Style::Plain)
+    }
+
+    fn draw(&self, area: &Area<'_>, tips: &mut Tips, frame: &Frame) -> Drawn {
+        let ink = self.ink();
         let (y, left) = (frame.y(self.lane), frame.x(self.from));
         // An instant is still to be seen.
         let right = self.to.map_or(frame.width - 20, |to| frame.x(to).max(left + 8));

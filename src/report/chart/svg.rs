@@ -1,15 +1,16 @@
 //! From plotters' SVG back end to a picture that lives in a page.
 //!
 //! plotters writes absolute colours, fonts and whole-pixel coordinates, and knows no tooltips. A
-//! pass over its text turns the palette's stand-in colours into classes (see `theme.rs`), drops
-//! what the page's style sheet says better, and appends invisible discs whose `<title>` the browser
-//! shows on hovering. Coordinates are doubled and scaled back by the `viewBox`, so that lines look
-//! smooth.
+//! pass over its text turns the palette's stand-in colours into classes (see `repaint.rs`) and
+//! appends invisible discs whose `<title>` the browser shows on hovering. Coordinates are doubled
+//! and scaled back by the `viewBox`, so that lines look smooth.
 
 use super::super::VerdictWord;
 use super::super::html::escape;
 use super::super::theme::{Ink, Shape, Style, picture_css, size};
 use super::axis::Axis;
+use super::letters;
+use super::repaint::repaint;
 use plotters::backend::SVGBackend;
 use plotters::chart::{ChartBuilder, ChartContext};
 use plotters::coord::Shift;
@@ -42,7 +43,7 @@ impl Tips {
 
     /// Says `text` around several places. They are the round ends of a stroke without length.
     pub(super) fn add_all(&mut self, all: &[At], text: &str) {
-        self.0.push_str("<path class=\"tip\" d=\"");
+        self.0.push_str("<path d=\"");
         for (x, y) in all {
             let _ = write!(self.0, "M{x} {y}h0");
         }
@@ -72,12 +73,13 @@ pub(super) fn picture(
     let head = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{}\" height=\"{}\" \
          viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{}\" \
-         font-family=\"system-ui,sans-serif\" font-size=\"{}\"><style>{}</style>\
+         font-family=\"system-ui,sans-serif\" font-size=\"{}\" stroke-width=\"{}\"><style>{}</style>\
          <rect class=\"f-paper\" width=\"100%\" height=\"100%\"/>",
         width / 2,
         height / 2,
         escape(label),
         size::TEXT,
+        size::LINE,
         picture_css()
     );
     render((width, height), &head, draw)
@@ -95,133 +97,6 @@ fn render(
         area.present().ok()?;
     }
     Some(repaint(&raw, head, &tips.0))
-}
-
-/// Rewrites plotters' text line by line: it puts every tag and every text on a line of its own.
-fn repaint(raw: &str, head: &str, tips: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    // Grid lines and ticks are many and alike: one path each holds them all.
-    let mut alike = [("s-grid", String::new()), ("s-axis", String::new())];
-    for line in raw.lines() {
-        let Some(tag) = line.strip_prefix('<').filter(|t| !t.starts_with('/')) else {
-            if line == "</svg>" {
-                flush(&mut alike, &mut out);
-                out.push_str(tips);
-            }
-            out.push_str(line);
-            continue;
-        };
-        let mut rewritten = String::new();
-        rewrite_tag(tag, &mut rewritten);
-        if let Some((class, step)) = step(&rewritten) {
-            alike.iter_mut().filter(|a| a.0 == class).for_each(|a| a.1.push_str(&step));
-        } else if tag.starts_with("svg ") {
-            out.push_str(head);
-        } else {
-            if !tag.starts_with("text ") {
-                flush(&mut alike, &mut out);
-            }
-            out.push_str(&rewritten);
-        }
-    }
-    out
-}
-
-fn flush(alike: &mut [(&str, String)], out: &mut String) {
-    for (class, path) in alike.iter_mut().filter(|a| !a.1.is_empty()) {
-        let _ = write!(out, "<path class=\"{class}\" d=\"{path}\"/>");
-        path.clear();
-    }
-}
-
-/// A level or upright line of the grid or of an axis as its class and `M1 2H3`.
-fn step(tag: &str) -> Option<(&'static str, String)> {
-    let (class, rest) = if let Some(rest) = tag.strip_prefix("<line class=\"s-grid\" ") {
-        ("s-grid", rest)
-    } else {
-        ("s-axis", tag.strip_prefix("<polyline class=\"s-axis\" stroke-width=\"2\" points=")?)
-    };
-    let names = ["x1", "y1", "x2", "y2"];
-    let part = |p: &str| names.iter().find_map(|n| p.strip_prefix(n)).unwrap_or(p).to_owned();
-    let numbers: Option<Vec<i32>> = rest
-        .trim_end_matches("/>")
-        .split([' ', ','])
-        .map(|p| part(p).trim_matches(['=', '"']).parse::<i32>().ok())
-        .collect();
-    match numbers?[..] {
-        [x, y, right, same] if y == same => Some((class, format!("M{x} {y}H{right}"))),
-        [x, y, same, down] if x == same => Some((class, format!("M{x} {y}V{down}"))),
-        _ => None,
-    }
-}
-
-/// One tag, without its opening `<`: colours become classes, defaults go.
-fn rewrite_tag(tag: &str, out: &mut String) {
-    let (body, end) = match tag.strip_suffix("/>") {
-        Some(body) => (body, "/>"),
-        None => (tag.trim_end_matches('>'), ">"),
-    };
-    let (name, mut rest) = body.split_once(' ').unwrap_or((body, ""));
-    let mut classes = String::new();
-    let (mut kept, mut height) = (String::new(), 0);
-    while let Some((key, (value, after))) =
-        rest.split_once("=\"").and_then(|(k, r)| Some((k.trim(), r.split_once('"')?)))
-    {
-        rest = after;
-        match key {
-            "fill" | "stroke" if value.starts_with('#') => paint(key, value, &mut classes),
-            "opacity" | "stroke-width" if value == "1" => {}
-            "stroke" if value == "none" => {}
-            "fill" if value == "none" && name == "polyline" => {}
-            // Where fonts differ, whole units serve as well as parts of a letter.
-            "y" if name == "text" => height += value.parse::<i32>().unwrap_or(0),
-            "dy" => height += below(value),
-            "text-anchor" => match value {
-                "middle" => classes.push_str("c "),
-                "end" => classes.push_str("e "),
-                _ => {}
-            },
-            "font-family" => {}
-            "font-size" => {
-                let points = value.parse::<f64>().map_or(size::TEXT, |v| libm::round(v) as i32);
-                if points != size::TEXT {
-                    let _ = write!(kept, " font-size=\"{points}\"");
-                }
-            }
-            _ => {
-                let _ = write!(kept, " {key}=\"{}\"", value.trim_end());
-            }
-        }
-    }
-    if name == "text" {
-        let _ = write!(kept, " y=\"{height}\"");
-    }
-    let _ = write!(out, "<{name}");
-    if !classes.is_empty() {
-        let _ = write!(out, " class=\"{}\"", classes.trim_end());
-    }
-    let _ = write!(out, "{kept}{end}");
-}
-
-/// How far below its anchor a text stands, for plotters' three alignments.
-fn below(dy: &str) -> i32 {
-    match dy {
-        "0.76em" => 18,
-        "0.5ex" => 8,
-        _ => -6,
-    }
-}
-
-/// `#01SSNN` to `f-name style`.
-fn paint(key: &str, value: &str, classes: &mut String) {
-    let channel = |at: usize| value.get(at..at + 2).and_then(|h| u8::from_str_radix(h, 16).ok());
-    let ink = (|| Ink::decode(channel(1)?, channel(3)?, channel(5)?))();
-    if let Some((name, style)) = ink {
-        let _ = write!(classes, "{}-{name} ", &key[..1]);
-        if !style.is_empty() {
-            let _ = write!(classes, "{style} ");
-        }
-    }
 }
 
 /// Text of the charts' size; plotters divides by 1.24 on its way out.
@@ -362,6 +237,7 @@ impl<'a> Frame<'a> {
         let (below, tick_room) = if layout.x.is_some() { (34, 42) } else { (2, 0) };
         let above = if layout.y.is_empty() { 2 } else { 52 };
         let inner = area.clone().shrink((left, top), (width, height));
+        let x = x.fitted((width - layout.left) as i32 - 26, letters::width);
         let mut chart = ChartBuilder::on(&inner)
             .margin_right(26)
             .margin_top(above)
@@ -418,7 +294,7 @@ mod tests {
             Ok(())
         })
         .expect("drawn");
-        assert!(svg.contains("<polyline class=\"s-m2 dash\" stroke-width=\"4\""));
+        assert!(svg.contains("<path class=\"s-m2 dash\" d=\"M1 2l2 2\"/>"));
         assert!(svg.contains("aria-label=\"a &quot;label&quot;\""), "{svg}");
         assert!(svg.contains("&lt;b&gt;&amp;&lt;/b&gt;</text>") && svg.contains("&lt;i&gt;"));
         assert!(!svg.contains("font-family") && !svg.contains('#'), "{svg}");
@@ -430,7 +306,7 @@ mod tests {
             let spot = Spot { at: (25, 25), shape: Shape::Square, ink: Ink::mode(0), word };
             inline((50, 50), "", |area, _| marks(area, &[spot])).expect("drawn")
         };
-        assert!(draw(VerdictWord::Violated).matches("s-broken").count() == 2);
+        assert!(draw(VerdictWord::Violated).matches("<g class=\"s-broken\"><path").count() == 1);
         assert!(!draw(VerdictWord::Holds).contains("s-broken"));
         assert!(draw(VerdictWord::Unknown).contains("opacity=\"0.3\""));
     }

@@ -6,6 +6,7 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::Scenario;
 use super::super::{TimelineLine, VerdictWord};
 use super::axis::Axis;
+use super::labels::Counted;
 use super::svg::{At, Frame, Layout, WIDTH, inline, line, lines, ribbon};
 use super::{Chart, Drawing, KeyMark, OPS, Panel, mode_keys};
 use crate::results::Side;
@@ -56,7 +57,7 @@ fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| part as f64 / whole as f64)
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, _: &mut Counted) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "The other client regions", ..Drawing::default() };
     let last = *scenario.variants.last()?;
     let of = |variant| scenario.timelines.iter().copied().filter(move |l| l.variant == variant);
@@ -223,7 +224,8 @@ mod tests {
     fn the_side_that_is_cut_off_comes_first_and_the_fault_is_shaded() {
         let results = sample::results();
         let all = view::of(&results);
-        let drawn: Vec<Drawing> = all.iter().filter_map(draw).collect();
+        let drawn: Vec<Drawing> =
+            all.iter().filter_map(|s| draw(s, &mut Counted::default())).collect();
         let [drawing] = &drawn[..] else { panic!("{} scenarios have a fault", drawn.len()) };
         assert_eq!(drawing.panels[0].title, "Reads in eu-west-1 (cut off), answered");
         assert!(drawing.more.iter().all(|panel| !panel.title.contains("cut off")));

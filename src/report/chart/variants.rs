@@ -73,15 +73,14 @@ impl Figure {
     }
 }
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     if scenario.variants.len() < 2 || scenario.axis().is_some() {
         return None;
     }
     let mut drawing = Drawing::default();
-    let mut counted = Counted::default();
     for (op, title) in OPS {
         for figure in FIGURES {
-            let Some((grid, title)) = grid(scenario, (op, title), figure, &mut counted) else {
+            let Some((grid, title)) = grid(scenario, (op, title), figure, counted) else {
                 continue;
             };
             let Some((svg, width)) = grid.draw() else { continue };
@@ -161,7 +160,7 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let placed = all.iter().find(|s| s.name == "placement").expect("in the sample");
-        let drawing = draw(placed).expect("drawn");
+        let drawing = draw(placed, &mut Counted::default()).expect("drawn");
         assert_eq!(drawing.panels[0].title, "Reads, p50 by leader");
         assert!(drawing.panels[0].svg.contains(">us-east-1</text>"));
         assert!(drawing.panels.iter().any(|p| p.title == "Reads, stale by leader"));
@@ -171,7 +170,7 @@ mod tests {
     fn one_variant_and_numeric_axes_are_drawn_elsewhere() {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
-        let drawn = all.iter().filter(|s| draw(s).is_some()).count();
+        let drawn = all.iter().filter(|s| draw(s, &mut Counted::default()).is_some()).count();
         assert_eq!(drawn, 1);
     }
 }

@@ -8,6 +8,7 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::Scenario;
 use super::super::{CurvePoint, VerdictWord};
 use super::axis::Axis;
+use super::labels::Counted;
 use super::svg::{At, Frame, Layout, WIDTH, dot, inline, line, lines, ribbon, ring};
 use super::{Chart, Drawing, Key, KeyMark, Panel, mode_keys};
 use std::collections::BTreeMap;
@@ -18,7 +19,8 @@ pub(super) const CHART: Chart = Chart {
     reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
               the time t between that acknowledgement and the start of the read. The shade is \
               the 95 % interval; points of fewer than a hundred reads are not drawn, nor levels \
-              at which every read was fresh. Rings are the model WARS of that paper, drawn from the \
+              at which every read was fresh; levels whose points lie within each other's intervals share \
+              a picture. Rings are the model WARS of that paper, drawn from the \
               scenario's own delays without the simulator, where it applies.",
     draw,
 };
@@ -29,7 +31,7 @@ const FEWEST: u64 = 100;
 /// Points of one mode at one level and variant.
 type Series<'a> = BTreeMap<(usize, &'a str), Vec<&'a CurvePoint>>;
 
-fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
+fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     let mut drawing = Drawing { more_title: "Each client region", ..Drawing::default() };
     let x = Axis::from_zero(
         &told(scenario).map(|p| p.t_ms).filter(|t| t.is_finite()).collect::<Vec<_>>(),
@@ -53,10 +55,9 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     regions.sort_by_key(|r| *r != "all");
     let several = levels.iter().any(|l| l.1 != levels[0].1);
     for region in &regions {
-        for (level, variant) in &levels {
-            let series = series(scenario, region, level, variant);
-            let mut words = vec![(*level).to_owned()];
-            words.extend(several.then(|| (*variant).to_owned()));
+        for (named, variant, series) in shared(scenario, region, &levels) {
+            let mut words = vec![counted.listed(&named)];
+            words.extend(several.then(|| variant.to_owned()));
             words.extend((*region != "all").then(|| (*region).to_owned()));
             let title = words.join(", ");
             let Some(svg) = panel(scenario, &series, (&x, &y), &title, *region == regions[0])
@@ -75,6 +76,7 @@ fn draw(scenario: &Scenario<'_>) -> Option<Drawing> {
     if regions.len() <= 2 && regions[0] == "all" {
         drawing.more.clear();
     }
+    drawing.remark = counted.words();
     let shown: Vec<&str> = scenario.curves.iter().map(|p| p.system.as_str()).collect();
     drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
     if told(scenario).any(|p| p.predicted_rate.is_some()) {
@@ -104,6 +106,43 @@ fn series<'a>(scenario: &Scenario<'a>, region: &str, level: &str, variant: &str)
     series
 }
 
+/// The points of each level, and the levels of a variant that have the same.
+fn shared<'a>(
+    scenario: &Scenario<'a>,
+    region: &str,
+    levels: &[(&'a str, &'a str)],
+) -> Vec<(Vec<&'a str>, &'a str, Series<'a>)> {
+    let mut found: Vec<(Vec<&str>, &str, Series<'_>)> = Vec::new();
+    for (level, variant) in levels {
+        let series = series(scenario, region, level, variant);
+        // All of them fresh is nothing to draw.
+        if series.values().flatten().all(|p| p.fresh >= p.n) {
+            continue;
+        }
+        match found.iter_mut().find(|f| f.1 == *variant && alike(&f.2, &series)) {
+            Some(same) => same.0.push(*level),
+            None => found.push((vec![*level], *variant, series)),
+        }
+    }
+    found
+}
+
+/// Whether the same modes have points of the same verdicts, each within the other's interval.
+fn alike(some: &Series<'_>, others: &Series<'_>) -> bool {
+    let within = |a: &CurvePoint, b: &CurvePoint| {
+        (b.fresh_rate_low..=b.fresh_rate_high).contains(&a.fresh_rate)
+    };
+    let same = |a: &CurvePoint, b: &CurvePoint| {
+        let close = (a.t_ms - b.t_ms).abs() <= 0.05 * a.t_ms.max(b.t_ms);
+        let modelled = a.predicted_rate.is_some() || b.predicted_rate.is_some();
+        a.verdict == b.verdict && close && !modelled && within(a, b) && within(b, a)
+    };
+    some.len() == others.len()
+        && some.iter().zip(others).all(|((mode, a), (other, b))| {
+            mode == other && a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b))
+        })
+}
+
 fn panel(
     scenario: &Scenario<'_>,
     series: &Series<'_>,
@@ -111,9 +150,6 @@ fn panel(
     title: &str,
     tipped: bool,
 ) -> Option<String> {
-    if series.values().flatten().all(|p| p.fresh >= p.n) {
-        return None;
-    }
     let height = 430;
     let about =
         format!("Share of fresh reads by time since the write in {}: {title}", scenario.name);
@@ -179,7 +215,7 @@ mod tests {
         let (note, rows, curves) = sample::run();
         let all = view::scenarios(Some(&note), &rows, &curves);
         let probed = all.iter().find(|s| !s.curves.is_empty()).expect("one is probed");
-        let drawing = draw(probed).expect("drawn");
+        let drawing = draw(probed, &mut Counted::default()).expect("drawn");
         let svg = &drawing.panels[0].svg;
         assert!(svg.contains(">0</text>"));
         assert_eq!(svg.matches("<polygon").count(), probed.modes.len());
