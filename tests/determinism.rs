@@ -90,6 +90,7 @@ smoke-random/raft         3a9ca5a47bd44472 25797602057a52db
 smoke-random/paxos        51f5eca8fb82912c 2f5f5e303455c546
 smoke-serial/serial       904f9796fb651cd1 1bc6891e838a88b8
 smoke-serial/snapshots    904f9796fb651cd1 1bc6891e838a88b8
+smoke-sessions/multi-leader fe206a172e53f43e 7af7d5fe52585bdc
 ";
 
 /// FNV-1a over the digests of the levels.

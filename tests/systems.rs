@@ -115,6 +115,30 @@ fn a_mode_names_a_system_and_may_change_its_settings() {
     assert_eq!(cells[2].claim.as_ref().expect("a claim").called, "QUORUM");
 }
 
+/// Cassandra's lightweight transactions are levels of its one store, and of these SERIAL alone compares.
+#[test]
+fn of_a_system_s_levels_those_are_run_that_serve_what_keys_hold() {
+    let text = |object: &str, configuration: &str| {
+        let text = scenario(&format!(
+            "[[modes]]\nsystem = \"cassandra\"\nconfiguration = \"{configuration}\"\n"
+        ));
+        // Who compares has read.
+        text.replace("ycsb     = \"A\"", &format!("ycsb = \"F\"\nobject = \"{object}\""))
+    };
+    let called = |object: &str| {
+        let cells = plans(&text(object, "lwt"));
+        assert!(cells.iter().all(|cell| cell.protocol == "leaderless"));
+        let claims = cells.iter().filter_map(|cell| cell.claim.as_ref());
+        claims.map(|claim| claim.called.clone()).collect::<Vec<String>>()
+    };
+    assert_eq!(called("register"), ["SERIAL", "LOCAL_SERIAL"]);
+    assert_eq!(called("cas-register"), ["SERIAL"]);
+    let source = Source::new("s.toml", &text("cas-register", "default"));
+    let refused = load(&source, &Catalog::builtin(), &Overrides::default()).expect_err("no level");
+    let says = "none of its levels serves a cas-register: ONE, TWO";
+    assert!(refused.to_string().contains(says), "{refused}");
+}
+
 #[test]
 fn what_does_not_fit_is_refused_in_its_line() {
     let refused = |modes: &str| {

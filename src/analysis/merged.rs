@@ -17,6 +17,8 @@
 //! have replaced by the read's end. Of a counter that is so many increments, the latest ones at best; of a
 //! stock, so many units that it still shows.
 
+pub(super) mod session;
+
 use super::evidence::{counterexample, did};
 use super::{Checker, Verdict, index};
 use crate::history::{FinalState, History, Operation, Status};

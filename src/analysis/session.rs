@@ -9,11 +9,11 @@
 //! place in the history's commits; real time says nothing about it. A value that was never
 //! decided (a write lost in a fail-over, or a world whose commits cannot be seen) has no place:
 //! where the answer depends on it the verdict is unknown, with the reason. The initial value is
-//! older than all.
+//! older than all. Where updates are merged there is no such order; see `merged::session`.
 
 use super::evidence::{counterexample, did, value};
 use super::index::{self, Order};
-use super::{Checker, Verdict, values_read};
+use super::{Checker, Verdict, merged, values_read};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Status};
 use crate::op::{Key, OpKind, Value};
@@ -134,6 +134,15 @@ fn sweep(history: &History, order: &Order, mut see: impl FnMut(&Step<'_>) -> boo
 }
 
 fn check(history: &History, rule: Rule) -> Verdict {
+    if history.merged {
+        return match (rule.raised_by, rule.judges) {
+            (Writes, Reads) => merged::session::read_your_writes(history),
+            (Reads, Reads) => merged::session::monotonic_reads(history),
+            (_, Writes) => {
+                Verdict::Unknown("updates are merged, so no order says which write is newer".into())
+            }
+        };
+    }
     let order = Order::of(history);
     let mut verdict = Verdict::Holds;
     sweep(history, &order, |step| {

@@ -177,7 +177,8 @@ fn mode(
     }
     let levels = match written.levels.as_ref().or(document.levels.as_ref()) {
         Some(levels) => offered(levels, &protocol, &config, object, protocols)?,
-        None if !offers.is_empty() => offers.iter().map(|offer| offer.level).collect(),
+        None if !offers.is_empty() => served(&offers, &protocol, &config, object, protocols)
+            .map_err(|message| Refusal::at(span, message))?,
         None => {
             let message =
                 "the mode names no levels; write levels = \"all\" or a list, here or at the top";
@@ -261,6 +262,25 @@ fn canary(entry: &CanaryEntry, protocols: &dyn Protocols) -> Result<Canary, Refu
         return Err(Refusal::at(entry.within.span(), message));
     }
     Ok(Canary { caught_by: caught_by.clone(), within })
+}
+
+/// A system's levels: those that serve what keys hold.
+fn served(
+    offers: &[SystemLevel],
+    protocol: &str,
+    config: &toml::Table,
+    object: Object,
+    protocols: &dyn Protocols,
+) -> Result<Vec<Level>, String> {
+    let all = offers.iter().map(|offer| offer.level);
+    let levels: Vec<Level> =
+        all.filter(|level| protocols.serves(protocol, config, *level, object)).collect();
+    if levels.is_empty() {
+        let called: Vec<&str> = offers.iter().map(|offer| offer.called.as_str()).collect();
+        let message = format!("none of its levels serves a {object}: {}", called.join(", "));
+        return Err(message);
+    }
+    Ok(levels)
 }
 
 /// The levels of a mode, each of which its protocol offers for what keys hold.

@@ -185,7 +185,10 @@ fn what_is_no_history_is_refused_in_one_sentence() {
             "bad:1: unknown operation `wirte`; did you mean `write`?",
         ),
         (&line.replace("\"value\":1,", ""), "bad:1: a write that is ok has a `value`"),
-        (&line.replace("\"ok\":true", "\"fine\":true"), "bad:1: unknown field `fine`; an operation has id, process, key"),
+        (
+            &line.replace("\"ok\":true", "\"fine\":true"),
+            "bad:1: unknown field `fine`; an operation has id, process, key",
+        ),
         (&format!("{line}\n{line}"), "bad:2: process 1 begins an operation before that of line 1"),
         (
             &format!("{line}\n{line}").replace('{', "{\"id\":7,"),

@@ -152,3 +152,77 @@ fn replicas_must_agree_on_every_sibling() {
     history.finals[1].siblings.clear();
     assert!(judge(&history, Guarantee::Eventual).message().contains("do not hold the same"));
 }
+
+#[test]
+fn a_session_must_find_its_write_again_unless_one_who_may_have_seen_it_wrote() {
+    let own = |text: &str, last: &[u32]| judge(&registers(text, last), Guarantee::ReadYourWrites);
+    let gone = own("a: w1 0..1 #1; b: w2 2..3 #3; a: r2 4..5", &[2, 1]);
+    assert_eq!(
+        gone.message(),
+        "session 0 read w2 from key 0 (began 4 ms, ended 5 ms); its own: session 0 wrote w1 to key 0 (began \
+         0 ms, ended 1 ms), is not there, though nobody who could have seen it replaced it"
+    );
+    assert_eq!(
+        own("a: w1 0..1 #1; b: w2 2..3 #3; b: r2 4..5; a: r1 4..5", &[2, 1]),
+        Verdict::Holds
+    );
+    assert_eq!(own("a: w1 0..1 #1; b: r1 2..3; b: w2 3..4 #4; a: r2 4..5", &[2]), Verdict::Holds);
+    // Its reader turned away before it was answered, and cannot have replaced it.
+    let unseen = own("a: w1 0..1 #1; b: r1 2..3!; b: w2 3..4 #4; a: r2 4..5", &[2, 1]);
+    assert!(matches!(unseen, Verdict::Violated(_)), "{unseen:?}");
+}
+
+#[test]
+fn a_session_must_find_again_what_it_had_read() {
+    let text = "a: w1 0..1 #1; b: w2 2..3 #3; c: r2 4..5; c: r1 6..7";
+    let told = |values: &[u32]| {
+        let mut history = registers(text, &[2, 1]);
+        returns(&mut history, 3, values);
+        judge(&history, Guarantee::MonotonicReads)
+    };
+    assert_eq!(told(&[2, 1]), Verdict::Holds);
+    let message = judge(&registers(text, &[2, 1]), Guarantee::MonotonicReads);
+    assert!(message.message().contains("saw what is not there any more"), "{message:?}");
+    assert_eq!(judge(&registers(text, &[2, 1]), Guarantee::ReadYourWrites), Verdict::Holds);
+}
+
+#[test]
+fn a_counter_must_have_room_for_what_its_session_added_and_had_read() {
+    let text = "a: w1 0..1 #1; b: w2 2..3 #3; a: r1 4..5; a: r1 6..7";
+    let judged = |[first, second]: [u64; 2], guarantee| {
+        let (mine, theirs) = (Update::Add(5), Update::Add(2));
+        let effects = [(mine, 5), (theirs, 7), (READ, first), (READ, second)];
+        judge(&objects(text, Object::Counter, &effects, 7), guarantee) == Verdict::Holds
+    };
+    for (seen, own, monotonic) in
+        [([5, 7], true, true), ([7, 5], true, false), ([2, 7], false, true), ([0, 0], false, true)]
+    {
+        assert_eq!(judged(seen, Guarantee::ReadYourWrites), own, "{seen:?}");
+        assert_eq!(judged(seen, Guarantee::MonotonicReads), monotonic, "{seen:?}");
+    }
+}
+
+#[test]
+fn an_element_may_go_only_if_somebody_took_it_out_and_come_back_only_if_somebody_put_it_in() {
+    let (put, take) = (Update::Insert(3), Update::Remove(3));
+    let judged = |text: &str, effects: &[(Update, u64)], guarantee| {
+        judge(&objects(text, Object::Set, effects, 8), guarantee) == Verdict::Holds
+    };
+    let text = "a: w1 0..1 #1; a: r1 2..3; a: r1 4..5";
+    let gone = [(put, 8), (READ, 8), (READ, 0)];
+    assert!(!judged(text, &gone, Guarantee::MonotonicReads));
+    assert!(!judged(text, &gone, Guarantee::ReadYourWrites));
+    let text = "a: w1 0..1 #1; a: r1 2..3; b: w2 3..4 #4; a: r1 4..5";
+    let taken = [(put, 8), (READ, 8), (take, 0), (READ, 0)];
+    let text_back = format!("{text}; b: w3 5..6 #6");
+    let taken = [&taken[..], &[(put, 8)]].concat();
+    assert!(judged(&text_back, &taken, Guarantee::MonotonicReads));
+    assert!(judged(&text_back, &taken, Guarantee::ReadYourWrites));
+    // Its own remove: what is there again, somebody else has put in.
+    let text = "a: w1 0..1 #1; a: w2 2..3 #3; a: r2 4..5";
+    let back = [(put, 8), (take, 0), (READ, 8)];
+    assert!(!judged(text, &back, Guarantee::ReadYourWrites));
+    let text = "a: w1 0..1 #1; a: w2 2..3 #3; b: w3 2..4 #4; a: r3 4..5";
+    let others = [(put, 8), (take, 0), (put, 8), (READ, 8)];
+    assert!(judged(text, &others, Guarantee::ReadYourWrites));
+}

@@ -87,10 +87,13 @@ fn news(graph: &Graph<'_>, clocks: &Clocks) -> Vec<(u32, u32)> {
 /// By node: the first instant at which somebody is known to have seen what it wrote, or when a read began.
 fn first_seen(graph: &Graph<'_>) -> Vec<u64> {
     let nodes = 0..graph.nodes.len();
-    let mut seen: Vec<u64> = nodes
-        .clone()
-        .map(|node| if graph.is_read(node) { graph.op(node).invoked } else { graph.op(node).completed })
-        .collect();
+    let mut seen: Vec<u64> =
+        nodes
+            .clone()
+            .map(|node| {
+                if graph.is_read(node) { graph.op(node).invoked } else { graph.op(node).completed }
+            })
+            .collect();
     for read in nodes.filter(|node| graph.is_read(*node)) {
         if let Some(write) = graph.source[read] {
             let first = &mut seen[write as usize];

@@ -149,3 +149,30 @@ impl Updates {
         (!registers).then(|| cell.word(self.rule, self.initial))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::Rank;
+
+    /// Its reader had turned away, and then writes without having seen what is there.
+    #[test]
+    fn an_answer_that_nobody_was_shown_is_replaced_by_no_write() {
+        let version = |n| Version { rank: Rank { time: u64::from(n), node: 8 }, value: Value(n) };
+        let name = Name { client: 9, n: 1 };
+        let item = Item { name, version: version(1), word: 0, length: 0, element: 0 };
+        let there = Cell::put(item, Names::default());
+        for (given_up, stand) in [(true, 2), (false, 1)] {
+            let mut updates = Updates::new(Rule::Siblings, 0, 8);
+            updates.begin(Key(0), None);
+            if given_up {
+                updates.give_up();
+            }
+            updates.read(Key(0), &there);
+            updates.begin(Key(0), Some(Update::Put));
+            let mut cell = there.clone();
+            cell.join(&updates.choose(OpId(1), Key(0), Update::Put, version(2)));
+            assert_eq!(cell.live().len(), stand, "given up: {given_up}");
+        }
+    }
+}

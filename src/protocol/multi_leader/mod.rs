@@ -47,7 +47,9 @@
 //! other, so that none is lost, and use no stamps but to sort siblings. A session's update carries what the
 //! session has read of the key, if that was the last thing it did; a write without that stands beside all
 //! there is. Carts, and removes from sets, are preceded by a read of their own, a round trip more.
-//! Levels that speak of one order of versions are offered for the last write alone.
+//! A session's token is a set of writes, so where readers are shown all that was merged (siblings, counters, sets)
+//! a session can see its own and not go back; a revision tree hides one of two, and a cart gives back what was
+//! taken out. Levels that speak of one order of versions are offered for the last write alone.
 //!
 //! **Durability.** What is shipped or shown is on its origin's disk, so no crash undoes what another
 //! replica has. What a replica received and forgets in a crash it asks for again.
@@ -244,6 +246,8 @@ impl Protocol for MultiLeader {
         };
         let near = "nearest replica";
         let one_order = !config.conflicts.merges();
+        // Of a tree only one leaf is shown, and what was taken out of a cart may come back.
+        let shows_all = !matches!(config.conflicts, Rule::RevisionTree | Rule::CartUnion);
         let written = match config.conflicts {
             Rule::CartUnion => "nearest replica, read before it is written",
             Rule::AddWins => "nearest replica, removes after a read",
@@ -270,20 +274,20 @@ impl Protocol for MultiLeader {
                 "nearest replica, stamped above what the session has read",
                 Guarantee::Session,
             ),
-            Level::ReadYourWrites if one_order => (
+            Level::ReadYourWrites if shows_all => (
                 lag(
                     "nearest replica, waits for the session's writes",
                     "nearest replica, or the session's last if it lacks its writes",
                 ),
-                near,
+                written,
                 Guarantee::ReadYourWrites,
             ),
-            Level::MonotonicReads if one_order => (
+            Level::MonotonicReads if shows_all => (
                 lag(
                     "nearest replica, waits for the session's reads",
                     "nearest replica, or the session's last if it lacks its reads",
                 ),
-                near,
+                written,
                 Guarantee::MonotonicReads,
             ),
             Level::MonotonicWrites if one_order => (near, near, Guarantee::MonotonicWrites),
