@@ -171,7 +171,8 @@ impl Meter<'_> {
     pub(super) fn exhausted(&self) -> String {
         let Limits { steps, bytes, .. } = self.limits;
         if self.stopped {
-            return "the time allowed ended before the search did; --seconds allows more".to_owned();
+            return "the time allowed ended before the search did; --seconds allows more"
+                .to_owned();
         }
         if self.bytes > bytes {
             let size = bytes >> 20;

@@ -6,8 +6,8 @@ mod said;
 use super::args::CheckArgs;
 use super::{complain, picture_width, print};
 use crate::check::{
-    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, no_json, rate,
-    read,
+    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, no_json,
+    rate, read,
 };
 use crate::results::{VerdictWord, replace};
 use anyhow::{Context as _, anyhow, bail};
@@ -147,8 +147,8 @@ type Orders = Vec<(String, Vec<Value>)>;
 fn orders(file: &Path) -> anyhow::Result<Orders> {
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-    let value: Value =
-        serde_json::from_str(&text).map_err(|e| anyhow!("{shown}:{}: {}", e.line(), no_json(&e)))?;
+    let value: Value = serde_json::from_str(&text)
+        .map_err(|e| anyhow!("{shown}:{}: {}", e.line(), no_json(&e)))?;
     let Value::Object(keys) = value else { bail!("{shown}: not an object from keys to values") };
     let mut orders = Orders::new();
     for (key, values) in keys {

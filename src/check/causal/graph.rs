@@ -145,7 +145,11 @@ impl<'o> Graph<'o> {
     }
 
     /// For a read, the last write of its key that comes before it, of each process that has one.
-    pub(super) fn before<'s>(&'s self, read: usize, clock: &'s [u32]) -> impl Iterator<Item = usize> + 's {
+    pub(super) fn before<'s>(
+        &'s self,
+        read: usize,
+        clock: &'s [u32],
+    ) -> impl Iterator<Item = usize> + 's {
         self.writes[self.op(read).key as usize].iter().filter_map(move |(process, all)| {
             let seen = clock[*process as usize];
             let count = all.partition_point(|write| self.at[*write as usize].1 <= seen);

@@ -57,7 +57,9 @@ pub(super) fn no_operation(text: &str, error: &serde_json::Error) -> String {
         Err(error) if error.is_eof() => {
             return format!("{}; a line is one whole operation", no_json(&error));
         }
-        Err(error) => return format!("{}; a line is one operation as a JSON object", no_json(&error)),
+        Err(error) => {
+            return format!("{}; a line is one operation as a JSON object", no_json(&error));
+        }
         Ok(Value::Object(map)) => map,
         Ok(other) => {
             return format!("a line is one operation as a JSON object, and not {}", sort(&other));
@@ -76,8 +78,8 @@ fn strange(map: &Map<String, Value>) -> Option<String> {
     let known = |name: &str| FIELDS.iter().any(|(field, _)| *field == name);
     if let Some(name) = map.keys().find(|name| !known(name)) {
         let shown: String = name.chars().take(40).collect();
-        let near = FIELDS.iter().map(|(field, _)| *field);
-        let near = near.filter(|field| strsim::jaro(name, field) > 0.75).next();
+        let mut fields = FIELDS.iter().map(|(field, _)| *field);
+        let near = fields.find(|field| strsim::jaro(name, field) > 0.76);
         let right = near.map_or_else(
             || format!("an operation has {}", FIELDS.map(|(field, _)| field).join(", ")),
             |field| format!("did you mean `{field}`?"),
@@ -119,8 +121,24 @@ mod tests {
     #[test]
     fn what_the_parser_says_of_json_is_said_in_other_words() {
         for text in [
-            "{", "{]", "{\"a\" 1}", "{\"a\":1 2}", "{a:1}", "{\"a\":1,}", "{\"a\":01}", "nul", "tru", "[1 2]", "[1,]",
-            "{} {}", "\"\\x\"", "\"a\tb\"", "1e999", "-", "\"\\ud800\"", "x",
+            "{",
+            "{]",
+            "{\"a\" 1}",
+            "{\"a\":1 2}",
+            "{a:1}",
+            "{\"a\":1,}",
+            "{\"a\":01}",
+            "nul",
+            "tru",
+            "[1 2]",
+            "[1,]",
+            "{} {}",
+            "\"\\x\"",
+            "\"a\tb\"",
+            "1e999",
+            "-",
+            "\"\\ud800\"",
+            "x",
         ] {
             let error = serde_json::from_str::<Value>(text).expect_err(text);
             let told = no_json(&error);
