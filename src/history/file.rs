@@ -304,8 +304,8 @@ fn in_words(error: &serde_json::Error) -> String {
     if let Some(field) = named("duplicate field `") {
         return format!("the field `{field}` stands there twice");
     }
-    match named("unknown field `").or_else(|| named("unknown variant `")) {
-        Some(word) => format!("column {column}: `{word}` means nothing in such a history"),
+    match named("unknown field `") {
+        Some(field) => format!("unknown field `{field}`, at column {column}"),
         None => format!("column {column}: a field holds a value that it cannot hold"),
     }
 }

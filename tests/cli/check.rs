@@ -327,6 +327,12 @@ fn what_is_no_history_is_refused_in_one_sentence() {
         assert!(!sentence.contains("expected") || text.contains("fine"), "{sentence}");
         assert!(!sentence.contains("struct") && !sentence.contains("u64"), "{sentence}");
     }
+}
+
+#[test]
+fn what_an_operation_lacks_is_said_with_what_it_should_be() {
+    let desk = Desk::new();
+    let line = STALE.lines().next().expect("a line");
     let pair = format!(
         "{line}\n{}",
         line.replace("\"invoke\":0,\"complete\":1", "\"invoke\":2,\"complete\":3")

@@ -48,12 +48,14 @@ pub(in super::super) fn order(
         }
         edges.extend(more);
     }
-    let nodes = || (0..graph.nodes.len()).map(|node| graph.op(node));
-    let weights: [Vec<u64>; 3] = [
-        first_seen(&graph),
-        nodes().map(|op| op.invoked).collect(),
-        nodes().map(|op| op.completed).collect(),
-    ];
+    // Reads come as soon as they can, so that the versions after theirs need not wait.
+    let by = |time: fn(&Operation) -> u64| -> Vec<u64> {
+        let weight = |node| if graph.is_read(node) { 0 } else { time(graph.op(node)) };
+        (0..graph.nodes.len()).map(weight).collect()
+    };
+    let mut seen = by(|op| op.completed);
+    first_seen(&graph, &mut seen);
+    let weights = [seen, by(|op| op.invoked), by(|op| op.completed)];
     let order = weights.iter().find_map(|weight| {
         meter.spend_steps(graph.nodes.len() as u64 / 4);
         if meter.is_empty() { None } else { guessed(&graph, &edges, weight) }
@@ -101,23 +103,14 @@ fn news(graph: &Graph<'_>, clocks: &Clocks) -> Vec<(u32, u32)> {
     edges
 }
 
-/// By node: the first instant at which somebody is known to have seen what it wrote, or when a read began.
-fn first_seen(graph: &Graph<'_>) -> Vec<u64> {
-    let nodes = 0..graph.nodes.len();
-    let mut seen: Vec<u64> =
-        nodes
-            .clone()
-            .map(|node| {
-                if graph.is_read(node) { graph.op(node).invoked } else { graph.op(node).completed }
-            })
-            .collect();
-    for read in nodes.filter(|node| graph.is_read(*node)) {
+/// From the instant at which each write ended to that at which somebody is first known to have seen it.
+fn first_seen(graph: &Graph<'_>, seen: &mut [u64]) {
+    for read in (0..graph.nodes.len()).filter(|node| graph.is_read(*node)) {
         if let Some(write) = graph.source[read] {
             let first = &mut seen[write as usize];
             *first = (*first).min(graph.op(read).completed);
         }
     }
-    seen
 }
 
 /// From each version to the next, and from each read to the version after the one it read.
