@@ -59,9 +59,15 @@ fn ordered(history: &History, ops: &[Operation], message: &str, limits: &Limits<
         return Verdict::Holds(Witness::Order(order));
     }
     for strength in [Strength::Convergence, Strength::Memory] {
-        let weaker = by_patterns(history, ops, strength, &mut meter);
-        if weaker.is_violated() {
-            return weaker;
+        if let Verdict::Violated(weaker) = by_patterns(history, ops, strength, &mut meter) {
+            // Fewer operations may have no order for other reasons than a pattern.
+            let all = weaker.operations.clone();
+            let (operations, least) = fewest(history, ops, all, limits);
+            if operations.len() == weaker.operations.len() {
+                return Verdict::Violated(weaker);
+            }
+            let message = limits.told(message.to_owned(), least);
+            return Verdict::Violated(Counterexample { pattern: None, message, operations });
         }
     }
     searched(history, ops, message, limits, &mut meter)
@@ -85,23 +91,33 @@ fn searched(
             Verdict::Unknown(reason)
         }
         Found::Nothing => {
-            let all = (0..ops.len() as u32).collect();
-            let limits = limits.shrinking();
-            let mut meter = limits.meter();
-            let (operations, least) = shrink(history, ops, false, all, TRIES, &limits, |ops| {
-                if meter.is_empty() {
-                    return None;
-                }
-                let mut part = meter.part(SHRINK_STEPS);
-                let found = find(history, ops, &mut part);
-                meter.spend(&part, SHRINK_STEPS);
-                meter.spend_steps(ops.len() as u64);
-                Some(found == Found::Nothing)
-            });
+            let (operations, least) = fewest(history, ops, (0..ops.len() as u32).collect(), limits);
             let message = limits.told(message.to_owned(), least);
             Verdict::Violated(Counterexample { pattern: None, message, operations })
         }
     }
+}
+
+/// What is left of operations without an order once nothing more can be left out, and whether nothing cut
+/// that short.
+fn fewest(
+    history: &History,
+    ops: &[Operation],
+    all: Vec<u32>,
+    limits: &Limits<'_>,
+) -> (Vec<u32>, bool) {
+    let limits = limits.shrinking();
+    let mut meter = limits.meter();
+    shrink(history, ops, false, all, TRIES, &limits, |ops| {
+        if meter.is_empty() {
+            return None;
+        }
+        let mut part = meter.part(SHRINK_STEPS);
+        let found = find(history, ops, &mut part);
+        meter.spend(&part, SHRINK_STEPS);
+        meter.spend_steps(ops.len() as u64);
+        Some(found == Found::Nothing)
+    })
 }
 
 /// An order that agrees with real time and with every process, if one is soon found. It shows that

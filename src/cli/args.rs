@@ -428,6 +428,10 @@ operations take 1 GB. Searches add up to --memory. A file larger than that must 
 linearizable, k-atomic, delta-atomic and the bounds are judged key by key, so files that \
 hold all operations of some keys each may be checked one by one; the other guarantees need the \
 whole.
+Size: linearizable with unique writes and the session guarantees take near-linear time. sequential \
+and consistent-prefix are hard problems: with unique writes, long histories are decided if an \
+order of versions can be guessed from causality and time, as where writes of a key hardly overlap, \
+or if causal consistency is broken too; all others are searched, which decides some thousands.
 Exit status, the first that is so: 2 a file was refused, 1 a guarantee is violated, 3 one is \
 unknown, 0 all hold.";
 

@@ -310,11 +310,29 @@ fn read_header(text: &[u8]) -> Result<Header, String> {
     Ok(header)
 }
 
-/// What serde says, without its own idea of the line number.
+/// What the parser says, in words of ours and without its own idea of the line number.
 fn in_words(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let end = text.rfind(" at line ").unwrap_or(text.len());
-    format!("{} (column {})", &text[..end], error.column())
+    let (text, column) = (error.to_string(), error.column());
+    let named = |what: &str| {
+        let (_, rest) = text.split_once(what)?;
+        Some(rest.split('`').next().unwrap_or_default().escape_debug().to_string())
+    };
+    if error.is_eof() {
+        return format!("the JSON ends too early, at column {column}");
+    }
+    if !error.is_data() {
+        return format!("column {column}: this is no JSON");
+    }
+    if let Some(field) = named("missing field `") {
+        return format!("the field `{field}` is missing");
+    }
+    if let Some(field) = named("duplicate field `") {
+        return format!("the field `{field}` stands there twice");
+    }
+    match named("unknown field `") {
+        Some(field) => format!("unknown field `{field}`, at column {column}"),
+        None => format!("column {column}: a field holds a value that it cannot hold"),
+    }
 }
 
 #[cfg(test)]

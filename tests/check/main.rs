@@ -9,6 +9,7 @@ mod evidence;
 mod given;
 mod lattice;
 mod least;
+mod long;
 mod objects;
 mod ours;
 mod published;

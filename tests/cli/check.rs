@@ -51,7 +51,7 @@ fn guarantees_are_judged_one_by_one_and_the_worst_is_the_status() {
     assert_eq!((weak.status, weak.stdout.matches(": holds").count()), (0, 5), "{}", weak.stdout);
     let strong = with(&["sequential", "k-atomic=1", "delta-atomic=2", "bounded-staleness=2"]);
     assert_eq!((strong.status, strong.stdout.matches(": violated").count()), (1, 3));
-    assert!(strong.stdout.contains("it is 2-atomic") && strong.stdout.contains("3 would do"));
+    assert!(strong.stdout.contains("is 2-atomic") && strong.stdout.contains("3 ticks would do"));
 
     let unknown = desk.run(&["check", "stale.jsonl", "-g", "lineraizable"]);
     assert_eq!(unknown.status, 2);
@@ -122,7 +122,101 @@ fn a_search_that_runs_out_of_its_budget_says_so() {
     desk.write("hard.jsonl", &text);
     let answer = desk.run(&["check", "hard.jsonl", "--initial", "5", "--budget", "3"]);
     assert_eq!(answer.status, 3, "{answer:?}");
-    assert!(answer.stdout.contains("unknown: the budget of 3 steps"), "{}", answer.stdout);
+    let told = "unknown: the budget of 3 steps ended before the search did; --budget allows more";
+    assert!(answer.stdout.contains(told), "{}", answer.stdout);
+    let answer = desk.run(&["check", "hard.jsonl", "--initial", "5", "--memory", "0"]);
+    let told = "the budget of 0 MiB for states ended before the search did; --memory allows more";
+    assert!(answer.status == 3 && answer.stdout.contains(told), "{}", answer.stdout);
+    desk.write("stale.jsonl", STALE);
+    let answer = desk.run(&["check", "stale.jsonl", "-g", "causal", "--seconds", "0"]);
+    let told = "the time allowed ended before the search did; --seconds allows more";
+    assert!(answer.status == 3 && answer.stdout.contains(told), "{}", answer.stdout);
+}
+
+#[test]
+fn what_is_wrong_with_one_file_says_nothing_of_the_others() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", STALE);
+    desk.write("bad.jsonl", "{}");
+    desk.write("good.jsonl", STALE.lines().next().expect("a line"));
+    let answer = desk.run(&["check", "bad.jsonl", "stale.jsonl", "none.jsonl", "good.jsonl", "."]);
+    assert_eq!(answer.status, 2, "{answer:?}");
+    assert!(answer.stdout.contains("stale.jsonl: linearizable: violated"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("good.jsonl: linearizable: holds"), "{}", answer.stdout);
+    for told in [
+        "bad.jsonl:1: `process` is missing; it is a whole number",
+        "cannot read none.jsonl",
+        "error: . is a folder; a history is a file",
+    ] {
+        assert!(answer.stderr.contains(told), "{told}: {}", answer.stderr);
+    }
+    assert!(!answer.stderr.contains(".:1"), "a folder has no lines: {}", answer.stderr);
+    let answer = desk.run(&["check", "good.jsonl", "stale.jsonl", "good.jsonl"]);
+    assert_eq!((answer.status, answer.stderr.as_str()), (1, ""), "what is violated comes first");
+}
+
+#[test]
+fn a_key_that_is_only_read_begins_as_its_siblings_do() {
+    let desk = Desk::new();
+    let line = |process: u32, key: &str, op: &str| {
+        format!(
+            "{{\"process\":{process},\"key\":\"{key}\",{op},\"invoke\":0,\"complete\":9,\"ok\":true}}\n"
+        )
+    };
+    let check = |touched: &str, read: &str| {
+        let text =
+            line(1, "a", touched) + &line(2, "b", &format!("\"op\":\"read\",\"result\":{read}"));
+        desk.write("two.jsonl", &text);
+        desk.run(&["check", "two.jsonl"]).status
+    };
+    let (counter, set) = ("\"op\":\"add\",\"value\":1", "\"op\":\"insert\",\"value\":1");
+    let register = "\"op\":\"write\",\"value\":1";
+    for (touched, read, status) in [
+        (counter, "0", 0),
+        (counter, "null", 0),
+        (counter, "1", 1),
+        (counter, "[]", 1),
+        (set, "[]", 0),
+        (set, "null", 0),
+        (set, "[1]", 1),
+        (set, "0", 1),
+        (register, "null", 0),
+        (register, "0", 1),
+        (register, "[]", 1),
+    ] {
+        assert_eq!(check(touched, read), status, "{touched}, and {read} of the other key");
+    }
+}
+
+#[test]
+fn a_diagram_is_no_wider_than_the_terminal() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", &STALE.replace("\"key\":\"x\"", "\"key\":\"a long name of a key\""));
+    let mut narrow = desk.command(&["check", "stale.jsonl"]);
+    let output = narrow.env("COLUMNS", "40").output().expect("it runs");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (_, drawn) = text.split_once("\n\n").expect("a diagram");
+    assert!(drawn.contains('┣') && drawn.contains('…'), "{text}");
+    assert!(drawn.lines().all(|line| line.chars().count() <= 40), "{text}");
+}
+
+#[test]
+fn slack_that_is_not_enough_names_the_read_and_the_write_it_missed() {
+    let desk = Desk::new();
+    desk.write("stale.jsonl", STALE);
+    let gap = "process 2 read 1 from x [6, 7], but 3 ticks before it began, something newer had ended: \
+               process 1 wrote 2 to x [2, 3]";
+    for (guarantee, least) in [
+        ("k-atomic=1", "; the history is 2-atomic"),
+        ("delta-atomic=2", "; a slack of 3 ticks would do"),
+    ] {
+        let answer = desk.run(&["check", "stale.jsonl", "-g", guarantee]);
+        let told = format!("stale.jsonl: {guarantee}: violated: {gap}{least}\n");
+        assert!(answer.stdout.starts_with(&told), "{}", answer.stdout);
+    }
+    let answer = desk.run(&["check", "stale.jsonl", "-g", "bounded-versions=0"]);
+    let told = "although a newer version had been written by then, by process 1 wrote 2 to x";
+    assert!(answer.stdout.contains(told), "{}", answer.stdout);
 }
 
 #[test]
@@ -189,6 +283,34 @@ fn what_is_no_history_is_refused_in_one_sentence() {
             &line.replace("\"ok\":true", "\"fine\":true"),
             "bad:1: unknown field `fine`; an operation has id, process, key",
         ),
+        (
+            &line.replace("true", "null"),
+            "bad:1: its outcome is unknown (`ok` is null), so nobody saw it complete at 1",
+        ),
+        (&line.replace("\"key\":\"x\",", ""), "bad:1: `key` is missing; it is a text"),
+        (&line.replace("\"key\"", "\"kee\""), "bad:1: unknown field `kee`; did you mean `key`?"),
+        (
+            &line.replace("\"invoke\":0", "\"invoke\":-1"),
+            "bad:1: `invoke` is a whole number of ticks",
+        ),
+        (
+            &line.replace("\"process\":1", "\"process\":\"p\""),
+            "bad:1: `process` is a whole number of 64 bits, and not \"p\"",
+        ),
+        (
+            &line.replace("\"ok\":true", "\"ok\":1"),
+            "bad:1: `ok` is true, false (no effect), or null",
+        ),
+        (
+            &line.replace("\"ok\"", "\"key\":\"y\",\"ok\""),
+            "bad:1: the field `key` stands there twice",
+        ),
+        (&line.replace(':', ""), "bad:1: column 1"),
+        (
+            &format!("{line}\n[null,2,\"x\",\"write\",1,null,null,2,3,true]"),
+            "bad:2: a line is one operation as a JSON object, and not an array",
+        ),
+        (&format!("{line}\n7"), "bad:2: a line is one operation as a JSON object, and not 7"),
         (&format!("{line}\n{line}"), "bad:2: process 1 begins an operation before that of line 1"),
         (
             &format!("{line}\n{line}").replace('{', "{\"id\":7,"),
@@ -202,7 +324,15 @@ fn what_is_no_history_is_refused_in_one_sentence() {
         desk.write("bad", text);
         let sentence = desk.refused(&["check", "bad"]);
         assert!(sentence.starts_with(expected), "{text}: {sentence}");
+        assert!(!sentence.contains("expected") || text.contains("fine"), "{sentence}");
+        assert!(!sentence.contains("struct") && !sentence.contains("u64"), "{sentence}");
     }
+}
+
+#[test]
+fn what_an_operation_lacks_is_said_with_what_it_should_be() {
+    let desk = Desk::new();
+    let line = STALE.lines().next().expect("a line");
     let pair = format!(
         "{line}\n{}",
         line.replace("\"invoke\":0,\"complete\":1", "\"invoke\":2,\"complete\":3")

@@ -6,7 +6,7 @@
 //! "Efficient and Correct Execution of Parallel Programs that Share Memory", TOPLAS 10(2), 1988). That is
 //! linear. The order of versions is not known; but much of it follows from causality (`graph.rs`), and
 //! where that says nothing, a store that is well orders its versions nearly as they were first seen. So
-//! that is tried, twice over as what follows from it allows. A guess that fails says nothing.
+//! that is tried, and the order of beginnings and of ends. A guess that fails says nothing.
 //!
 //! It takes memory for a number per operation and process, and some hundred bytes an operation beside.
 
@@ -36,22 +36,41 @@ pub(in super::super) fn order(
     }
     let mut edges: Vec<(u32, u32)> = Vec::new();
     for _ in 0..ROUNDS {
-        let clocks = graph.clocks(&edges, meter)?.ok()?;
-        let more = news(&graph, &clocks);
+        // Where clocks take too much memory, it is guessed without them.
+        let given = meter.left();
+        let mut part = meter.part(given);
+        let clocks = graph.clocks(&edges, &mut part);
+        meter.spend(&part, given);
+        let Some(clocks) = clocks else { break };
+        let more = news(&graph, &clocks.ok()?);
         if more.is_empty() {
             break;
         }
         edges.extend(more);
     }
-    let seen = first_seen(&graph);
-    let guessed = sorted(&graph, &edges, &seen)?;
-    // With one order of all writes, what comes between versions is known.
-    let mut place = vec![0_u32; graph.nodes.len()];
-    guessed.iter().zip(0..).for_each(|(node, at)| place[*node as usize] = at);
-    edges.clear();
-    edges.extend(between(&graph, &place));
-    let order = sorted(&graph, &edges, &place.into_iter().map(u64::from).collect::<Vec<_>>())?;
+    // Reads come as soon as they can, so that the versions after theirs need not wait.
+    let by = |time: fn(&Operation) -> u64| -> Vec<u64> {
+        let weight = |node| if graph.is_read(node) { 0 } else { time(graph.op(node)) };
+        (0..graph.nodes.len()).map(weight).collect()
+    };
+    let mut seen = by(|op| op.completed);
+    first_seen(&graph, &mut seen);
+    let weights = [seen, by(|op| op.invoked), by(|op| op.completed)];
+    let order = weights.iter().find_map(|weight| {
+        meter.spend_steps(graph.nodes.len() as u64 / 4);
+        if meter.is_empty() { None } else { guessed(&graph, &edges, weight) }
+    })?;
     Some(order.into_iter().map(|node| graph.nodes[node as usize]).collect())
+}
+
+/// With one order of all writes, by this weight where these edges leave a choice, what comes between
+/// versions is known.
+fn guessed(graph: &Graph<'_>, edges: &[(u32, u32)], weight: &[u64]) -> Option<Vec<u32>> {
+    let mut place = vec![0; graph.nodes.len()];
+    for (node, at) in sorted(graph, edges, weight)?.into_iter().zip(0..) {
+        place[node as usize] = at;
+    }
+    sorted(graph, &between(graph, &place), &place)
 }
 
 /// The order in each process, and from each write to its reads.
@@ -84,28 +103,19 @@ fn news(graph: &Graph<'_>, clocks: &Clocks) -> Vec<(u32, u32)> {
     edges
 }
 
-/// By node: the first instant at which somebody is known to have seen what it wrote, or when a read began.
-fn first_seen(graph: &Graph<'_>) -> Vec<u64> {
-    let nodes = 0..graph.nodes.len();
-    let mut seen: Vec<u64> =
-        nodes
-            .clone()
-            .map(|node| {
-                if graph.is_read(node) { graph.op(node).invoked } else { graph.op(node).completed }
-            })
-            .collect();
-    for read in nodes.filter(|node| graph.is_read(*node)) {
+/// From the instant at which each write ended to that at which somebody is first known to have seen it.
+fn first_seen(graph: &Graph<'_>, seen: &mut [u64]) {
+    for read in (0..graph.nodes.len()).filter(|node| graph.is_read(*node)) {
         if let Some(write) = graph.source[read] {
             let first = &mut seen[write as usize];
             *first = (*first).min(graph.op(read).completed);
         }
     }
-    seen
 }
 
 /// From each version to the next, and from each read to the version after the one it read.
-fn between(graph: &Graph<'_>, place: &[u32]) -> Vec<(u32, u32)> {
-    let mut writes: Vec<(u32, u32, u32)> = (0..graph.nodes.len())
+fn between(graph: &Graph<'_>, place: &[u64]) -> Vec<(u32, u32)> {
+    let mut writes: Vec<(u32, u64, u32)> = (0..graph.nodes.len())
         .filter(|node| graph.op(*node).action == Action::Write)
         .map(|node| (graph.op(node).key, place[node], node as u32))
         .collect();

@@ -78,8 +78,8 @@ fn strange(map: &Map<String, Value>) -> Option<String> {
     let known = |name: &str| FIELDS.iter().any(|(field, _)| *field == name);
     if let Some(name) = map.keys().find(|name| !known(name)) {
         let shown: String = name.chars().take(40).collect();
-        let near = FIELDS.iter().map(|(field, _)| *field);
-        let near = near.filter(|field| strsim::jaro(name, field) > 0.75).next();
+        let mut fields = FIELDS.iter().map(|(field, _)| *field);
+        let near = fields.find(|field| strsim::jaro(name, field) > 0.76);
         let right = near.map_or_else(
             || format!("an operation has {}", FIELDS.map(|(field, _)| field).join(", ")),
             |field| format!("did you mean `{field}`?"),

@@ -11,7 +11,7 @@
 use super::super::history::{Action, INITIAL};
 use super::super::intern::Table;
 use super::super::verdict::Meter;
-use super::Sessions;
+use super::demands::Sessions;
 use std::collections::BTreeMap;
 
 /// What a walk over all sessions meets, in order.

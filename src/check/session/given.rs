@@ -4,8 +4,9 @@ use super::super::history::{Action, History, Operation};
 use super::super::intern::Table;
 use super::super::staleness::Versions;
 use super::super::verdict::{Limits, Meter};
+use super::Session;
 use super::across::{Listener, walk};
-use super::{Session, Sessions, slot_of};
+use super::demands::{Sessions, slot_of};
 
 /// A given order of versions, and a value that matters and that it lacks.
 pub(super) struct Given<'a> {
