@@ -90,7 +90,7 @@ fn slowest(regions: impl Iterator<Item = (u64, u64, Option<f64>)>, silent: bool)
     }
     match least {
         Some((0, _)) if silent => "never".to_owned(),
-        Some((back, of)) => format!("in {back} of {of}"),
+        Some((back, of)) => format!("{back} of {of}"),
         None => most.map_or_else(|| "-".to_owned(), number::ms),
     }
 }
@@ -134,9 +134,9 @@ mod tests {
         let of =
             |regions: &[(u64, u64, Option<f64>)], silent| slowest(regions.iter().copied(), silent);
         assert_eq!(of(&[(20, 20, Some(10.0)), (20, 15, Some(30.0))], false), "30.0 ms");
-        assert_eq!(of(&[(20, 7, None), (20, 20, Some(30.0))], false), "in 7 of 20");
-        assert_eq!(of(&[(20, 7, None), (40, 2, None)], false), "in 2 of 40");
-        assert_eq!(of(&[(20, 0, None)], false), "in 0 of 20");
+        assert_eq!(of(&[(20, 7, None), (20, 20, Some(30.0))], false), "7 of 20");
+        assert_eq!(of(&[(20, 7, None), (40, 2, None)], false), "2 of 40");
+        assert_eq!(of(&[(20, 0, None)], false), "0 of 20");
         assert_eq!(of(&[(20, 0, None)], true), "never");
         assert_eq!(of(&[(0, 0, None)], true), "-");
     }

@@ -8,6 +8,7 @@ use super::places::{members, only};
 use super::round::{Round, Span, Step};
 use super::{Server, ServerCx};
 use crate::op::{Acks, NodeId, OpId, Rank};
+use crate::protocol::WriteId;
 use crate::rng::Rng;
 use crate::time::LocalTime;
 use std::collections::VecDeque;
@@ -270,14 +271,15 @@ impl Server {
         }
         let silent = slot.round.missing() & !only(me);
         let (key, copies) = (slot.round.span.first, slot.round.best.clone());
-        let mut kept = None;
+        let (mut owners, mut safe) = (0, WriteId(0));
         for owner in members(silent) {
-            if let Some(safe) = self.keep_hint(owner, key, &copies, cx) {
-                let (set, _) = kept.unwrap_or_default();
-                kept = Some((set | only(owner), safe));
+            if let Some(kept) = self.keep_hint(owner, key, &copies, cx) {
+                (owners, safe) = (owners | only(owner), kept);
             }
         }
-        let Some((owners, safe)) = kept else { return };
+        if owners == 0 {
+            return;
+        }
         if let Some(slot) = self.rounds.get(ticket) {
             slot.round.stand_in(&self.places, owners);
         }
