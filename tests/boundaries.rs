@@ -46,7 +46,8 @@ fn without_clocks(plan: &Plan, seed: u64) -> Plan {
 /// clocks, where replicas order versions by them and promise nothing of a session's.
 fn unbroken(cell: &Plan, mut guarantees: Vec<Guarantee>) -> Vec<Guarantee> {
     // Sessions' clocks agree in any weather.
-    let stamps = cell.protocol == "leaderless" && matches!(cell.name.level, Level::Replicas { .. });
+    let by_replicas = matches!(cell.name.level, Level::Replicas { .. } | Level::LocalSerial);
+    let stamps = cell.protocol == "leaderless" && by_replicas;
     let weathers: [fn(&Plan, u64) -> Plan; 2] = [perturbed, without_clocks];
     for weather in &weathers[..1 + usize::from(stamps)] {
         for seed in 1..=SEEDS {
@@ -201,6 +202,11 @@ fn plain_quorums_promise_no_less_than_they_keep() {
 #[test]
 fn sloppy_quorums_promise_no_less_than_they_keep() {
     all_broken("sloppy", 15);
+}
+
+#[test]
+fn leaderless_replication_with_repairs_promises_no_less_than_it_keeps() {
+    all_broken("leaderless", 20);
 }
 
 /// Replicas a tenth of a millisecond away that writes reach after up to 50 ms, and sessions that read
@@ -364,6 +370,12 @@ fn causal_leaders_promise_no_less_than_they_keep() {
 }
 
 #[test]
+fn leaders_around_a_hub_and_in_a_ring_promise_no_less_than_they_keep() {
+    all_broken("multi-star", 8);
+    all_broken("multi-ring", 8);
+}
+
+#[test]
 fn clocks_worse_than_leaders_were_told_break_the_bound_and_only_that() {
     let level = Level::Bounded(Duration::millis(500));
     let of = |plan: &Plan| plan.name.mode == "multi-clock" && plan.name.level == level;
@@ -415,4 +427,9 @@ fn certification_promises_no_less_than_it_keeps() {
 #[test]
 fn sessions_of_paxos_promise_no_less_than_they_keep() {
     all_broken("paxos", 20);
+}
+
+#[test]
+fn regions_that_choose_by_themselves_promise_no_less_than_they_keep() {
+    all_broken("paxos-region", 5);
 }
