@@ -223,7 +223,7 @@ impl Suite {
         format!("{hash:016x}")
     }
 
-    /// What the largest history of a run took in memory, in bytes: all that grows with a run's length.
+    /// What the largest history of a run took in memory, in bytes.
     #[must_use]
     pub fn largest_history(&self) -> u64 {
         self.largest.load(Ordering::Relaxed)

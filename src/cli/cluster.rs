@@ -62,27 +62,7 @@ pub(super) fn drive(args: &DriveArgs) -> anyhow::Result<ExitCode> {
         bail!(refusal);
     }
     let (mut file, cluster) = read(&args.cluster)?;
-    let levels = file.scenario.plans.len();
-    if args.history.is_some() && (levels > 1 || args.seeds > 1) {
-        bail!(
-            "--history takes the history of one run, and this is {levels} levels by {} seeds; name one level \
-             in {} and one seed",
-            args.seeds,
-            args.cluster.config
-        );
-    }
-    if args.beside_sim && !file.inject_delays {
-        bail!(
-            "--beside-sim needs inject_delays = true in {}: nobody knows how far from each other nodes are \
-             otherwise, so virtual time has nothing to go by",
-            args.cluster.config
-        );
-    }
-    if let Some(length) = args.duration {
-        for plan in &mut file.scenario.plans {
-            plan.last(length).map_err(anyhow::Error::msg)?;
-        }
-    }
+    fit(args, &mut file)?;
     let mut command = format!("pacelc drive --config {}", quoted(&args.cluster.config));
     if args.seeds != 1 {
         command.push_str(&format!(" --seeds {}", args.seeds));
@@ -128,6 +108,32 @@ pub(super) fn drive(args: &DriveArgs) -> anyhow::Result<ExitCode> {
     }
     shown?;
     Ok(exit_status(&results.rows))
+}
+
+/// Makes the file's plans what the arguments ask for, if a driver can do that.
+fn fit(args: &DriveArgs, file: &mut ClusterFile) -> anyhow::Result<()> {
+    let levels = file.scenario.plans.len();
+    if args.history.is_some() && (levels > 1 || args.seeds > 1) {
+        bail!(
+            "--history takes the history of one run, and this is {levels} levels by {} seeds; name one level \
+             in {} and one seed",
+            args.seeds,
+            args.cluster.config
+        );
+    }
+    if args.beside_sim && !file.inject_delays {
+        bail!(
+            "--beside-sim needs inject_delays = true in {}: nobody knows how far from each other nodes are \
+             otherwise, so virtual time has nothing to go by",
+            args.cluster.config
+        );
+    }
+    if let Some(length) = args.duration {
+        for plan in &mut file.scenario.plans {
+            plan.last(length).map_err(anyhow::Error::msg)?;
+        }
+    }
+    Ok(())
 }
 
 /// The cluster's file, and what a process must know beside the plans in it.

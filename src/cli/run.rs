@@ -151,7 +151,7 @@ pub(super) fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Opt
         Ok(results) => {
             if results.note.world != World::Sim.name() {
                 let held = suite.largest_history() as f64 / 1e6;
-                anstream::eprintln!("the longest history took {held:.1} MB of memory");
+                anstream::eprintln!("the longest history took {held:.2} MB of memory");
             }
             Ok(Some(results))
         }
