@@ -64,14 +64,10 @@ fn unbroken(cell: &Plan, mut guarantees: Vec<Guarantee>) -> Vec<Guarantee> {
 /// Every level of a mode breaks whatever it does not promise, but for what the catalogue says it keeps all the
 /// same.
 fn all_broken(mode: &str, least: usize) {
-    all_broken_of(cells(), mode, least);
-}
-
-fn all_broken_of(cells: Vec<Plan>, mode: &str, least: usize) {
     let of_mode = |plan: &Plan| plan.name.scenario == "test" && plan.name.mode == mode;
     let (mut surprises, mut tried) = (Vec::new(), 0);
     let catalog = Catalog::builtin();
-    for cell in cells.into_iter().filter(of_mode) {
+    for cell in cells().into_iter().filter(of_mode) {
         let entry = catalog.find(&cell.protocol).expect("a built-in protocol");
         let all = not_promised(promise(&cell));
         tried += all.len();
@@ -127,11 +123,26 @@ fn a_primary_whose_waits_end_promises_no_less_than_it_keeps() {
     all_broken("wait", 20);
 }
 
-/// Primaries that another takes over from, and that lose what they have acknowledged. Where it is kept (`semi-sync`,
-/// `sync`) nothing is promised to sessions near by either, for they may be shown what is taken back; but that was
-/// never decided, so it has no place in the order, and no checker of sessions can be shown it broken.
+/// Primaries that another takes over from, and that lose what they have acknowledged, break whatever they do not
+/// promise. Two guarantees are left out: what is taken back stands below what replaces it, so that a session
+/// whose own order is broken by it is met in some of these cells and not in others.
+///
+/// Where it is kept (`semi-sync`, `sync`) nothing is promised to sessions near by either, for they may be shown
+/// what is taken back; but that was never decided, so it has no place in the order, and no checker of sessions
+/// can be shown it broken.
 fn fail_over_that_loses(mode: &str) {
-    all_broken_of(plans(include_str!("../scenarios/smoke/smoke-fail-over.toml")), mode, 50);
+    let text = include_str!("../scenarios/smoke/smoke-fail-over.toml");
+    let (mut surprises, mut tried) = (Vec::new(), 0);
+    for cell in plans(text).into_iter().filter(|plan| plan.name.mode == mode) {
+        let mut all = not_promised(promise(&cell));
+        let left_out = [Guarantee::MonotonicWrites, Guarantee::WritesFollowReads];
+        all.retain(|guarantee| !left_out.contains(guarantee));
+        tried += all.len();
+        let unbroken = unbroken(&cell, all);
+        surprises.extend(unbroken.iter().map(|guarantee| format!("{}: {guarantee}", cell.name)));
+    }
+    assert!(tried >= 50, "{mode} has too few levels: {tried}");
+    assert!(surprises.is_empty(), "unbroken in {SEEDS} seeds:\n{}", surprises.join("\n"));
 }
 
 #[test]

@@ -57,13 +57,7 @@ pub(super) fn digest(history: &History) -> u64 {
             }
         }
     }
-    if !history.made.is_empty() {
-        hash.word(history.made.len() as u64);
-        for made in &history.made {
-            hash.word(u64::from(made.value.0) << 32 | u64::from(made.before.version.0));
-            hash.word(made.before.word);
-        }
-    }
+    hash.made(history);
     if history.overwrites {
         hash.word(1);
     }
@@ -97,6 +91,17 @@ fn number(update: Update) -> (u64, u64) {
 struct Digest(u64);
 
 impl Digest {
+    /// What states were made from, where that is known.
+    fn made(&mut self, history: &History) {
+        if !history.made.is_empty() {
+            self.word(history.made.len() as u64);
+        }
+        for made in &history.made {
+            self.word(u64::from(made.value.0) << 32 | u64::from(made.before.version.0));
+            self.word(made.before.word);
+        }
+    }
+
     #[inline]
     fn word(&mut self, word: u64) {
         let mixed = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
