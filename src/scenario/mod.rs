@@ -263,6 +263,13 @@ pub fn load(
     protocols: &dyn Protocols,
     overrides: &Overrides,
 ) -> Result<Scenario, ScenarioError> {
+    if source.name.starts_with('-') {
+        let name = &source.name;
+        let message = format!(
+            "a scenario is called what its file is, and `{name}` reads like a flag; rename the file"
+        );
+        return Err(source.error(Refusal { at: None, message }));
+    }
     let root = DeTable::parse(&source.text).map_err(|e| source.error(e.into()))?;
     resolve_root(root, source, protocols, overrides)
 }
