@@ -36,6 +36,7 @@ pub struct ProtocolEntry {
     pub rules: &'static [Rule],
     check: fn(&toml::Table, u32) -> Result<(), String>,
     offer: fn(&toml::Table, Level) -> Option<Offer>,
+    fits: fn(&toml::Table, Level, u32) -> Result<(), String>,
     kept_beyond: fn(&toml::Table, Level, Guarantee) -> Option<&'static str>,
     objects: fn(&toml::Table) -> &'static [Object],
     serves: fn(&toml::Table, Level, Object) -> bool,
@@ -58,6 +59,7 @@ impl ProtocolEntry {
             rules: P::RULES,
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
+            fits: |config, level, replicas| P::fits(&parse::<P>(config)?, level, replicas),
             kept_beyond: |config, level, guarantee| {
                 P::kept_beyond(&parse::<P>(config).ok()?, level, guarantee)
             },
@@ -242,6 +244,16 @@ impl Protocols for Catalog {
 
     fn serves(&self, protocol: &str, config: &toml::Table, at: Level, object: Object) -> bool {
         self.find(protocol).is_some_and(|entry| (entry.serves)(config, at, object))
+    }
+
+    fn fits(
+        &self,
+        protocol: &str,
+        config: &toml::Table,
+        level: Level,
+        replicas: u32,
+    ) -> Result<(), String> {
+        self.find(protocol).map_or(Ok(()), |entry| (entry.fits)(config, level, replicas))
     }
 
     fn plain(&self, protocol: &str) -> &'static str {

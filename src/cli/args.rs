@@ -169,16 +169,16 @@ pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) select: ScenarioArgs,
     /// Seeds per cell; intervals are across seeds, so few seeds make them wide
-    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) seeds: u32,
     /// The first seed
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_name = "N")]
     pub(super) first_seed: u64,
     /// Threads; the results are the same bytes for any number [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,
     /// Every cell briefly, one seed: does everything run and keep its promise?
-    #[arg(long)]
+    #[arg(long, conflicts_with = "seeds")]
     pub(super) smoke: bool,
     /// Where rows.jsonl, curves.jsonl, faults.jsonl, timelines.jsonl, run.json and index.html go
     #[arg(short, long, value_name = "DIR", default_value = "reports/latest")]
@@ -257,10 +257,10 @@ pub(super) struct DriveArgs {
     #[command(flatten)]
     pub(super) cluster: ClusterArgs,
     /// Runs per level, each under its own seed, which decides what is asked
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(super) seeds: u32,
     /// The first seed
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_name = "N")]
     pub(super) first_seed: u64,
     /// Where rows.jsonl, run.json, index.html and the others go
     #[arg(short, long, value_name = "DIR", default_value = "reports/latest")]
@@ -334,13 +334,13 @@ pub(super) struct SwarmArgs {
     #[command(flatten)]
     pub(super) select: ScenarioArgs,
     /// Fault schedules for each cell, one a seed
-    #[arg(short = 'n', long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(short = 'n', long, allow_negative_numbers = true, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(super) schedules: u32,
     /// The first seed
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_name = "N")]
     pub(super) first_seed: u64,
     /// Threads; the output is the same for any number [default: one per core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, allow_negative_numbers = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(super) threads: Option<u16>,
     /// Also fail where an acknowledged write is gone in the end, whatever is promised
     #[arg(long)]
@@ -381,7 +381,7 @@ pub(super) struct ExplainArgs {
     #[arg(value_name = "CELL")]
     pub(super) cell: String,
     /// Which seed to replay
-    #[arg(long, default_value_t = 1, value_name = "N")]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_name = "N")]
     pub(super) seed: u64,
     /// Show this operation, by its number in the history, instead of typical ones
     #[arg(long, value_name = "N")]

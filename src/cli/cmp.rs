@@ -4,7 +4,7 @@ use super::args::CmpArgs;
 use super::{print, select};
 use crate::op::Level;
 use crate::report::{comparison, differences};
-use crate::results::{Row, VerdictWord, compare, read_rows};
+use crate::results::{Row, VerdictWord, compare, distinct, read_rows};
 use crate::scenario::filter::Filters;
 use crate::scenario::plan::CellName;
 use anyhow::bail;
@@ -17,6 +17,10 @@ pub(super) fn run(args: &CmpArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
     let read = |path: &Path| -> anyhow::Result<Vec<Row>> {
         let file = if path.is_dir() { path.join("rows.jsonl") } else { path.to_owned() };
         let mut rows = read_rows(&file)?;
+        if rows.is_empty() {
+            bail!("{} holds no row", file.display());
+        }
+        distinct(&rows, &file)?;
         rows.retain(|row| keeps(&filters, row));
         if rows.is_empty() {
             bail!("no row of {} matches", file.display());

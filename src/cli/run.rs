@@ -41,6 +41,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
         World::Live(_) | World::Nodes(_) => 1,
     };
     if args.smoke {
+        // Nobody asked for more: --seeds and --smoke exclude each other.
         options.seeds = 1;
         let plans = scenarios.iter_mut().flat_map(|scenario| &mut scenario.plans);
         plans.for_each(crate::scenario::plan::Plan::shorten);

@@ -118,8 +118,15 @@ pub(super) fn loaded(
         }
     }
     if kept.is_empty() {
-        let stray = filters.stray(&seen).map(|stray| format!("{stray}: ")).unwrap_or_default();
-        bail!("{stray}no cell matches; `pacelc list --cells` shows all there are");
+        if let Some(stray) = filters.stray(&seen) {
+            bail!(stray);
+        }
+        bail!("no cell matches; `pacelc list --cells` shows all there are");
+    }
+    for (_, scenario) in &kept {
+        for said in &scenario.left_out {
+            anstream::eprintln!("{}: {said}", scenario.name);
+        }
     }
     Ok(kept)
 }

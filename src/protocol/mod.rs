@@ -72,6 +72,14 @@ pub trait Protocol: Sized + 'static {
     /// How `level` is served and what is then promised; `None` where the protocol does not offer it.
     fn offer(config: &Self::Config, level: Level) -> Option<Offer>;
 
+    /// Refuses a level that is offered and asks for more than this many replicas can give, in one sentence.
+    ///
+    /// # Errors
+    /// What the level asks for and what there is.
+    fn fits(_config: &Self::Config, _level: Level, _replicas: u32) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Why every run keeps a guarantee at a level that is offered and does not promise it; `None` where some
     /// run breaks it. Clocks are as good as the settings say; where replicas stamp writes by them and nothing
     /// of a session's is promised, they may be bad.

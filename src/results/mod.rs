@@ -27,6 +27,7 @@ pub use journal::{JOURNAL, Journal};
 pub use note::{Asks, Claim, Evidence, LinkLine, News, Published, RunNote, ScenarioNote};
 pub use row::{CurvePoint, Row, SCHEMA, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, wilson, woodruff};
+pub(crate) use store::distinct;
 pub use store::{
     CURVES, FAULTS, NOTE, PAGE, ROWS, Results, StoreError, TIMELINES, read_rows, replace,
 };

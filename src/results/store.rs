@@ -196,7 +196,7 @@ impl Results {
 ///
 /// # Errors
 /// If a row stands twice; the first such line.
-fn distinct(rows: &[Row], path: &Path) -> Result<usize, StoreError> {
+pub(crate) fn distinct(rows: &[Row], path: &Path) -> Result<usize, StoreError> {
     let mut seen = BTreeSet::new();
     for (index, row) in rows.iter().enumerate() {
         let Row { cell, phase, client_region, op, .. } = row;

@@ -149,6 +149,7 @@ pub mod cluster;
 mod document;
 mod faults;
 pub mod filter;
+mod levels;
 mod links;
 mod overrides;
 pub mod plan;
@@ -209,6 +210,20 @@ pub trait Protocols {
     fn serves(&self, _protocol: &str, _config: &toml::Table, _at: Level, _object: Object) -> bool {
         true
     }
+
+    /// Whether so many replicas are enough for a level that the protocol offers.
+    ///
+    /// # Errors
+    /// One sentence: what the level asks for, and what there is.
+    fn fits(
+        &self,
+        _protocol: &str,
+        _config: &toml::Table,
+        _level: Level,
+        _replicas: u32,
+    ) -> Result<(), String> {
+        Ok(())
+    }
 }
 
 /// A scenario, resolved.
@@ -234,6 +249,8 @@ pub struct Scenario {
     pub plans: Vec<Plan>,
     /// What others found of them, in the cells' order.
     pub published: Vec<Published>,
+    /// Levels of named systems that are no cells here, each with its mode and the reason, a sentence each.
+    pub left_out: Vec<String>,
     /// What the answer to its question is made of.
     pub answer: Option<Answer>,
 }
@@ -247,6 +264,13 @@ pub fn load(
     protocols: &dyn Protocols,
     overrides: &Overrides,
 ) -> Result<Scenario, ScenarioError> {
+    if source.name.starts_with('-') {
+        let name = &source.name;
+        let message = format!(
+            "a scenario is called what its file is, and `{name}` reads like a flag; rename the file"
+        );
+        return Err(source.error(Refusal { at: None, message }));
+    }
     let root = DeTable::parse(&source.text).map_err(|e| source.error(e.into()))?;
     resolve_root(root, source, protocols, overrides)
 }
@@ -271,6 +295,7 @@ fn resolve_root(
 
     let mut modes: Vec<(String, Vec<Plan>)> = Vec::new();
     let mut scenario: Option<Scenario> = None;
+    let mut left_out: Vec<String> = Vec::new();
     for (document, variant) in documents.iter().zip(&variants) {
         let resolved = resolve::resolve(document, variant, source, protocols, map.as_ref())
             .map_err(|failure| match failure {
@@ -282,6 +307,11 @@ fn resolve_root(
             Some(scenario) => {
                 add_places(&mut scenario.replica_places, resolved.replica_places);
                 add_places(&mut scenario.client_places, resolved.client_places);
+            }
+        }
+        for said in resolved.left_out {
+            if !left_out.contains(&said) {
+                left_out.push(said);
             }
         }
         for (name, plans) in resolved.modes {
@@ -301,6 +331,7 @@ fn resolve_root(
              those of the original map.\n\n",
         );
     }
+    scenario.left_out = left_out;
     scenario.plans = modes.into_iter().flat_map(|(_, plans)| plans).collect();
     if let Some(first) = documents.first() {
         scenario.published = published::published(first, &scenario.plans).map_err(refused)?;
@@ -323,6 +354,7 @@ fn begin(source: &Source, document: &Document, first: &Resolved) -> Result<Scena
         has_own_map: !matches!(document.regions.get_ref(), document::RegionsEntry::Named(_)),
         plans: Vec::new(),
         published: Vec::new(),
+        left_out: Vec::new(),
         answer: None,
     })
 }

@@ -64,6 +64,13 @@ impl Overrides {
                 format!("the scenario takes place in {need} regions; `{wanted}` gives {have}");
             return Err(refused(message));
         }
+        if let Some(extra) = to.get(used.len()) {
+            let (need, have) = (used.len(), to.len());
+            return Err(refused(format!(
+                "the scenario takes place in {need} regions; `{wanted}` gives {have}, so leave out \
+                 {extra} or others"
+            )));
+        }
         let rename = used.into_iter().zip(to).collect();
         Ok(Some(Map { matrix, rename }))
     }

@@ -21,6 +21,7 @@ mod from_csv;
 mod from_toml;
 
 use super::source::{ScenarioError, embedded, read_text};
+use super::vary::label_is_fit;
 use crate::op::unknown;
 use crate::time::Duration;
 use std::path::{Path, PathBuf};
@@ -95,6 +96,9 @@ impl Matrix {
         }
         let path: PathBuf = folder.join(wanted);
         let file = path.to_string_lossy();
+        if !path.exists() {
+            return Err(OpenError::Name(no_such_file(wanted, folder)));
+        }
         let text = read_text(&file).map_err(OpenError::File)?;
         Self::parse(&file, &text).map_err(OpenError::File)
     }
@@ -132,6 +136,24 @@ pub(super) enum OpenError {
     File(ScenarioError),
 }
 
+/// Names the nearest of the files that lie where the missing one should, as a scenario in `folder` names them.
+fn no_such_file(wanted: &str, folder: &Path) -> String {
+    let wanted_path = Path::new(wanted);
+    let below = wanted_path.parent().unwrap_or(Path::new(""));
+    let place = Path::new(".").join(folder).join(below);
+    let there = std::fs::read_dir(place).into_iter().flatten().filter_map(Result::ok);
+    let mut names: Vec<String> = there
+        .map(|entry| below.join(entry.file_name()))
+        .filter(|path| path.extension() == wanted_path.extension())
+        .map(|path| path.to_string_lossy().into_owned())
+        .collect();
+    names.sort_unstable();
+    if names.is_empty() {
+        return format!("there is no file `{wanted}`; write the path of a .csv or .toml file");
+    }
+    unknown("matrix file", wanted, names.iter().map(String::as_str))
+}
+
 fn stem(file: &'static str) -> &'static str {
     let name = file.rsplit('/').next().unwrap_or(file);
     name.split_once('.').map_or(name, |(stem, _)| stem)
@@ -159,6 +181,9 @@ impl Gathered {
         if let Some(place) = self.regions.iter().position(|region| region == TOTAL) {
             let message = format!("no region may be called {TOTAL}: results call all of them that");
             return Err((place, place, message));
+        }
+        for (place, region) in self.regions.iter().enumerate() {
+            label_is_fit("a region", region).map_err(|message| (place, place, message))?;
         }
         let own = |place: usize| self.rtt_ms[place * n + place];
         let used = (0..n).find(|place| own(*place).is_some_and(|ms| ms > 0.0));
@@ -288,7 +313,7 @@ mod tests {
             other => panic!("{other:?}"),
         }
         match Matrix::open("no/such.csv", Path::new("")) {
-            Err(OpenError::File(error)) => assert_eq!(error.file, "no/such.csv"),
+            Err(OpenError::Name(message)) => assert!(message.contains("no/such.csv"), "{message}"),
             other => panic!("{other:?}"),
         }
     }

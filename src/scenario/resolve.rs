@@ -1,16 +1,17 @@
 //! From a document to plans: every name looked up, every number checked, nothing left to doubt.
 
 use super::bounds::{self, OPERATIONS_MAX};
-use super::document::{CanaryEntry, Document, LevelsEntry, ModeEntry, RegionsEntry};
+use super::document::{CanaryEntry, Document, ModeEntry, RegionsEntry};
+use super::levels::Served;
 use super::overrides::Map;
 use super::plan::{Canary, CellName, Length, Load, Plan};
 use super::regions::{Matrix, OpenError};
 use super::source::{Refusal, ScenarioError, Source, plain};
-use super::systems::{self, SystemLevel};
+use super::systems::{self, System, SystemLevel};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
 use super::{Protocols, faults, random, workload};
-use crate::op::{Contents, Level, Object, unknown};
+use crate::op::{Contents, Level, unknown};
 use crate::time::Duration;
 use std::ops::Range;
 use std::path::Path;
@@ -25,13 +26,18 @@ const CANARY_SEEDS_MAX: u32 = 1_000;
 /// Shorter ones are over before anybody can answer, and those who ask again would do nothing else.
 const TIMEOUT_MIN: Duration = Duration::micros(1);
 
+/// A mode's name and plans.
+type ModePlans = (String, Vec<Plan>);
+
 /// One variant, resolved.
 pub(super) struct Resolved {
     pub(super) provenance: String,
     pub(super) replica_places: Vec<String>,
     pub(super) client_places: Vec<String>,
     /// The plans of each mode, modes in order.
-    pub(super) modes: Vec<(String, Vec<Plan>)>,
+    pub(super) modes: Vec<ModePlans>,
+    /// Levels of named systems that are left out, and why.
+    pub(super) left_out: Vec<String>,
 }
 
 /// One way to fail is a refusal of this text, another an error in a matrix file.
@@ -128,36 +134,59 @@ pub(super) fn resolve(
     if let Some(workload) = &document.workload {
         bounds::check(&template).map_err(|message| Refusal::at(workload.span(), message))?;
     }
-    let mut modes: Vec<(String, Vec<Plan>)> = Vec::new();
-    if document.modes.get_ref().is_empty() {
-        return Err(Refusal::at(document.modes.span(), "there are no [[modes]]").into());
-    }
-    for entry in document.modes.get_ref() {
-        let mode = mode(entry, document, &template, protocols, replicas)?;
-        if modes.iter().any(|(name, _)| *name == mode.0) {
-            let message = format!("two modes are named {}; give each its own name", mode.0);
-            return Err(Refusal::at(entry.span(), message).into());
-        }
-        modes.push(mode);
-    }
+    let (modes, left_out) = modes(document, &template, protocols, replicas)?;
     Ok(Resolved {
         provenance: matrix.provenance,
         replica_places: sites.replica_places(),
         client_places: sites.client_places(),
         modes,
+        left_out,
     })
 }
 
-/// The plans of one mode: one per level.
+/// The plans of each mode, modes in order, and which levels of named systems are left out.
+fn modes(
+    document: &Document,
+    template: &Plan,
+    protocols: &dyn Protocols,
+    replicas: u32,
+) -> Result<(Vec<ModePlans>, Vec<String>), Refusal> {
+    let mut modes: Vec<ModePlans> = Vec::new();
+    let mut left_out = Vec::new();
+    if document.modes.get_ref().is_empty() {
+        return Err(Refusal::at(document.modes.span(), "there are no [[modes]]"));
+    }
+    for entry in document.modes.get_ref() {
+        let Mode { name, plans, without } = mode(entry, document, template, protocols, replicas)?;
+        if modes.iter().any(|(known, _)| *known == name) {
+            let message = format!("two modes are named {name}; give each its own name");
+            return Err(Refusal::at(entry.span(), message));
+        }
+        left_out.extend(without.iter().map(|why| format!("{name} leaves a level out: {why}")));
+        modes.push((name, plans));
+    }
+    Ok((modes, left_out))
+}
+
+/// One mode.
+struct Mode {
+    name: String,
+    /// One per level.
+    plans: Vec<Plan>,
+    /// Why there are no more.
+    without: Vec<String>,
+}
+
+/// What one mode runs: its protocol and settings checked, its levels found.
 fn mode(
     entry: &Spanned<ModeEntry>,
     document: &Document,
     template: &Plan,
     protocols: &dyn Protocols,
     replicas: u32,
-) -> Result<(String, Vec<Plan>), Refusal> {
+) -> Result<Mode, Refusal> {
     let written = entry.get_ref();
-    let Store { protocol, span, name, config, offers } = store(entry)?;
+    let Store { protocol, span, name, config, system, offers } = store(entry)?;
     if !protocols.names().contains(&protocol.as_str()) {
         let message = unknown("protocol", &protocol, protocols.names());
         return Err(Refusal::at(span, message));
@@ -175,11 +204,13 @@ fn mode(
             format!("{protocol}, so configured, keeps no {object}; keys may hold: {names}");
         return Err(Refusal::at(span, message));
     }
-    let levels = match written.levels.as_ref().or(document.levels.as_ref()) {
-        Some(levels) => offered(levels, &protocol, &config, object, protocols)?,
-        None if !offers.is_empty() => served(&offers, &protocol, &config, object, protocols)
-            .map_err(|message| Refusal::at(span, message))?,
-        None => {
+    let served = Served { protocol: &protocol, config: &config, object, replicas, protocols };
+    let (levels, without) = match (written.levels.as_ref().or(document.levels.as_ref()), &system) {
+        (Some(levels), _) => (served.written(levels)?, Vec::new()),
+        (None, Some(system)) => {
+            served.of_system(system, &offers).map_err(|m| Refusal::at(span, m))?
+        }
+        (None, None) => {
             let message =
                 "the mode names no levels; write levels = \"all\" or a list, here or at the top";
             return Err(Refusal::at(entry.span(), message));
@@ -197,7 +228,7 @@ fn mode(
         plan
     });
     let plans = plans.collect();
-    Ok((name, plans))
+    Ok(Mode { name, plans, without })
 }
 
 /// What a mode runs.
@@ -208,6 +239,7 @@ struct Store {
     /// The mode's own name, or the system's or the protocol's.
     name: String,
     config: toml::Table,
+    system: Option<System>,
     /// A named system's levels, under its names.
     offers: Vec<SystemLevel>,
 }
@@ -223,6 +255,7 @@ fn store(entry: &Spanned<ModeEntry>) -> Result<Store, Refusal> {
             span: protocol.span(),
             name: named(protocol.get_ref().clone()),
             config: own,
+            system: None,
             offers: Vec::new(),
         }),
         (None, Some(name), chosen) => {
@@ -240,6 +273,7 @@ fn store(entry: &Spanned<ModeEntry>) -> Result<Store, Refusal> {
                 name: named(default),
                 config,
                 offers: found.levels.clone(),
+                system: Some(system),
             })
         }
         _ => {
@@ -262,70 +296,6 @@ fn canary(entry: &CanaryEntry, protocols: &dyn Protocols) -> Result<Canary, Refu
         return Err(Refusal::at(entry.within.span(), message));
     }
     Ok(Canary { caught_by: caught_by.clone(), within })
-}
-
-/// A system's levels: those that serve what keys hold.
-fn served(
-    offers: &[SystemLevel],
-    protocol: &str,
-    config: &toml::Table,
-    object: Object,
-    protocols: &dyn Protocols,
-) -> Result<Vec<Level>, String> {
-    let all = offers.iter().map(|offer| offer.level);
-    let levels: Vec<Level> =
-        all.filter(|level| protocols.serves(protocol, config, *level, object)).collect();
-    if levels.is_empty() {
-        let called: Vec<&str> = offers.iter().map(|offer| offer.called.as_str()).collect();
-        let message = format!("none of its levels serves a {object}: {}", called.join(", "));
-        return Err(message);
-    }
-    Ok(levels)
-}
-
-/// The levels of a mode, each of which its protocol offers for what keys hold.
-fn offered(
-    entry: &Spanned<LevelsEntry>,
-    protocol: &str,
-    config: &toml::Table,
-    object: Object,
-    protocols: &dyn Protocols,
-) -> Result<Vec<Level>, Refusal> {
-    let is_offered = |level: &Level| {
-        protocols.levels_offered(protocol, config, *level)
-            && protocols.serves(protocol, config, *level, object)
-    };
-    let every = || {
-        let named = Level::NAMES.iter().filter_map(|name| name.parse().ok());
-        named.filter(is_offered).collect()
-    };
-    let list = match entry.get_ref() {
-        LevelsEntry::All => return Ok(every()),
-        LevelsEntry::These(list) => list,
-    };
-    let mut levels: Vec<Level> = Vec::new();
-    for written in list {
-        let wrong = |message: String| Refusal::at(written.span(), message);
-        let level: Level = written.get_ref().parse().map_err(wrong)?;
-        if !is_offered(&level) {
-            let names: Vec<String> = every().iter().map(Level::to_string).collect();
-            let of = match protocols.levels_offered(protocol, config, level) {
-                true => format!(" for a {object}"),
-                false => String::new(),
-            };
-            let offers = names.join(", ");
-            let message = format!("{protocol} does not offer {level}{of}; it offers {offers}");
-            return Err(wrong(message));
-        }
-        if levels.contains(&level) {
-            return Err(wrong(format!("{level} is listed twice")));
-        }
-        levels.push(level);
-    }
-    if levels.is_empty() {
-        return Err(Refusal::at(entry.span(), "levels is empty; name at least one, or \"all\""));
-    }
-    Ok(levels)
 }
 
 fn mixes(document: &Document) -> Result<Vec<super::plan::Mix>, Refusal> {

@@ -219,6 +219,7 @@ const DISTRIBUTIONS: [(&str, &str); 5] = [
 
 /// What serde calls a thing, as TOML's users know it.
 fn in_toml(what: &str) -> String {
+    let what = what.strip_suffix(" as i128").or(what.strip_suffix(" as u128")).unwrap_or(what);
     let known = [
         ("map", "a table"),
         ("sequence", "a list"),

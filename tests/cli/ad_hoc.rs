@@ -125,6 +125,19 @@ fn words_that_do_not_fit_get_the_nearest_that_do() {
         ("-s etcd --regions aws", "--regions: `aws` has 32 regions; name those that are meant"),
         ("-s etcd --regions us-est-1", "--regions: unknown region or region set `us-est-1`"),
         ("-s etcd --regions two.csv --fault partial", "--fault partial needs 3 regions"),
+        (
+            "-s cassandra --workload compare-and-set",
+            "-s cassandra: no level of this configuration of Apache Cassandra serves a cas-register; take \
+             its configuration `lwt`",
+        ),
+        (
+            "-s cassandra/trusted-clocks --workload compare-and-set",
+            "-s cassandra/trusted-clocks: no",
+        ),
+        (
+            "-s etcd --regions us-west-2,us-esat-1",
+            "--regions: unknown region or region set `us-esat-1`; did you mean `us-east-1`?",
+        ),
         ("-s etcd,etcd", "-s etcd: two modes are named etcd"),
         (
             "-s etcd aws-three-regions",
@@ -142,6 +155,19 @@ fn words_that_do_not_fit_get_the_nearest_that_do() {
     std::fs::create_dir(desk.path("saved")).expect("a folder");
     desk.ok(&[&two[..], &["--save", "saved/two.toml"]].concat());
     desk.ok(&["run", "saved/two.toml", "--smoke", "-o", "two"]);
+}
+
+#[test]
+fn a_system_where_too_few_replicas_are_leaves_levels_out_and_says_so() {
+    let desk = Desk::new();
+    let words = ["list", "--cells", "-s", "cassandra", "--regions", "us-east-1,eu-west-1"];
+    let listed = desk.run(&words);
+    assert_eq!(listed.status, 0, "{}", listed.stderr);
+    assert!(listed.stdout.contains("cassandra/two") && !listed.stdout.contains("cassandra/three"));
+    let said = "ad-hoc: cassandra leaves a level out: `three` asks for 3 replicas; there are 2";
+    assert!(listed.stderr.contains(said), "{}", listed.stderr);
+    let compared = ["list", "--cells", "-s", "cassandra/lwt", "--workload", "compare-and-set"];
+    assert!(desk.ok(&compared).contains("cassandra-lwt/linearizable"));
 }
 
 #[test]

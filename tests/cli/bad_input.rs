@@ -89,7 +89,11 @@ fn a_scenario_that_asks_for_what_is_not_there() {
             "config = { leder = 0 }",
             "home.toml:12: unknown key `leder`; did you mean",
         ),
-        ("\"mine.csv\"", "\"mime.csv\"", "mime.csv: cannot be read"),
+        (
+            "\"mine.csv\"",
+            "\"mime.csv\"",
+            "home.toml:3: unknown matrix file `mime.csv`; did you mean `mine.csv`?",
+        ),
         ("\"mine.csv\"", "\"asw\"", "home.toml:3: unknown region set `asw`; did you mean `aws`?"),
         ("levels = [", "levels = ", "home.toml:6: "),
     ] {
@@ -152,11 +156,11 @@ fn arguments_that_mean_nothing() {
         (&["run", "-f", "no such", "-o", "out"], "no cell matches; `pacelc list --cells` shows"),
         (
             &["run", "smoke-cut", "-l", "linearisable", "-o", "out"],
-            "unknown level `linearisable`; did you mean `linearizable`?: no cell matches",
+            "unknown level `linearisable`; did you mean `linearizable`?",
         ),
         (
             &["list", "--cells", "smoke-cut", "-p", "rafft"],
-            "unknown mode or protocol `rafft`; did you mean `raft`?: no cell matches",
+            "unknown mode or protocol `rafft`; did you mean `raft`?",
         ),
         (&["run", "smoke", "--regions", "asw", "-o", "out"], "did you mean `aws`?"),
         (&["run", "smoke", "--regions", "eu-wets-1", "-o", "out"], "did you mean `eu-west-1`?"),
@@ -176,6 +180,8 @@ fn arguments_that_mean_nothing() {
         assert!(sentence.contains(expected), "{arguments:?}: {sentence}");
         let reason = sentence.rsplit(": ").next().unwrap_or_default();
         assert_eq!(sentence.matches(reason).count(), 1, "said twice: {sentence}");
+        let two = sentence.contains("did you mean") && sentence.contains("no cell matches");
+        assert!(!two, "two sentences: {sentence}");
     }
 }
 
@@ -186,6 +192,8 @@ fn arguments_that_the_grammar_refuses() {
         (&["rum"][..], "a similar subcommand exists: 'run'"),
         (&["run", "--seed", "3"], "a similar argument exists: '--seeds'"),
         (&["run", "--seeds", "0", "-o", "out"], "0 is not in 1..=100000"),
+        (&["run", "--seeds", "-1", "-o", "out"], "-1 is not in 1..=100000"),
+        (&["run", "--smoke", "--seeds", "5", "-o", "out"], "cannot be used with"),
         (&["run", "--threads", "many", "-o", "out"], "invalid value 'many'"),
         (&["completions", "fishy"], "a similar value exists: 'fish'"),
         (&["list", "--cells", "--protocols"], "cannot be used with"),
@@ -197,6 +205,46 @@ fn arguments_that_the_grammar_refuses() {
         assert_eq!(errors.count(), 1, "{arguments:?}: {}", answer.stderr);
     }
     assert_eq!(desk.names("out"), Vec::<String>::new());
+}
+
+#[test]
+fn rows_that_are_none_or_stand_twice_are_not_compared() {
+    let desk = desk();
+    desk.ok(&["run", "home.toml", "--smoke", "-o", "rows"]);
+    let rows = desk.read("rows/rows.jsonl");
+    let first = rows.lines().next().expect("a row");
+    desk.write("rows/rows.jsonl", &format!("{first}\n{first}\n"));
+    let sentence = desk.refused(&["cmp", "rows"]);
+    assert!(
+        sentence.starts_with("rows/rows.jsonl:2: ") && sentence.ends_with("this row stands twice")
+    );
+    desk.write("rows/rows.jsonl", "");
+    assert_eq!(desk.refused(&["cmp", "rows"]), "rows/rows.jsonl holds no row");
+}
+
+#[test]
+fn a_scenario_that_reads_like_a_flag_is_refused() {
+    let desk = desk();
+    desk.write("-x.toml", &desk.read("home.toml"));
+    let sentence = desk.refused(&["run", "./-x.toml", "-o", "out"]);
+    assert!(sentence.starts_with("./-x.toml: a scenario is called what its file is"), "{sentence}");
+}
+
+#[test]
+fn a_level_that_wants_more_replicas_than_there_are() {
+    let desk = desk();
+    let good = desk.read("home.toml").replace("\"raft\"", "\"leaderless\"");
+    for (level, says) in [
+        ("three", "home.toml:6: `three` asks for 3 replicas; there are 2, and `all` waits"),
+        ("R=9,W=1", "home.toml:6: `R=9,W=one` asks for 9 replicas; there are 2"),
+    ] {
+        desk.write("home.toml", &good.replace("linearizable", level));
+        let sentence = desk.refused(&RUN);
+        assert!(sentence.starts_with(says), "{sentence}");
+    }
+    desk.write("home.toml", &good.replace("[\"linearizable\"]", "\"all\""));
+    let listed = desk.ok(&["list", "--cells", "home.toml"]);
+    assert!(listed.contains("leaderless/two") && !listed.contains("leaderless/three"), "{listed}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::super::PartialQuorum;
 use super::super::parts::limits;
 use super::super::parts::merge::Rule;
 use super::super::parts::quorum::majority;
-use crate::op::Acks;
+use crate::op::{Acks, Level};
 use crate::time::Duration;
 use serde::Deserialize;
 
@@ -191,6 +191,27 @@ impl Config {
         limits::snapshot_every(self.snapshot_every)
     }
 
+    /// Refuses a level that counts more replicas than a key has; a store answers that it is unavailable.
+    pub(super) fn fits(&self, level: Level, replicas: u32) -> Result<(), String> {
+        let Level::Replicas { read, write } = level else { return Ok(()) };
+        let least = |acks| match acks {
+            Acks::Two => 2,
+            Acks::Three => 3,
+            Acks::Count(k) => u32::from(k),
+            _ => 1,
+        };
+        let (asked, kept) = (least(read).max(least(write)), self.n.unwrap_or(replicas));
+        if asked <= kept {
+            return Ok(());
+        }
+        let there = match (self.n, kept) {
+            (Some(n), _) => format!("a key has `n = {n}`"),
+            (None, 1) => "there is 1".to_owned(),
+            (None, _) => format!("there are {kept}"),
+        };
+        Err(format!("`{level}` asks for {asked} replicas; {there}, and `all` waits for every one"))
+    }
+
     /// What the model of probabilistically bounded staleness needs to know, where it applies: whoever
     /// asks, asks all, and nothing repairs.
     pub(super) fn partial_quorum(
@@ -229,7 +250,8 @@ impl Config {
     }
 }
 
-/// How many of a key's `n` replicas are waited for, wherever they are; at least one exists.
+/// How many of a key's `n` replicas are waited for, wherever they are; at least one exists, and levels that
+/// count more than there are have been refused.
 fn counted(acks: Acks, n: u32) -> Option<u32> {
     match acks {
         Acks::One => Some(1),
@@ -280,6 +302,27 @@ mod tests {
         }
         assert!(toml::from_str::<Config>("quorum = 2").is_err());
         assert!(config("").validate(65).is_err());
+    }
+
+    #[test]
+    fn a_level_counts_no_more_replicas_than_a_key_has() {
+        for (text, level, replicas, says) in [
+            ("", "three", 1, "`three` asks for 3 replicas; there is 1,"),
+            ("", "R=9,W=1", 3, "`R=9,W=one` asks for 9 replicas; there are 3,"),
+            ("", "R=one,W=4", 3, "asks for 4 replicas"),
+            ("n = 2", "three", 5, "`three` asks for 3 replicas; a key has `n = 2`,"),
+        ] {
+            let refused = config(text).fits(level.parse().expect("a level"), replicas);
+            assert!(refused.clone().is_err_and(|e| e.contains(says)), "{level}: {refused:?}");
+        }
+        for (level, replicas) in [("three", 3), ("R=two,W=two", 2), ("all", 1), ("each-quorum", 1)]
+        {
+            assert_eq!(
+                config("").fits(level.parse().expect("a level"), replicas),
+                Ok(()),
+                "{level}"
+            );
+        }
     }
 
     #[test]

@@ -22,7 +22,7 @@
 //! included, whatever R and W are: a stand-in is no replica that a read must meet.
 //!
 //! **Levels.** `local-one`, `local-quorum` and `each-quorum` count replicas of the coordinator's region
-//! or of every region; `two` and `three` are all where there are fewer. `R=one,W=any` takes a hint for a
+//! or of every region; what counts more replicas than a key has is refused. `R=one,W=any` takes a hint for a
 //! write where no replica answers, which differs from `one` only where the coordinator is not among the
 //! key's replicas. Scans ask like reads, once for all their keys.
 //!
@@ -139,6 +139,10 @@ impl Protocol for Leaderless {
             (read, if stamped_by_session(level) { STAMPED } else { path(write)[0] })
         };
         Some(Offer { read_path, write_path, promise })
+    }
+
+    fn fits(config: &Config, level: Level, replicas: u32) -> Result<(), String> {
+        config.fits(level, replicas)
     }
 
     fn kept_beyond(_: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {

@@ -292,6 +292,8 @@ mod tests {
             ("\u{feff}# one\nx,a,a\n", "m.csv:2: region a has two columns"),
             ("x,a,b\na,-,1\nb,-,-\n", "m.csv:3: the round-trip time from b to a is missing"),
             ("x,a,b\na,-,1\n", "m.csv:1: region b has a column but no row"),
+            ("x,a,b/c\na,-,1\nb/c,1,-\n", "m.csv:3: a region is named `b/c`; a name needs"),
+            ("x,a,\"b\nc\"\na,-,1\n\"b\nc\",1,-\n", "m.csv:4: a region is named `b c`; a name"),
             (
                 "# symmetric\nx,a,b,c\na,-,1,2\n",
                 "m.csv:2: the round-trip time from b to c is missing",

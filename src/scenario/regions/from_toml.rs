@@ -120,6 +120,14 @@ mod tests {
             ),
             ("[rtt_ms]\n", "m.toml:1: rtt_ms names no region"),
             (
+                "[rtt_ms.a]\n'b/c' = 1\n['rtt_ms'.'b/c']\na = 1\n",
+                "m.toml:3: a region is named `b/c`",
+            ),
+            (
+                "[rtt_ms.a]\nb = 99999999999999999999999\n",
+                "m.toml:2: integer `1e23` will not do here; it must be a number",
+            ),
+            (
                 "[rtt_ms.a]\na = 5\n",
                 "m.toml:1: from a to itself it is 5 ms, which would not be used",
             ),

@@ -117,6 +117,11 @@ fn impossible_values_get_their_line() {
         ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
         ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
         ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
+        (
+            "operations = 100",
+            "duration = 60",
+            "5: integer `60` will not do here; it must be a text with a unit, as in \"60s\"",
+        ),
         ("operations = 100", "rounds = 100", "5: rounds does not fit"),
         ("operations = 100\n", "", "9: the run has no length"),
         ("operations = 100", "duration = \"1s\"\nwarm_up = \"1s\"", "6: warm_up is 1s"),
