@@ -312,6 +312,16 @@ impl Client<Leaderless> for Session {
         self.attempt(cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+        if let Some(library) = &mut self.library {
+            library.round = None;
+        }
+        if let Some(serial) = &mut self.serial {
+            serial.give_up();
+        }
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Leaderless>) {
         if let Msg::Reply { op, attempt, copies } = msg {
             if self.current.is_some_and(|current| current.request.id == op) {

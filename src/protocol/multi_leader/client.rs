@@ -269,6 +269,10 @@ impl Client<MultiLeader> for Session {
         self.attempt(request, cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, MultiLeader>) {
         if let Msg::Clock { note, .. }
         | Msg::Low { note, .. }

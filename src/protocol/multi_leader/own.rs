@@ -197,6 +197,10 @@ impl<M: Merge> Client<Merging<M>> for OwnSession<M> {
         cx.through(&mut self.scratch, |cx| self.session.on_request(request, cx));
     }
 
+    fn on_given_up(&mut self) {
+        self.session.on_given_up();
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Merging<M>>) {
         cx.through(&mut self.scratch, |cx| self.session.on_message(from, msg, cx));
     }

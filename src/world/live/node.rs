@@ -378,7 +378,11 @@ impl<P: Protocol> ClientNode<P> {
                 Some((current, OpKind::Write)) if current == op => {
                     self.complete(op, &Outcome::Unknown);
                 }
-                Some((current, _)) if current == op => self.complete(op, &Outcome::Failed),
+                Some((current, _)) if current == op => {
+                    self.complete(op, &Outcome::Failed);
+                    self.process.timers.clear();
+                    self.machine.on_given_up();
+                }
                 _ => {}
             },
             Input::Audit(home) => {

@@ -349,9 +349,19 @@ impl<'a, P: Protocol> Sim<'a, P> {
                     let outcome =
                         if host.current_is_write { Outcome::Unknown } else { Outcome::Failed };
                     self.complete(client, op, &outcome);
+                    if outcome == Outcome::Failed {
+                        self.give_up(client);
+                    }
                 }
             }
         }
+    }
+
+    /// The client's machine learns that its operation has run out of time; an unknown one ends its session.
+    fn give_up(&mut self, client: u32) {
+        let host = &mut self.clients[client as usize];
+        self.timers[host.env.me.index()].cancel_all();
+        host.machine.on_given_up();
     }
 
     /// An operation ends, as its client knows it.
