@@ -104,6 +104,7 @@ impl<P: Protocol> Sim<'_, P> {
             self.cause = host.disk_cause;
             let full = host.disk_full_until > self.now;
             if takes > Duration::ZERO || full {
+                host.syncing_until = self.now + takes;
                 let (life, cause) = (host.life, host.disk_cause);
                 let replica = replica as u32;
                 return self.queue.push(self.now + takes, Event::Synced { replica, life, cause });
