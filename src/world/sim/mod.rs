@@ -195,8 +195,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let receiver = self.replicas.get(parcel.to.index());
         let gone = receiver.is_some_and(|host| host.machine.is_none() || host.life != parcel.life);
         if gone || self.network.is_cut(parcel.from, parcel.to) {
-            self.messages.take(parcel.message);
-            return;
+            let msg = self.messages.take(parcel.message);
+            return self.note_lost(parcel, &msg);
         }
         match self.serve(parcel.to) {
             None => self.handle(parcel),
@@ -232,6 +232,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
             self.step_client(to, |machine, cx| machine.on_message(from, msg, cx));
         } else if self.replicas[replica].life == life {
             self.step_replica(replica, |machine, cx| machine.on_message(from, msg, cx));
+        } else {
+            self.note_lost(parcel, &msg);
         }
     }
 

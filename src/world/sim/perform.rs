@@ -163,4 +163,14 @@ impl<P: Protocol> Sim<'_, P> {
             trace.steps.push(Step::Sent { op, at, arrives, from, to, text: format!("{msg:?}") });
         }
     }
+
+    /// A message comes to nothing where it should have arrived.
+    #[cold]
+    pub(super) fn note_lost(&mut self, parcel: Parcel, msg: &P::Msg) {
+        let Some(trace) = self.trace.as_deref_mut() else { return };
+        if trace.wants(parcel.cause) {
+            let way = (parcel.from, parcel.to);
+            trace.lose(parcel.cause, way, self.now, &format!("{msg:?}"));
+        }
+    }
 }
