@@ -60,7 +60,9 @@ fn asks_no_more(plan: &Plan, history: &History) {
     let (failed, asked) = (ended(Status::Failed), history.operations.len() as u64);
     assert!(failed >= 3, "{}: {failed} of {asked} failed", plan.name);
     assert!(ended(Status::Ok) > 0, "{}: some were answered", plan.name);
-    let most = 6 * failed + 4 * (asked - failed) + 10;
+    // A library that coordinates loses patience every quarter of a try, and asks again then.
+    let tries = if plan.name.mode == "library" { 24 } else { 6 };
+    let most = tries * failed + 4 * (asked - failed) + 10;
     assert!(
         history.traffic.messages <= most,
         "{}: {} messages for {asked} reads of which {failed} failed",
