@@ -98,6 +98,10 @@ impl Client<Abd> for Session {
         self.on_timer((), cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.request = None;
+    }
+
     fn on_message(&mut self, from: NodeId, Msg(id, _, tag): Msg, cx: &mut ClientCx<'_, Abd>) {
         let Some(request) = self.request.filter(|request| request.id == id) else { return };
         // Answers to the round before come late, and to a round that was repeated come twice.

@@ -135,7 +135,8 @@ fn of_a_system_s_levels_those_are_run_that_serve_what_keys_hold() {
     assert_eq!(called("cas-register"), ["SERIAL"]);
     let source = Source::new("s.toml", &text("cas-register", "default"));
     let refused = load(&source, &Catalog::builtin(), &Overrides::default()).expect_err("no level");
-    let says = "none of its levels serves a cas-register: ONE, TWO";
+    let says = "no level of this configuration of Apache Cassandra serves a cas-register; take its \
+                configuration `lwt`";
     assert!(refused.to_string().contains(says), "{refused}");
 }
 

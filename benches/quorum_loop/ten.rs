@@ -139,6 +139,8 @@ impl Client<Ten> for Session {
         }
     }
 
+    fn on_given_up(&mut self) {}
+
     fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Ten>) {
         if let Msg::Reply(op) = msg {
             cx.complete(op, Outcome::Done(Ret::Written));

@@ -11,7 +11,7 @@ use crate::history::{self, History, Operation, Status};
 use crate::op::{NodeId, OpKind};
 use crate::report::SpaceTime;
 use crate::scenario::plan::Plan;
-use crate::time::Instant;
+use crate::time::{Duration, Instant};
 use crate::world::{Step, Trace};
 use anyhow::{anyhow, bail};
 use std::fmt::Write as _;
@@ -144,13 +144,40 @@ fn chosen(
     Ok(chosen)
 }
 
+/// When an operation was meant to begin, how long it waited for its session, and what it took from then on, on
+/// the clock of the diagram, which begins where the waiting ends.
+fn times(op: &Operation) -> String {
+    let ms = |at: Instant| at.0 as f64 / 1e6;
+    let waited = op.invoked.since(op.intended);
+    let mut text = match waited {
+        Duration::ZERO => format!("from {:.3} ms, ", ms(op.invoked)),
+        _ => format!(
+            "intended at {:.3} ms, waited {:.3} ms for its session, from {:.3} ms, ",
+            ms(op.intended),
+            waited.as_ms(),
+            ms(op.invoked)
+        ),
+    };
+    let ended = match op.status {
+        Status::Ok => "took",
+        Status::Refused => "refused after",
+        Status::Failed => "failed after",
+        Status::Unknown => return text + "outcome unknown",
+    };
+    let _ = write!(text, "{ended} {:.3} ms", op.completed.since(op.invoked).as_ms());
+    if waited > Duration::ZERO {
+        let _ = write!(text, ", {:.3} ms in all", op.completed.since(op.intended).as_ms());
+    }
+    text
+}
+
 /// One operation as a space-time diagram: a column per process, time downwards.
 fn show(text: &mut String, plan: &Plan, history: &History, why: &str, id: u32, trace: &Trace) {
     let op = &history.operations[id as usize];
     let region = &history.groups[usize::from(op.group)];
     let _ = writeln!(
         text,
-        "\n{}operation {id}: {why}{}\n{} of key {}{} by session {} in {region}, from {:.3} ms, {}",
+        "\n{}operation {id}: {why}{}\n{} of key {}{} by session {} in {region}, {}",
         style(HEADING),
         style_end(HEADING),
         op.kind,
@@ -165,15 +192,7 @@ fn show(text: &mut String, plan: &Plan, history: &History, why: &str, id: u32, t
             }
         },
         op.session,
-        op.invoked.0 as f64 / 1e6,
-        match op.status {
-            Status::Ok => format!("took {:.3} ms", op.completed.since(op.intended).as_ms()),
-            Status::Refused => {
-                format!("refused after {:.3} ms", op.completed.since(op.intended).as_ms())
-            }
-            Status::Failed => "failed".to_owned(),
-            Status::Unknown => "outcome unknown".to_owned(),
-        }
+        times(op)
     );
     let replicas = plan.replicas.len();
     let mut header = format!("{:>12}  {:^WIDTH$}", "ms", "client");
@@ -233,5 +252,41 @@ fn line(text: &mut String, replicas: usize, begin: Instant, step: &Step) {
             let _ = writeln!(text, "{cut}…");
         }
         _ => drop(writeln!(text, "{line}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::op::{Key, Value};
+
+    fn read(status: Status, [intended, invoked, completed]: [u64; 3]) -> Operation {
+        Operation {
+            session: 0,
+            group: 0,
+            kind: OpKind::Read,
+            status,
+            rmw: false,
+            key: Key(0),
+            value: Value::INITIAL,
+            count: 0,
+            intended: Instant(intended),
+            invoked: Instant(invoked),
+            completed: Instant(completed),
+        }
+    }
+
+    #[test]
+    fn waiting_and_service_add_up_on_one_clock() {
+        let waited = read(Status::Ok, [22_541_251_000, 23_835_582_000, 24_127_670_000]);
+        assert_eq!(
+            times(&waited),
+            "intended at 22541.251 ms, waited 1294.331 ms for its session, from 23835.582 ms, \
+             took 292.088 ms, 1586.419 ms in all"
+        );
+        let at_once = read(Status::Failed, [9_000_000_000, 9_000_000_000, 19_000_000_000]);
+        assert_eq!(times(&at_once), "from 9000.000 ms, failed after 10000.000 ms");
+        let unknown = read(Status::Unknown, [1_000_000, 2_000_000, u64::MAX]);
+        assert!(times(&unknown).ends_with("from 2.000 ms, outcome unknown"));
     }
 }

@@ -5,12 +5,13 @@
 //! code runs in virtual time and in real time. The style is sans-IO, as in etcd's raft and quinn.
 //!
 //! **What goes in.** `recover` once per life; then, in any order, `on_message`, `on_timer`,
-//! `on_durable`, and for clients `on_request`. **What comes out.** Effects, pushed into the context
+//! `on_durable`, and for clients `on_request` and `on_given_up`. **What comes out.** Effects, pushed into the context
 //! in program order: send, set or cancel a timer, persist, complete. The world performs them after
 //! the call returns, and never calls back while it does.
 //!
 //! The laws:
-//! 1. A session has one operation in flight. A client completes each request at most once.
+//! 1. A session has one operation in flight. A client completes each request at most once, and sends
+//!    nothing for one that is over.
 //! 2. A message may be lost or, on links that reorder, overtaken; it is never altered or made up.
 //! 3. A record is safe only once `on_durable` covers it. A crash forgets everything else, and
 //!    `recover` is given the durable records, oldest first.
@@ -32,7 +33,7 @@ pub mod raft;
 pub use effects::{ClientCx, Cx, Effect, Effects, ReplicaCx, WriteId};
 
 use crate::guarantee::Guarantee;
-use crate::op::{Contents, Key, Leg, Level, NodeId, Object, OpId, OpKind, Request, Value};
+use crate::op::{Contents, Key, Leg, Level, NodeId, Object, OpKind, Request, Value};
 use crate::time::Duration;
 use parts::merge::Rule;
 use serde::Serialize;
@@ -279,10 +280,10 @@ pub trait Client<P: Protocol>: Sized {
     fn start(env: Env<P>) -> Self;
     /// Begins an operation; the previous one is over, whether or not the client saw its answer.
     fn on_request(&mut self, request: Request, cx: &mut ClientCx<'_, P>);
-    /// A read or a scan has taken too long: whoever asked for it has turned away and will not see its answer,
-    /// though it may still come, and the session goes on. (A write without an answer ends its session.) For
-    /// machines that keep what a session has read, and might take this for read.
-    fn on_given_up(&mut self, _op: OpId) {}
+    /// The operation in flight, a read, has run out of time, and the session goes on: its timers are
+    /// disarmed, and whatever still comes for it must cause nothing to be sent. What the session has
+    /// learned by its other operations it still knows.
+    fn on_given_up(&mut self);
     /// Takes a message, possibly an answer to an operation long over.
     fn on_message(&mut self, from: NodeId, msg: P::Msg, cx: &mut ClientCx<'_, P>);
     /// A timer it set has run out.

@@ -147,6 +147,11 @@ impl Network {
         self.latest
     }
 
+    /// When the last message that was sent so far arrives, those included that wait for their link.
+    pub(super) fn latest(&self) -> Instant {
+        self.latest
+    }
+
     /// Whether a cut separates two processes now.
     #[inline]
     pub(super) fn is_cut(&self, from: NodeId, to: NodeId) -> bool {

@@ -26,7 +26,7 @@ pub enum Step {
         op: u32,
         /// When.
         at: Instant,
-        /// When it arrives; `None` if it is lost.
+        /// When it arrives; `None` if it is lost, on the way or because nobody takes it up at its end.
         arrives: Option<Instant>,
         /// Sender.
         from: NodeId,
@@ -51,6 +51,21 @@ impl Trace {
     #[must_use]
     pub fn wants(&self, op: u32) -> bool {
         self.wanted.contains(&op)
+    }
+
+    /// Of a message that was to arrive by now, sent for `op` on this way: it is lost. Of several that are alike
+    /// it is the last.
+    pub(super) fn lose(&mut self, op: u32, way: (NodeId, NodeId), now: Instant, told: &str) {
+        for step in self.steps.iter_mut().rev() {
+            if let Step::Sent { op: of, arrives, from, to, text, .. } = step
+                && (*of, *from, *to) == (op, way.0, way.1)
+                && arrives.is_some_and(|at| at <= now)
+                && text.as_str() == told
+            {
+                *arrives = None;
+                return;
+            }
+        }
     }
 }
 

@@ -290,6 +290,10 @@ impl Client<Toy> for Session {
         cx.send(to, msg);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Toy>) {
         let Msg::Reply { op, ret, token } = msg else { return };
         if self.current.take_if(|request| request.id == op).is_none() {

@@ -113,6 +113,10 @@ impl Client<Certification> for Session {
         self.attempt(request, cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: Cx<'_, '_>) {
         let (Msg::Reply { op, .. } | Msg::Values { op, .. } | Msg::Conflict(op) | Msg::Refused(op)) =
             msg

@@ -66,6 +66,10 @@ impl Client<Chain> for Session {
         self.attempt(request, cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, _from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Chain>) {
         let Msg::Reply { op, ret, index } = msg else { return };
         let Some(request) = self.current.take_if(|request| request.id == op) else { return };

@@ -40,6 +40,10 @@ impl Client<Escrow> for Session {
         self.attempt(request, cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Escrow>) {
         let (op, outcome) = match msg {
             Msg::Reply(op, ret) => (op, Outcome::Done(ret)),

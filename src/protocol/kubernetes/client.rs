@@ -93,6 +93,11 @@ impl Client<Kubernetes> for Session {
         self.ask(cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+        self.pausing = false;
+    }
+
     fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Kubernetes>) {
         let Msg::Answer { op, answer } = msg else { return };
         if self.current.is_none_or(|current| current.id != op) {

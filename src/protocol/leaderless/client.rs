@@ -312,10 +312,14 @@ impl Client<Leaderless> for Session {
         self.attempt(cx);
     }
 
-    fn on_given_up(&mut self, op: OpId) {
-        let going_on = self.current.is_some_and(|current| current.request.id == op);
-        if let Some(updates) = self.updates.as_mut().filter(|_| going_on) {
-            updates.give_up();
+    fn on_given_up(&mut self) {
+        // A late answer is nobody's: what nobody was shown, nobody can replace.
+        self.current = None;
+        if let Some(library) = &mut self.library {
+            library.round = None;
+        }
+        if let Some(serial) = &mut self.serial {
+            serial.give_up();
         }
     }
 

@@ -192,6 +192,13 @@ pub(super) struct Inner {
     scratch: Effects<Paxos>,
 }
 
+impl Inner {
+    /// Its operation is over.
+    pub(super) fn give_up(&mut self) {
+        self.session.on_given_up();
+    }
+}
+
 type SessionCx<'a, 'b> = &'a mut ClientCx<'b, Leaderless>;
 
 impl Session {

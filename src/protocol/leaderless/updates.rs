@@ -13,8 +13,6 @@ pub(super) struct Updates {
     initial: u64,
     /// Its node, which its names begin with.
     client: u32,
-    /// Whether whoever asked for the current operation has turned away.
-    given_up: bool,
     /// What it has read of the key of its last operation, and somebody was told.
     context: Option<(Key, Cell)>,
     /// By key: its last update's number, and what it has added to a counter and taken from it.
@@ -40,7 +38,6 @@ impl Updates {
     /// A new operation begins on this key; says whether the key must be read before it is updated.
     pub(super) fn begin(&mut self, key: Key, update: Option<Update>) -> bool {
         self.current = None;
-        self.given_up = false;
         if self.context.as_ref().is_some_and(|(of, _)| *of != key) {
             self.context = None;
         }
@@ -113,14 +110,9 @@ impl Updates {
         &mut self.own[at].1
     }
 
-    /// Nobody will see the answer of the current operation, so nobody can replace what it shows.
-    pub(super) fn give_up(&mut self) {
-        self.given_up = true;
-    }
-
     /// The session has read a key: what it is told.
     pub(super) fn read(&mut self, key: Key, cell: &Cell) -> Ret {
-        self.context = (!self.given_up).then(|| (key, cell.clone()));
+        self.context = Some((key, cell.clone()));
         let value = cell.value(self.rule);
         match self.word(cell) {
             Some(word) => Ret::State(State { version: value, word }),
@@ -155,24 +147,22 @@ mod tests {
     use super::*;
     use crate::op::Rank;
 
-    /// Its reader had turned away, and then writes without having seen what is there.
     #[test]
-    fn an_answer_that_nobody_was_shown_is_replaced_by_no_write() {
+    fn a_write_replaces_what_its_session_was_shown_and_nothing_else() {
         let version = |n| Version { rank: Rank { time: u64::from(n), node: 8 }, value: Value(n) };
         let name = Name { client: 9, n: 1 };
         let item = Item { name, version: version(1), word: 0, length: 0, element: 0 };
         let there = Cell::put(item, Names::default());
-        for (given_up, stand) in [(true, 2), (false, 1)] {
+        for (shown, stand) in [(false, 2), (true, 1)] {
             let mut updates = Updates::new(Rule::Siblings, 0, 8);
             updates.begin(Key(0), None);
-            if given_up {
-                updates.give_up();
+            if shown {
+                updates.read(Key(0), &there);
             }
-            updates.read(Key(0), &there);
             updates.begin(Key(0), Some(Update::Put));
             let mut cell = there.clone();
             cell.join(&updates.choose(OpId(1), Key(0), Update::Put, version(2)));
-            assert_eq!(cell.live().len(), stand, "given up: {given_up}");
+            assert_eq!(cell.live().len(), stand, "shown: {shown}");
         }
     }
 }

@@ -36,8 +36,6 @@ pub struct Session {
     delta: Option<Delta>,
     /// Whether the current write's key is being read for it.
     reads_first: bool,
-    /// Whether whoever asked for the current operation has turned away.
-    given_up: bool,
     /// What it has read of the key of its last operation, if that was a read and somebody was told.
     context: Option<(Key, Context)>,
     /// Its first update's name and its last one's.
@@ -213,8 +211,7 @@ impl Session {
         let Shown { value, others, word, seen, parent } = shown;
         let read = (request.key, Context { seen, word: word.unwrap_or(0), parent });
         if request.op == Op::Read {
-            // What nobody was shown, nobody can replace.
-            self.context = (!self.given_up).then_some(read);
+            self.context = Some(read);
             let ret = match word {
                 Some(word) => Ret::State(State { version: value, word }),
                 None if others.is_empty() => Ret::Value(value),
@@ -246,7 +243,6 @@ impl Client<MultiLeader> for Session {
             fresh: false,
             delta: None,
             reads_first: false,
-            given_up: false,
             context: None,
             names: None,
             totals: Vec::new(),
@@ -263,7 +259,6 @@ impl Client<MultiLeader> for Session {
         self.attempts = 0;
         self.stamp = None;
         self.delta = None;
-        self.given_up = false;
         self.context = self.context.filter(|(key, _)| *key == request.key);
         self.reads_first = match request.op {
             Op::Write(_, update) => {
@@ -274,8 +269,9 @@ impl Client<MultiLeader> for Session {
         self.attempt(request, cx);
     }
 
-    fn on_given_up(&mut self, op: OpId) {
-        self.given_up = self.current.is_some_and(|request| request.id == op);
+    fn on_given_up(&mut self) {
+        // A late answer is nobody's: what nobody was shown, nobody can replace.
+        self.current = None;
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, MultiLeader>) {

@@ -50,7 +50,7 @@
 
 use super::super::parts::merge::{Reading, Rule};
 use super::{Config, Msg, MultiLeader, Record, Server, Session, Timer};
-use crate::op::{Key, Level, NodeId, Object, OpId, OpKind, Request, Value};
+use crate::op::{Key, Level, NodeId, Object, OpKind, Request, Value};
 use crate::protocol::{
     Client, ClientCx, Effects, Env, Geometry, Offer, Protocol, Replica, ReplicaCx, WriteId,
 };
@@ -197,8 +197,8 @@ impl<M: Merge> Client<Merging<M>> for OwnSession<M> {
         cx.through(&mut self.scratch, |cx| self.session.on_request(request, cx));
     }
 
-    fn on_given_up(&mut self, op: OpId) {
-        self.session.on_given_up(op);
+    fn on_given_up(&mut self) {
+        self.session.on_given_up();
     }
 
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Merging<M>>) {

@@ -79,6 +79,10 @@ impl Client<Paxos> for Session {
         self.attempt(request, cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, _: NodeId, msg: Msg, cx: &mut ClientCx<'_, Paxos>) {
         let (Msg::Reply(op, _) | Msg::Seen(op, ..) | Msg::NotDone(op)) = msg else { return };
         let Some(request) = self.current.filter(|request| request.id == op) else { return };

@@ -119,6 +119,10 @@ impl Client<PrimaryBackup> for Session {
         self.attempt(request, cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, PrimaryBackup>) {
         let (Msg::Reply { op, .. } | Msg::Redirect(op, _)) = msg else {
             return;

@@ -203,6 +203,11 @@ impl crate::protocol::Client<Raft> for Client {
         self.ask(cx);
     }
 
+    fn on_given_up(&mut self) {
+        self.current = None;
+        (self.armed, self.pausing) = (false, false);
+    }
+
     fn on_message(&mut self, from: NodeId, msg: Msg, cx: &mut ClientCx<'_, Raft>) {
         match msg {
             Msg::Reply { op, index, ret } => self.on_reply(from, op, index, ret, cx),

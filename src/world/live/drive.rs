@@ -74,7 +74,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     drop(deadlines.join());
     drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left, &BTreeMap::new())
+    finish(&hub, left, &BTreeMap::new(), true)
 }
 
 /// Connects to every node and has it begin the run.

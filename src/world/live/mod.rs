@@ -185,14 +185,14 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     };
     let deadlines = keep_deadlines(&hub, carrier);
     start(&hub);
-    let left = runtime.block_on(async {
+    let (left, at_rest) = runtime.block_on(async {
         hub.over.notified().await;
         settle(&hub).await
     });
     hub.timer.stop();
     drop(deadlines.join());
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left, &before)
+    finish(&hub, left, &before, at_rest)
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {
@@ -297,8 +297,9 @@ fn start<P: Protocol>(hub: &Hub<P>) {
     hub.wake(&mut hub.lock());
 }
 
-/// Waits until faults are over and replicas are equal, or long enough; what all processes leave.
-async fn settle<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
+/// Waits until faults are over and replicas are equal, or long enough; what all processes leave, and whether
+/// messages that were on their way at the end cannot have changed it.
+async fn settle<P: Protocol>(hub: &Hub<P>) -> (Vec<Audit>, bool) {
     let healed = hub.plan.faults.iter().map(|fault| Instant::ZERO + fault.end).max();
     let arrived = hub.lock().network.calm_down();
     let mut look = arrived.max(hub.now()).max(healed.unwrap_or(Instant::ZERO)) + REST;
@@ -313,7 +314,8 @@ async fn settle<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
         let first = up.next();
         let equal = up.all(|other| first.is_none_or(|first| first.state == other.state));
         if equal || hub.now() > patience || hub.lock().failure.is_some() {
-            return left;
+            let arrived = hub.lock().network.latest() <= hub.now() + REST;
+            return (left, equal || arrived);
         }
         look = hub.now() + REST;
     }
@@ -332,7 +334,12 @@ async fn audit<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
 }
 
 /// Takes the history, and the links' report.
-fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>, before: &Surveyed) -> Result<Run, String> {
+fn finish<P: Protocol>(
+    hub: &Hub<P>,
+    left: Vec<Audit>,
+    before: &Surveyed,
+    at_rest: bool,
+) -> Result<Run, String> {
     let mut core = hub.lock();
     if let Some(failure) = core.failure.take() {
         return Err(failure);
@@ -342,7 +349,9 @@ fn finish<P: Protocol>(hub: &Hub<P>, left: Vec<Audit>, before: &Surveyed) -> Res
     let keys = core.load.keys().max(plan.records);
     let horizon = core.load.horizon();
     let replicas = plan.replicas.len();
-    let finals: Vec<FinalState> = left.into_iter().take(replicas).map(|left| left.state).collect();
+    // What replicas hold that have not come to rest says nothing about what they would agree on.
+    let told = if at_rest { replicas } else { 0 };
+    let finals: Vec<FinalState> = left.into_iter().take(told).map(|left| left.state).collect();
     let blank = Recorder::new(Vec::new(), Instant::ZERO, Instant::NEVER, Vec::new(), 0);
     let recorder = std::mem::replace(&mut core.recorder, blank);
     let history = recorder.finish(keys, horizon, finals);

@@ -384,7 +384,8 @@ impl<P: Protocol> ClientNode<P> {
                     self.complete(op, &Outcome::Unknown);
                 }
                 Some((current, _)) if current == op => {
-                    self.machine.on_given_up(op);
+                    self.machine.on_given_up();
+                    self.process.timers.clear();
                     self.complete(op, &Outcome::Failed);
                 }
                 _ => {}

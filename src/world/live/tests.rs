@@ -71,6 +71,7 @@ impl Client<Notes> for Idle {
         Self
     }
     fn on_request(&mut self, _: Request, _: &mut ClientCx<'_, Notes>) {}
+    fn on_given_up(&mut self) {}
     fn on_message(&mut self, _: NodeId, _: Note, _: &mut ClientCx<'_, Notes>) {}
     fn on_timer(&mut self, (): (), _: &mut ClientCx<'_, Notes>) {}
 }

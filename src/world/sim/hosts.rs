@@ -21,6 +21,8 @@ pub(super) struct ReplicaHost<P: Protocol> {
     pub rng: Rng,
     pub clock: Clock,
     pub disk: Disk<P::Record>,
+    /// When its running sync is done; past if none runs.
+    pub syncing_until: Instant,
     /// The operation whose record was appended last.
     pub disk_cause: u32,
     pub service_ms: Sampler,
@@ -46,6 +48,7 @@ impl<P: Protocol> ReplicaHost<P> {
         self.life += 1;
         self.disk.crash();
         self.busy_until = Instant::ZERO;
+        self.syncing_until = Instant::ZERO;
         self.paused_until = Instant::ZERO;
     }
 
@@ -85,6 +88,7 @@ pub(super) fn build<P: Protocol>(
         rng: Rng::stream(seed, "node", index as u64),
         clock: Clock::new(host.clock),
         disk: Disk::new(Sampler::new(&host.disk_ms), Rng::stream(seed, "disk", index as u64)),
+        syncing_until: Instant::ZERO,
         disk_cause: super::NOBODY,
         service_ms: Sampler::new(&host.service_ms),
         service_rng: Rng::stream(seed, "service", index as u64),

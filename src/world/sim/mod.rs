@@ -12,6 +12,7 @@ mod faults;
 mod hosts;
 mod perform;
 mod queue;
+mod rest;
 mod slab;
 mod timers;
 
@@ -27,14 +28,10 @@ use crate::world::load::Load;
 use crate::world::network::Network;
 use crate::world::{Run, Trace};
 use hosts::{ClientHost, ReplicaHost};
+use rest::Rest;
 use slab::Slab;
 use timers::{Due, Timers};
 
-/// How long replicas are given to converge before they are compared: after the last operation, the last
-/// fault and the last delayed message, over links that neither jitter nor lose any more.
-const SETTLE: Duration = Duration::secs(10);
-/// How many times that, where they differ still: a slow disk works off its backlog.
-const PATIENCE: u32 = 60;
 /// No operation.
 const NOBODY: u32 = u32::MAX;
 
@@ -109,8 +106,8 @@ struct Sim<'a, P: Protocol> {
     active: usize,
     /// When the run ends; known once all clients are done.
     stop: Instant,
-    /// How often it may still be put off.
-    patience: u32,
+    /// What is known of the replicas' coming to rest since then.
+    rest: Rest,
     events: u64,
 }
 
@@ -153,7 +150,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             decided: 0,
             struck: Vec::new(),
             stop: Instant::NEVER,
-            patience: PATIENCE,
+            rest: Rest::default(),
             events: 0,
         }
     }
@@ -169,11 +166,10 @@ impl<'a, P: Protocol> Sim<'a, P> {
     fn run(&mut self) {
         while let Some((at, event)) = self.queue.pop() {
             if at > self.stop {
-                self.patience -= 1;
-                if self.patience == 0 || self.is_settled() {
-                    break;
+                match self.look(at) {
+                    Some(next) => self.stop = next,
+                    None => break,
                 }
-                self.stop = at + SETTLE;
             }
             assert!(at >= self.now, "an event was scheduled in the past");
             self.now = at;
@@ -199,8 +195,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let receiver = self.replicas.get(parcel.to.index());
         let gone = receiver.is_some_and(|host| host.machine.is_none() || host.life != parcel.life);
         if gone || self.network.is_cut(parcel.from, parcel.to) {
-            self.messages.take(parcel.message);
-            return;
+            let msg = self.messages.take(parcel.message);
+            return self.note_lost(parcel, &msg);
         }
         match self.serve(parcel.to) {
             None => self.handle(parcel),
@@ -236,6 +232,8 @@ impl<'a, P: Protocol> Sim<'a, P> {
             self.step_client(to, |machine, cx| machine.on_message(from, msg, cx));
         } else if self.replicas[replica].life == life {
             self.step_replica(replica, |machine, cx| machine.on_message(from, msg, cx));
+        } else {
+            self.note_lost(parcel, &msg);
         }
     }
 
@@ -336,7 +334,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
         let arrived = self.network.calm_down();
         let rest =
             [healed, worked_off].into_iter().flatten().fold(arrived.max(self.now), Instant::max);
-        self.stop = rest + SETTLE;
+        self.stop = rest + rest::SETTLE;
     }
 
     fn deadline(&mut self, client: u32) {
@@ -346,16 +344,22 @@ impl<'a, P: Protocol> Sim<'a, P> {
             Due::Later(at) => self.queue.push(at, Event::Deadline { client }),
             Due::Now => {
                 if let Some(op) = host.current {
-                    let outcome = if host.current_is_write {
-                        Outcome::Unknown
-                    } else {
-                        host.machine.on_given_up(op);
-                        Outcome::Failed
-                    };
+                    let outcome =
+                        if host.current_is_write { Outcome::Unknown } else { Outcome::Failed };
                     self.complete(client, op, &outcome);
+                    if outcome == Outcome::Failed {
+                        self.give_up(client);
+                    }
                 }
             }
         }
+    }
+
+    /// The client's machine learns that its operation has run out of time; an unknown one ends its session.
+    fn give_up(&mut self, client: u32) {
+        let host = &mut self.clients[client as usize];
+        self.timers[host.env.me.index()].cancel_all();
+        host.machine.on_given_up();
     }
 
     /// An operation ends, as its client knows it.
@@ -388,20 +392,6 @@ impl<'a, P: Protocol> Sim<'a, P> {
         self.load.keys().max(self.plan.records)
     }
 
-    /// Whether all replicas that are up would answer alike.
-    fn is_settled(&self) -> bool {
-        let mut up = self.replicas.iter().filter_map(|host| host.machine.as_ref());
-        let Some(first) = up.next() else { return true };
-        up.all(|other| {
-            (0..self.keys()).map(Key).all(|key| {
-                let state = |at: &P::Replica| {
-                    (at.inspect(key), at.inspect_word(key), at.inspect_siblings(key))
-                };
-                state(first) == state(other)
-            })
-        })
-    }
-
     fn finish(self) -> Run {
         let keys = self.keys();
         let words = if self.plan.contents.is_register() { 0 } else { keys };
@@ -424,12 +414,10 @@ impl<'a, P: Protocol> Sim<'a, P> {
                 None => Vec::new(),
             },
         };
-        // Replicas that still have a long queue to work off when patience has ended have not come to rest,
-        // and what they hold says nothing about what they would agree on.
-        let busy = self.replicas.iter().any(|host| host.busy_until > self.now + SETTLE);
-        let finals = match (self.patience, busy) {
-            (0, true) => Vec::new(),
-            _ => self.replicas.iter().map(audit).collect(),
+        // What replicas hold that have not come to rest says nothing about what they would agree on.
+        let finals = match self.rest.is_given_up() {
+            true => Vec::new(),
+            false => self.replicas.iter().map(audit).collect(),
         };
         let history: History = self.recorder.finish(keys, self.load.horizon(), finals);
         Run { history, events: self.events, ended: self.now, links: Vec::new() }

@@ -105,6 +105,7 @@ impl<P: Protocol> Sim<'_, P> {
             self.cause = host.disk_cause;
             let full = host.disk_full_until > self.now;
             if takes > Duration::ZERO || full {
+                host.syncing_until = self.now + takes;
                 let (life, cause) = (host.life, host.disk_cause);
                 let replica = replica as u32;
                 return self.queue.push(self.now + takes, Event::Synced { replica, life, cause });
@@ -161,6 +162,16 @@ impl<P: Protocol> Sim<'_, P> {
         let (op, at) = (self.cause, self.now);
         if let Some(trace) = self.trace.as_deref_mut().filter(|trace| trace.wants(op)) {
             trace.steps.push(Step::Sent { op, at, arrives, from, to, text: format!("{msg:?}") });
+        }
+    }
+
+    /// A message comes to nothing where it should have arrived.
+    #[cold]
+    pub(super) fn note_lost(&mut self, parcel: Parcel, msg: &P::Msg) {
+        let Some(trace) = self.trace.as_deref_mut() else { return };
+        if trace.wants(parcel.cause) {
+            let way = (parcel.from, parcel.to);
+            trace.lose(parcel.cause, way, self.now, &format!("{msg:?}"));
         }
     }
 }

@@ -98,6 +98,12 @@ impl<T: Copy + PartialEq> Timers<T> {
         }
     }
 
+    /// The last deadline of those that are armed.
+    pub(super) fn last(&self) -> Option<Instant> {
+        let deadlines = self.slots.iter().map(|(_, alarm)| alarm.deadline);
+        deadlines.filter(|deadline| *deadline != Instant::NEVER).max()
+    }
+
     /// Disarms all.
     pub(super) fn cancel_all(&mut self) {
         for (_, alarm) in &mut self.slots {

@@ -85,7 +85,7 @@ fn an_answer_that_nobody_was_shown_is_replaced_by_no_write() {
     done(&mut ann, 8, &mut nodes[0], 1, put(1));
     let (_, look) = bob.asks(2, Op::Read, Level::EventualNearest);
     let answer = to(9, &nodes[0].hears(CLIENT, look)).remove(0);
-    bob.act(|session, _| session.on_given_up(OpId(2)));
+    bob.act(|session, _| session.on_given_up());
     bob.hears(0, answer);
     done(&mut bob, 9, &mut nodes[0], 3, put(2));
     let (ret, _) = done(&mut ann, 8, &mut nodes[0], 4, Op::Read);
