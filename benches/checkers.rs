@@ -10,7 +10,7 @@
 use criterion::{BenchmarkId, Criterion, Throughput};
 use pacelc::analysis;
 use pacelc::catalog::Catalog;
-use pacelc::check::{
+use pacelc::foreign::{
     Action, Builder, Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, judge, read,
 };
 use pacelc::guarantee::Guarantee;

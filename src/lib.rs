@@ -15,7 +15,7 @@
 //! | [`protocol`] | replication protocols as state machines without clock, socket or thread |
 //! | [`scenario`] | what shall happen: TOML and matrices of round-trip times, resolved to plans |
 //! | [`history`] | what happened: every operation of one run |
-//! | [`check`] | anybody's history, and which consistency conditions it meets |
+//! | [`foreign`] | anybody's history, and which consistency conditions it meets |
 //! | [`world`] | makes a plan happen and records it |
 //! | [`analysis`] | what a history means: verdicts, staleness, latency |
 //! | [`results`] | what is kept: one flat row per cell, phase, region and operation |
@@ -61,7 +61,7 @@
 //! - To add a protocol: implement [`protocol::Protocol`] and hand it to [`catalog::Catalog::with`];
 //!   `examples/own_protocol.rs` does so in under 150 lines and measures it beside a built-in one.
 //! - To judge a history of ours: read it with [`history::read`] and call [`analysis::judge`].
-//! - To judge a history of your own or of another tool: [`check::read`] and [`check::judge`].
+//! - To judge a history of your own or of another tool: [`foreign::read`] and [`foreign::judge`].
 
 #![forbid(unsafe_code)]
 
@@ -79,7 +79,7 @@ pub mod protocol;
 
 pub mod scenario;
 
-pub mod check;
+pub mod foreign;
 
 pub mod history;
 

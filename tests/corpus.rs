@@ -5,7 +5,7 @@
 //! brute-force search found; where there are none, this says `SKIPPED` on standard error, captured or
 //! not, and passes.
 
-use pacelc::check::{
+use pacelc::foreign::{
     Age, Condition, History, Limits, Session, Verdict, Versions, Witness, ages, all_in_some_order,
     bad_patterns, delta_atomicity, in_order, in_some_order, judge, k_atomicity, proves, read,
 };

@@ -6,7 +6,7 @@
 //! them. After the litmus tests of memory models (J. Alglave, L. Maranget and M. Tautschnig, "Herding
 //! Cats", TOPLAS 36(2), 2014).
 
-use pacelc::check::{
+use pacelc::foreign::{
     Condition, History, Limits, Verdict, Versions, Witness, judge, judge_in_order, proves, rate,
     read,
 };

@@ -15,7 +15,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("guarantee", &["time", "op"]),
     ("protocol", &BASE),
     ("scenario", &BASE),
-    ("check", &["time", "rng", "distribution", "op", "guarantee", "history"]),
+    ("foreign", &["time", "rng", "distribution", "op", "guarantee", "history"]),
     ("history", &BASE),
     (
         "world",

@@ -1,6 +1,6 @@
 //! From bytes to a history: six bytes an operation, so that a change of a byte is a small change.
 
-use pacelc::check::{Action, Builder, History, INITIAL, NEVER, Operation, Outcome};
+use pacelc::foreign::{Action, Builder, History, INITIAL, NEVER, Operation, Outcome};
 
 /// Bytes that stand for a history: one for what the two keys hold, then the operations.
 pub(crate) struct Bytes<'b>(pub(crate) &'b [u8]);

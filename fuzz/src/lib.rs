@@ -9,7 +9,7 @@ mod bytes;
 
 use bytes::Bytes;
 use pacelc::catalog::Catalog;
-use pacelc::check::{
+use pacelc::foreign::{
     Builder, Condition, Format, History, INITIAL, Limits, Operation, Verdict, Witness, judge,
     proves, read,
 };

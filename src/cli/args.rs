@@ -1,6 +1,6 @@
 //! The arguments of every verb.
 
-use crate::check::Condition;
+use crate::foreign::Condition;
 use crate::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -486,7 +486,7 @@ pub(super) struct CompletionArgs {
 
 /// A value as JSON; without this, clap would take the text for a string.
 fn json(text: &str) -> Result<serde_json::Value, String> {
-    let why = |e| format!("{}; a text needs quotes, as in '\"\"'", crate::check::no_json(&e));
+    let why = |e| format!("{}; a text needs quotes, as in '\"\"'", crate::foreign::no_json(&e));
     serde_json::from_str(text).map_err(why)
 }
 

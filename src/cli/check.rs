@@ -5,7 +5,7 @@ mod said;
 
 use super::args::CheckArgs;
 use super::{complain, picture_width, print};
-use crate::check::{
+use crate::foreign::{
     Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, no_json,
     rate, read,
 };

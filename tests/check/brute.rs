@@ -1,6 +1,6 @@
 //! Random small histories against the definitions, written down as plainly as can be.
 
-use pacelc::check::{
+use pacelc::foreign::{
     Action, Builder, Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, Session,
     Verdict, Witness, delta_atomicity, judge, k_atomicity, proves,
 };
@@ -177,7 +177,7 @@ fn agree(seed: u64, history: &History, condition: Condition, expected: bool) -> 
     let limits = Limits { witness: true, ..Limits::default() };
     let verdict = judge(history, condition, &limits);
     let ops: Vec<String> =
-        history.operations().iter().map(|op| pacelc::check::describe(history, op)).collect();
+        history.operations().iter().map(|op| pacelc::foreign::describe(history, op)).collect();
     assert_eq!(verdict.decided(), Some(expected), "{seed}: {condition}: {verdict:?} of {ops:#?}");
     verdict
 }

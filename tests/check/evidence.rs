@@ -1,7 +1,7 @@
 //! What comes with a verdict: how often a condition is broken, and what shows that it holds.
 
 use super::brute::random;
-use pacelc::check::{
+use pacelc::foreign::{
     Action, Condition, History, INITIAL, Limits, Operation, Rate, Session, Verdict, Versions,
     Witness, judge, judge_in_order, rate, read,
 };

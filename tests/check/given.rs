@@ -2,7 +2,7 @@
 //! versions with gaps; and verdicts that must come soon.
 
 use super::brute::{only, random};
-use pacelc::check::{Condition, History, Limits, Verdict, Versions, judge, judge_in_order, read};
+use pacelc::foreign::{Condition, History, Limits, Verdict, Versions, judge, judge_in_order, read};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 

@@ -5,7 +5,7 @@ use super::objects::{SORTS, random as random_object};
 use super::ours::{as_anybodys, cells};
 use super::{brute::random, least::shifted};
 use crate::common::{simulate, swarm::perturbed};
-use pacelc::check::{Condition, History, Limits, Session, Verdict, judge};
+use pacelc::foreign::{Condition, History, Limits, Session, Verdict, judge};
 use pacelc::guarantee::Guarantee;
 use pacelc::op::Object;
 use pacelc::time::Duration;

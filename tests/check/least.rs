@@ -2,7 +2,7 @@
 
 use super::brute::{self, Before, has_order, in_process, in_real_time, only};
 use super::objects::{self, SORTS};
-use pacelc::check::{
+use pacelc::foreign::{
     Builder, Condition, History, INITIAL, Limits, NEVER, Operation, Verdict, classes, describe,
     judge,
 };

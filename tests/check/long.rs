@@ -1,7 +1,7 @@
 //! Long histories of stores that read what is old but in order: no search decides them, a guess does.
 
 use super::brute::Dice;
-use pacelc::check::{
+use pacelc::foreign::{
     Action, Builder, Condition, History, INITIAL, Limits, Operation, Outcome, Verdict, Witness,
     judge,
 };

@@ -1,7 +1,7 @@
 //! Counters, stock, sets, lists and locks against their definitions, and the laws that they break.
 
 use super::brute::{Before, Dice, has_order, in_process, in_real_time, only};
-use pacelc::check::{
+use pacelc::foreign::{
     Action, Builder, Condition, Counterexample, History, INITIAL, Kind, Limits, NEVER, Operation,
     Outcome, Verdict, Witness, judge, proves, read,
 };
@@ -244,7 +244,7 @@ fn orders_of_objects_are_found_where_there_are_any() {
                 let ops: Vec<String> = history
                     .operations()
                     .iter()
-                    .map(|op| pacelc::check::describe(&history, op))
+                    .map(|op| pacelc::foreign::describe(&history, op))
                     .collect();
                 let about = format!("{sort:?} {seed}: {condition}: {verdict:?} of {ops:#?}");
                 assert_eq!(verdict.decided(), Some(expected), "{about}");

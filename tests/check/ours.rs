@@ -3,7 +3,7 @@
 use crate::common::{simulate, swarm::perturbed};
 use pacelc::analysis::{Verdict, judge as judge_our};
 use pacelc::catalog::Catalog;
-use pacelc::check::{Condition, History, Limits, judge, read as read_any};
+use pacelc::foreign::{Condition, History, Limits, judge, read as read_any};
 use pacelc::guarantee::Guarantee;
 use pacelc::history::{self, write};
 use pacelc::op::Object;

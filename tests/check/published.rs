@@ -4,7 +4,7 @@
 
 use super::brute::{self, apply};
 use super::objects::{self, SORTS};
-use pacelc::check::{Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, judge};
+use pacelc::foreign::{Condition, History, INITIAL, Limits, NEVER, Operation, Outcome, judge};
 use std::rc::Rc;
 use todc_utils::Action::{Call, Response};
 use todc_utils::{Specification, WGLChecker};

@@ -1,6 +1,6 @@
 //! Whatever the bytes, a reader answers with a history or a sentence, and a judge with a verdict.
 
-use pacelc::check::{Condition, Format, Limits, judge, read};
+use pacelc::foreign::{Condition, Format, Limits, judge, read};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree as _;

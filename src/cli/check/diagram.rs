@@ -1,6 +1,6 @@
 //! A counterexample as a space-time diagram: a lane per process, a bar per operation.
 
-use crate::check::{
+use crate::foreign::{
     Action, Condition, Counterexample, History, NEVER, Operation, Outcome, describe, short,
 };
 use crate::report::{Bar, SpaceTime, Ticks};

@@ -1,7 +1,7 @@
 //! A verdict with its evidence and its rate, for people and for programs.
 
 use super::super::{style, style_end};
-use crate::check::{Condition, Counterexample, History, Rate, Verdict, Witness, describe, ticks};
+use crate::foreign::{Condition, Counterexample, History, Rate, Verdict, Witness, describe, ticks};
 use crate::results::wilson;
 use serde_json::{Value, json};
 use std::fmt::Write as _;

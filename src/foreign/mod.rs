@@ -1,4 +1,4 @@
-//! Anybody's history, and which consistency conditions it meets.
+//! Anybody's history, foreign to our recorder, and which consistency conditions it meets.
 //!
 //! [`read`] takes a file of another tool, [`judge`] compares it with a [`Condition`]. The verdict
 //! has three values and carries its evidence: an order, or the few operations that contradict the

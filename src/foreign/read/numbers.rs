@@ -15,7 +15,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 /// # Errors
 ///
 /// A number that is no 64-bit integer and so large that a double cannot tell it from others.
-pub(in crate::check) fn exact(value: &mut Value) -> Result<(), String> {
+pub(in crate::foreign) fn exact(value: &mut Value) -> Result<(), String> {
     match value {
         Value::Number(number) if number.is_f64() => {
             let float = number.as_f64().unwrap_or(f64::INFINITY);
