@@ -84,9 +84,9 @@ smoke-objects/paxos       928180c0ef615de9 3c8bfe2927953886
 smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd
-smoke-random/sync         291bedd861b590fc 431fe193dc46b163
-smoke-random/semi-sync    9c1b5b60bea2055b 2b5e67d6187e527d
-smoke-random/raft         3a9ca5a47bd44472 25797602057a52db
+smoke-random/sync         302bd5dc341c74d4 431fe193dc46b163
+smoke-random/semi-sync    81cb0997d4a02fc7 90d98412de9bcd0a
+smoke-random/raft         a1cc8ed1125e661e 25797602057a52db
 smoke-random/paxos        51f5eca8fb82912c 2f5f5e303455c546
 smoke-serial/serial       904f9796fb651cd1 1bc6891e838a88b8
 smoke-serial/snapshots    904f9796fb651cd1 1bc6891e838a88b8
