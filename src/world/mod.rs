@@ -13,6 +13,7 @@ pub mod live;
 pub mod load;
 mod network;
 pub mod sim;
+mod timers;
 mod trace;
 pub mod wars;
 

@@ -13,6 +13,7 @@ use crate::protocol::{
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use crate::world::clock::Clock;
+use crate::world::timers::{self, Alarm, Timers};
 use hdrhistogram::Histogram;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -25,8 +26,8 @@ pub(super) enum Input<P: Protocol> {
     Message { from: NodeId, msg: P::Msg, life: u32, due: Option<Instant> },
     /// Nothing but a question of how late it is.
     Probe { from: NodeId, due: Instant },
-    /// A timer has run out; an older setting of it has another number.
-    Timer { timer: P::Timer, serial: u64 },
+    /// A timer's event, for this instant; see [`Timers`].
+    Timer { slot: u32, at: Instant },
     /// Everything up to here is on disk.
     Durable { upto: WriteId, life: u32 },
     /// What the log holds, up to this position, for a machine to start from.
@@ -35,8 +36,8 @@ pub(super) enum Input<P: Protocol> {
     Reset { run: u64, life: u32, done: oneshot::Sender<()> },
     /// A client's next operation is due.
     Begin,
-    /// A client's operation may have run out of time.
-    Deadline(OpId),
+    /// A client's operation may have run out of time, at this instant.
+    Deadline(Instant),
     /// The machine stops.
     Crash,
     /// It starts.
@@ -68,29 +69,37 @@ struct Process<P: Protocol> {
     effects: Effects<P>,
     rng: Rng,
     clock: Clock,
-    /// The timers that are armed, each with the number of its last setting.
-    timers: BTreeMap<P::Timer, u64>,
-    serial: u64,
+    timers: Timers<P::Timer>,
     lateness: Lateness,
 }
 
 impl<P: Protocol> Process<P> {
     fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, clock: Clock) -> Self {
-        let (timers, lateness) = (BTreeMap::new(), BTreeMap::new());
-        Self { hub, env, effects: Effects::default(), rng, clock, timers, serial: 0, lateness }
+        let (timers, lateness) = (Timers::default(), BTreeMap::new());
+        Self { hub, env, effects: Effects::default(), rng, clock, timers, lateness }
     }
 
-    fn set_timer(&mut self, timer: P::Timer, after: Duration) {
-        self.serial += 1;
-        self.timers.insert(timer, self.serial);
-        let at = self.hub.now() + self.clock.true_length(after);
-        let input = Input::Timer { timer, serial: self.serial };
+    fn remind(&self, at: Instant, input: Input<P>) {
         self.hub.timer.push(at, Due::Input(self.env.me.index(), input));
     }
 
-    /// Whether this setting of a timer is still wanted; it is not any more.
-    fn goes_off(&mut self, timer: P::Timer, serial: u64) -> bool {
-        self.timers.get(&timer) == Some(&serial) && self.timers.remove(&timer).is_some()
+    fn set_timer(&mut self, timer: P::Timer, after: Duration) {
+        let deadline = self.hub.now() + self.clock.true_length(after);
+        if let (slot, Some(at)) = self.timers.set(timer, deadline) {
+            self.remind(at, Input::Timer { slot, at });
+        }
+    }
+
+    /// The timer whose event has come up, if it goes off.
+    fn goes_off(&mut self, slot: u32, at: Instant) -> Option<P::Timer> {
+        match self.timers.check(slot, at) {
+            (timer, timers::Due::Now) => Some(timer),
+            (_, timers::Due::Later(at)) => {
+                self.remind(at, Input::Timer { slot, at });
+                None
+            }
+            (_, timers::Due::Stale) => None,
+        }
     }
 
     /// Notes how late a message is.
@@ -153,6 +162,12 @@ impl<P: Protocol> ReplicaNode<P> {
         self.process.env.me.index()
     }
 
+    /// When the last of its timers goes off.
+    #[cfg(test)]
+    pub(super) fn armed(&self) -> Option<Instant> {
+        self.process.timers.last()
+    }
+
     /// Handles one input.
     pub(super) fn take(&mut self, input: Input<P>) {
         match input {
@@ -207,8 +222,10 @@ impl<P: Protocol> ReplicaNode<P> {
             {
                 self.step(|machine, cx| machine.on_message(from, msg, cx));
             }
-            Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
-                self.step(|machine, cx| machine.on_timer(timer, cx));
+            Input::Timer { slot, at } => {
+                if let Some(timer) = self.process.goes_off(slot, at) {
+                    self.step(|machine, cx| machine.on_timer(timer, cx));
+                }
             }
             Input::Durable { upto, life } if life == self.life => {
                 let upto = match &mut self.log {
@@ -230,7 +247,8 @@ impl<P: Protocol> ReplicaNode<P> {
     /// The machine stops.
     fn stop(&mut self) {
         self.machine = None;
-        self.process.timers.clear();
+        // Their events may be among what was held, or have come up since the crash.
+        self.process.timers.forget();
         self.held.clear();
         self.recovering = false;
         self.paused_until = Instant::ZERO;
@@ -291,7 +309,7 @@ impl<P: Protocol> ReplicaNode<P> {
             match effect {
                 Effect::Send { to, msg } => hub.send(me, to, msg),
                 Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
-                Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
+                Effect::CancelTimer(timer) => self.process.timers.cancel(timer),
                 Effect::Persist(record) => records.push(record),
                 Effect::Truncate(from) => {
                     let asked = self.log.append(std::mem::take(&mut records), life);
@@ -339,6 +357,8 @@ pub(super) struct ClientNode<P: Protocol> {
     machine: P::Client,
     session: u32,
     current: Option<(OpId, OpKind)>,
+    /// When the operation in flight has run out of time.
+    deadline: Alarm,
 }
 
 impl<P: Protocol> ClientNode<P> {
@@ -351,7 +371,7 @@ impl<P: Protocol> ClientNode<P> {
     ) -> Self {
         let machine = P::Client::start(env.clone());
         let process = Process::new(hub, env, rng, clock);
-        Self { process, client, machine, session, current: None }
+        Self { process, client, machine, session, current: None, deadline: Alarm::OFF }
     }
 
     /// Handles one input.
@@ -363,8 +383,9 @@ impl<P: Protocol> ClientNode<P> {
                     let is_write = matches!(request.op, Op::Write(..));
                     let kind = if is_write { OpKind::Write } else { OpKind::Read };
                     self.current = Some((request.id, kind));
-                    let input = Input::Deadline(request.id);
-                    hub.timer.push(deadline, Due::Input(self.process.env.me.index(), input));
+                    if let Some(at) = self.deadline.set(deadline) {
+                        self.process.remind(at, Input::Deadline(at));
+                    }
                     self.step(|machine, cx| machine.on_request(request, cx));
                 }
                 Begun::Late | Begun::Nothing => {}
@@ -375,20 +396,16 @@ impl<P: Protocol> ClientNode<P> {
                     self.step(|machine, cx| machine.on_message(from, msg, cx));
                 }
             }
-            Input::Timer { timer, serial } if self.process.goes_off(timer, serial) => {
-                self.step(|machine, cx| machine.on_timer(timer, cx));
+            Input::Timer { slot, at } => {
+                if let Some(timer) = self.process.goes_off(slot, at) {
+                    self.step(|machine, cx| machine.on_timer(timer, cx));
+                }
             }
             Input::Probe { from, due } => self.process.note(from, Some(due)),
-            Input::Deadline(op) => match self.current {
-                Some((current, OpKind::Write)) if current == op => {
-                    self.complete(op, &Outcome::Unknown);
-                }
-                Some((current, _)) if current == op => {
-                    self.machine.on_given_up();
-                    self.process.timers.clear();
-                    self.complete(op, &Outcome::Failed);
-                }
-                _ => {}
+            Input::Deadline(at) => match self.deadline.check(at) {
+                timers::Due::Now => self.give_up(),
+                timers::Due::Later(at) => self.process.remind(at, Input::Deadline(at)),
+                timers::Due::Stale => {}
             },
             Input::Audit(home) => {
                 let lateness = self.process.lateness.clone();
@@ -408,7 +425,7 @@ impl<P: Protocol> ClientNode<P> {
             match effect {
                 Effect::Send { to, msg } => self.process.hub.send(self.process.env.me, to, msg),
                 Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
-                Effect::CancelTimer(timer) => _ = self.process.timers.remove(&timer),
+                Effect::CancelTimer(timer) => self.process.timers.cancel(timer),
                 Effect::Complete(op, outcome) => self.complete(op, &outcome),
                 Effect::Persist(_)
                 | Effect::Truncate(_)
@@ -419,17 +436,31 @@ impl<P: Protocol> ClientNode<P> {
         self.process.effects.queue = queue;
     }
 
+    /// The operation in flight has run out of time.
+    fn give_up(&mut self) {
+        match self.current {
+            Some((op, OpKind::Write)) => self.complete(op, &Outcome::Unknown),
+            Some((op, _)) => {
+                self.machine.on_given_up();
+                self.process.timers.cancel_all();
+                self.complete(op, &Outcome::Failed);
+            }
+            None => {}
+        }
+    }
+
     /// The operation in flight ends, if it is this one.
     fn complete(&mut self, op: OpId, outcome: &Outcome) {
         if self.current.is_none_or(|(current, _)| current != op) {
             return;
         }
         self.current = None;
+        self.deadline.cancel();
         let hub = Arc::clone(&self.process.hub);
         self.session = hub.end(self.client, self.session, op, outcome);
         if *outcome == Outcome::Unknown {
             self.machine = P::Client::start(self.process.env.clone());
-            self.process.timers.clear();
+            self.process.timers.cancel_all();
         }
     }
 }

@@ -163,7 +163,8 @@ fn from_the_moment_of_a_crash_nothing_of_that_life_reaches_the_log() {
         }
         hub.lives[0].fetch_add(1, Ordering::AcqRel);
         node.take(told(1_000, life));
-        node.take(Input::Timer { timer: (), serial: 1 + u64::from(life / 2) });
+        let at = node.armed().expect("it set a timer when it started");
+        node.take(Input::Timer { slot: 0, at });
         node.take(Input::Crash);
         let held = boot(&mut node, &mut inboxes[0]);
         assert!(held.len() as u64 >= acknowledged, "what was synced is there");

@@ -1,6 +1,5 @@
 //! The machines of a simulated cluster: a replica with its disk, clock and processor; a client.
 
-use super::timers::Alarm;
 use crate::distribution::Sampler;
 use crate::history::Recorder;
 use crate::op::OpId;
@@ -12,6 +11,7 @@ use crate::world::clock::Clock;
 use crate::world::disk::Disk;
 use crate::world::env::Envs;
 use crate::world::load::Load;
+use crate::world::timers::Alarm;
 
 /// One replica's machine.
 pub(super) struct ReplicaHost<P: Protocol> {

@@ -14,7 +14,6 @@ mod perform;
 mod queue;
 mod rest;
 mod slab;
-mod timers;
 
 pub use queue::Queue;
 
@@ -26,11 +25,11 @@ use crate::time::{Duration, Instant};
 use crate::world::env::windows;
 use crate::world::load::Load;
 use crate::world::network::Network;
+use crate::world::timers::{Due, Timers};
 use crate::world::{Run, Trace};
 use hosts::{ClientHost, ReplicaHost};
 use rest::Rest;
 use slab::Slab;
-use timers::{Due, Timers};
 
 /// No operation.
 const NOBODY: u32 = u32::MAX;

@@ -2,7 +2,8 @@
 //!
 //! Protocols move their timers far more often than these fire: every heartbeat pushes an election
 //! timeout back. Moving one later only notes the new deadline; the event already in the queue finds
-//! that it came too early and goes back in. That keeps the queue as small as the number of timers.
+//! that it came too early and goes back in. That keeps the queue as small as the number of timers, in
+//! virtual time and in real time alike.
 
 use crate::time::Instant;
 
@@ -108,6 +109,13 @@ impl<T: Copy + PartialEq> Timers<T> {
     pub(super) fn cancel_all(&mut self) {
         for (_, alarm) in &mut self.slots {
             alarm.cancel();
+        }
+    }
+
+    /// Disarms all, whose events may never come up.
+    pub(super) fn forget(&mut self) {
+        for (_, alarm) in &mut self.slots {
+            *alarm = Alarm::OFF;
         }
     }
 
