@@ -1,11 +1,8 @@
 //! A protocol of one's own beside a built-in one: `cargo run --release --example own_protocol`.
-//!
-//! The register of Attiya, Bar-Noy and Dolev (JACM 1995): a client asks a majority for its newest
-//! tag, then has one store a newer, or, to read, the same. A replica that missed it stays behind.
+//! It is the register of Attiya, Bar-Noy and Dolev (JACM 1995): ask a majority for its tag, store one.
 
 use pacelc::op::{Key, Level, NodeId, Op, OpId, OpKind, Outcome, Request, Ret, Value};
-use pacelc::protocol::{Client, ClientCx, Env, Geometry, Offer, Protocol, Replica, ReplicaCx};
-use pacelc::protocol::{WriteId, parts::quorum::majority};
+use pacelc::protocol::{parts::quorum::majority, *};
 use pacelc::scenario::{Overrides, Source, load};
 use pacelc::suite::{Options, Suite};
 use pacelc::{catalog::Catalog, guarantee::Guarantee, report, time::Duration};
@@ -35,8 +32,8 @@ impl Protocol for Abd {
 
     fn offer(_: &toml::Table, level: Level) -> Option<Offer> {
         let (read_path, write_path) = ("majority, written back", "majority, twice");
-        let promise = Guarantee::Linearizable;
-        (level == Level::Linearizable).then_some(Offer { read_path, write_path, promise })
+        let offer = Offer { read_path, write_path, promise: Guarantee::Linearizable };
+        (level == Level::Linearizable).then_some(offer)
     }
 
     fn theory(_: &toml::Table, _: Level, op: OpKind, g: &Geometry, me: NodeId) -> Option<Duration> {
@@ -137,11 +134,10 @@ analysis = "Its reads take two rounds where Raft's take one, but none goes by wa
 regions  = "aws"
 replicas = ["us-east-1", "eu-west-1", "ap-southeast-1"]
 duration = "20s"
-levels   = ["linearizable"]
 replica  = { disk_ms = 0.5 }
 workload = { ycsb = "A", records = 20, arrivals = { poisson = { rate = 50 } } }
 clients  = [{ region = "us-east-1", sessions = 200 }, { region = "ap-southeast-1", sessions = 200 }]
-modes    = [{ protocol = "abd" }, { protocol = "raft" }]
+modes    = [{ protocol = "abd", levels = "all" }, { protocol = "raft", levels = ["linearizable"] }]
 "#;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
