@@ -4,7 +4,7 @@ mod diagram;
 mod said;
 
 use super::args::CheckArgs;
-use super::{complain, picture_width, print};
+use super::{complain, picture_width, print, unless_closed};
 use crate::foreign::{
     Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, no_json,
     rate, read,
@@ -106,7 +106,7 @@ impl Check<'_> {
                     None => "  too large to draw here; --diagram FILE.svg draws it\n".to_owned(),
                 };
             }
-            print(text.as_bytes())?;
+            unless_closed(print(text.as_bytes()))?;
             if let Some(drawn) = drawn
                 && let Some(picture) = self.undrawn.take()
             {

@@ -11,7 +11,7 @@
 
 use super::super::history::Builder;
 use super::Wrong;
-use super::events::{Event, Events, FailedCas, Step, action};
+use super::events::{Event, Events, FailedCas, Step, action, name};
 use super::exact;
 use super::lines::Lines;
 use serde_json::Value;
@@ -63,8 +63,9 @@ fn take(map: &[(Edn, Edn)], line: u64, events: &mut Events) -> Result<(), Wrong>
     let wrong = |message: &str| Wrong::new(line, message);
     let process = match field("process") {
         Some(Edn::Number(process)) => process,
-        // The nemesis, which breaks things and asks for nothing.
-        Some(_) => return Ok(()),
+        // It breaks things and asks for nothing.
+        Some(other) if other.keyword() == Some("nemesis") => return Ok(()),
+        Some(_) => return Err(wrong("a :process is a number, or :nemesis")),
         None => return Err(wrong("an event has a :process")),
     };
     let step = field("type").and_then(Edn::keyword).and_then(Step::parse);
@@ -81,10 +82,7 @@ fn take(map: &[(Edn, Edn)], line: u64, events: &mut Events) -> Result<(), Wrong>
         );
         return Err(wrong(&message));
     };
-    let key = field("key").map(|key| match key.json() {
-        Value::String(key) => key,
-        other => other.to_string(),
-    });
+    let key = field("key").map(|key| name(&key.json()));
     let mut value = field("value").map_or(Value::Null, Edn::json);
     exact(&mut value).map_err(|why| wrong(&why))?;
     events.take(Event { process, step, action, key, value }, line)
@@ -102,6 +100,7 @@ enum Edn {
     Keyword(String),
     Symbol(String),
     Sequence(Vec<Self>),
+    Set(Vec<Self>),
     Map(Vec<(Self, Self)>),
 }
 
@@ -110,21 +109,31 @@ impl Edn {
         if let Self::Keyword(name) = self { Some(name) } else { None }
     }
 
+    /// The same as JSON, so that what is unlike stays unlike: a keyword is a text with its colon, and what
+    /// JSON has no form for, or a text that looks like a keyword, an object that says what it is.
     fn json(&self) -> Value {
+        let tagged = |tag: &str, value: Value| {
+            Value::Object([(tag.to_owned(), value)].into_iter().collect())
+        };
         match self {
             Self::Nil => Value::Null,
             Self::Bool(value) => Value::Bool(*value),
             Self::Number(text) => serde_json::from_str(text).unwrap_or(Value::Null),
+            Self::Text(text) if text.starts_with(':') => {
+                tagged("text", Value::String(text.clone()))
+            }
             Self::Text(text) => Value::String(text.clone()),
             Self::Keyword(name) => Value::String(format!(":{name}")),
-            Self::Symbol(name) => Value::String(name.clone()),
+            Self::Symbol(name) => tagged("symbol", Value::String(name.clone())),
+            Self::Set(all) => {
+                // Clojure prints sets in an order of its own.
+                let mut all: Vec<Value> = all.iter().map(Self::json).collect();
+                all.sort_by_cached_key(Value::to_string);
+                tagged("set", Value::Array(all))
+            }
             Self::Sequence(all) => Value::Array(all.iter().map(Self::json).collect()),
             Self::Map(all) => {
-                let key = |key: &Self| match key.json() {
-                    Value::String(key) => key,
-                    other => other.to_string(),
-                };
-                Value::Object(all.iter().map(|(k, v)| (key(k), v.json())).collect())
+                Value::Object(all.iter().map(|(k, v)| (name(&k.json()), v.json())).collect())
             }
         }
     }
@@ -221,7 +230,7 @@ impl<R: BufRead> Source<R> {
         match self.text.get(self.at + 1) {
             Some(b'{') => {
                 self.at += 1;
-                self.sequence(b'}', depth).map(|all| Some(Edn::Sequence(all)))
+                self.sequence(b'}', depth).map(|all| Some(Edn::Set(all)))
             }
             Some(b'_') => {
                 self.at += 2;

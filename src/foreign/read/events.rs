@@ -63,8 +63,12 @@ pub(super) enum FailedCas {
 /// An operation under way.
 struct Open {
     operation: Operation,
+    /// Its key.
+    key: String,
     /// Whether its value names its key, as a pair.
     keyed: bool,
+    /// Its value, as its invocation gave it.
+    value: Value,
 }
 
 /// Puts events together.
@@ -107,7 +111,9 @@ impl Events {
                 open.operation.line
             ));
         }
-        let (pair, value) = split(action, value);
+        let given = value.clone();
+        // Where the key has a place of its own, a pair is a value like any other.
+        let (pair, value) = if key.is_some() { (None, value) } else { split(action, value) };
         let keyed = pair.is_some();
         let (value, expected) = match (action, value) {
             (Action::Cas, Value::Array(pair)) => match <[Value; 2]>::try_from(pair) {
@@ -144,22 +150,36 @@ impl Events {
             outcome: Outcome::Unknown,
             swapped: false,
         };
-        self.open.insert(process.to_owned(), Open { operation, keyed });
+        self.open.insert(process.to_owned(), Open { operation, key, keyed, value: given });
         Ok(())
     }
 
     fn end(&mut self, event: Event<'_>) -> Result<(), String> {
-        let Event { process, step, action, value, .. } = event;
-        let Some(Open { mut operation, keyed }) = self.open.remove(process) else {
+        let Event { process, step, action, key, value } = event;
+        let Some(open) = self.open.remove(process) else {
             return Err(format!(
                 "process {process} ends an operation that it has not begun; an :invoke comes first"
             ));
         };
-        if operation.action != action {
-            return Err(format!(
-                "process {process} ends an operation of another kind than it began on line {}",
-                operation.line
-            ));
+        let (pair, value) =
+            if open.keyed && action == Action::Read { split(action, value) } else { (None, value) };
+        let other = if open.operation.action != action {
+            "an operation of another kind"
+        } else if key.or(pair).is_some_and(|key| key != open.key) {
+            "an operation of another key"
+        } else if step == Step::Ok
+            && action != Action::Read
+            && !value.is_null()
+            && value != open.value
+        {
+            "an operation with another value"
+        } else {
+            ""
+        };
+        let mut operation = open.operation;
+        if !other.is_empty() {
+            let line = operation.line;
+            return Err(format!("process {process} ends {other} than it began on line {line}"));
         }
         let failed_cas = action == Action::Cas && self.failed_cas == FailedCas::FoundAnother;
         operation.outcome = match step {
@@ -174,7 +194,6 @@ impl Events {
         }
         operation.swapped = action == Action::Cas && step == Step::Ok;
         if action == Action::Read && step == Step::Ok {
-            let value = if keyed { split(action, value).1 } else { value };
             operation.value = self.builder.value(&value.to_string());
         }
         self.builder.push(operation);
@@ -190,6 +209,14 @@ impl Events {
     }
 }
 
+/// A key's name: its text, in quotes where it could be taken for a number or another value.
+pub(super) fn name(key: &Value) -> String {
+    match key.as_str() {
+        Some(text) if serde_json::from_str::<Value>(text).is_err() => text.to_owned(),
+        _ => key.to_string(),
+    }
+}
+
 /// The key and the rest of a value that is a pair of both, as `jepsen.independent` writes it.
 fn split(action: Action, value: Value) -> (Option<String>, Value) {
     let inner_pair = |value: &Value| value.as_array().is_some_and(|pair| pair.len() == 2);
@@ -199,8 +226,7 @@ fn split(action: Action, value: Value) -> (Option<String>, Value) {
         {
             let mut pair = pair.into_iter();
             let (key, rest) = (pair.next().unwrap_or_default(), pair.next().unwrap_or_default());
-            let key = key.as_str().map_or_else(|| key.to_string(), str::to_owned);
-            (Some(key), rest)
+            (Some(name(&key)), rest)
         }
         other => (None, other),
     }

@@ -244,10 +244,6 @@ impl<'s> Picture<'s> {
         let outer = (left, band_top - 2, width, tall);
         let layout = Layout { outer, x: Some(&self.x_title), y: "", left: self.left };
         let band = Frame::new(area, x, ticks, layout)?;
-        if !self.lanes.is_empty() {
-            let style = text(Ink::SOFT.styled(Style::Halo), HPos::Left, VPos::Bottom);
-            write(area, (left + 8, band_top - 8), &self.bound, style)?;
-        }
         self.name_lanes(area, points, (left, band_top))?;
         let from = if upper.is_some() { top + 52 } else { band_top };
         self.theory(area, &band, points, (from, bottom))?;
@@ -260,6 +256,11 @@ impl<'s> Picture<'s> {
         };
         let spots: Vec<At> = points.iter().map(|p| at(p)).collect();
         self.front(area, points, &spots)?;
+        // Over the front, whose line passes there.
+        if !self.lanes.is_empty() {
+            let style = text(Ink::SOFT.styled(Style::Halo), HPos::Left, VPos::Bottom);
+            write(area, (left + 8, band_top - 8), &self.bound, style)?;
+        }
         let drawn: Vec<Spot> = points.iter().zip(&spots).map(|(p, at)| p.spot(*at)).collect();
         marks(area, &drawn)?;
         spots.iter().zip(points).for_each(|(at, p)| tips.add(*at, &p.tip));
