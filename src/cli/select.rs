@@ -87,7 +87,7 @@ pub(super) fn loaded(
     let regions = args.regions.clone().filter(|_| made.is_none());
     let overrides = Overrides { regions: regions.clone() };
     let mut kept: Vec<(Source, Scenario)> = Vec::new();
-    let mut seen = Vec::new();
+    let (mut seen, mut left_out) = (Vec::new(), Vec::new());
     for source in &sources {
         if !filters.may_keep_scenario(&source.name) {
             continue;
@@ -97,7 +97,11 @@ pub(super) fn loaded(
             (scenario, _) => scenario?,
         };
         seen.extend(scenario.plans.iter().map(|plan| (plan.name.clone(), plan.protocol.clone())));
+        let name = &scenario.name;
+        let notes: Vec<String> =
+            scenario.left_out.iter().map(|said| format!("{name}: {said}")).collect();
         scenario.plans.retain(|plan| filters.keeps(&plan.name, &plan.protocol));
+        left_out.push((scenario.plans.is_empty(), notes));
         if !scenario.plans.is_empty() {
             kept.push((source.clone(), scenario));
         }
@@ -117,16 +121,16 @@ pub(super) fn loaded(
             );
         }
     }
-    if kept.is_empty() {
+    // Where nothing is left, what was left out may be what was asked for.
+    let none = kept.is_empty();
+    for said in left_out.iter().filter(|(empty, _)| none || !empty).flat_map(|(_, notes)| notes) {
+        anstream::eprintln!("{said}");
+    }
+    if none {
         if let Some(stray) = filters.stray(&seen) {
             bail!(stray);
         }
         bail!("no cell matches; `pacelc list --cells` shows all there are");
-    }
-    for (_, scenario) in &kept {
-        for said in &scenario.left_out {
-            anstream::eprintln!("{}: {said}", scenario.name);
-        }
     }
     Ok(kept)
 }

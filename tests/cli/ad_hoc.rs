@@ -166,6 +166,9 @@ fn a_system_where_too_few_replicas_are_leaves_levels_out_and_says_so() {
     assert!(listed.stdout.contains("cassandra/two") && !listed.stdout.contains("cassandra/three"));
     let said = "ad-hoc: cassandra leaves a level out: `three` asks for 3 replicas; there are 2";
     assert!(listed.stderr.contains(said), "{}", listed.stderr);
+    let asked = desk.run(&[&words[..], &["-l", "three"]].concat());
+    assert_eq!(asked.status, 2);
+    assert!(asked.stderr.contains(said), "{}", asked.stderr);
     let compared = ["list", "--cells", "-s", "cassandra/lwt", "--workload", "compare-and-set"];
     assert!(desk.ok(&compared).contains("cassandra-lwt/serial"));
 }
