@@ -6,7 +6,7 @@
 //! (2005) and W. Golab, X. Li and M. Shah (PODC 2011). One is 1-atomic and 0-atomic iff it is
 //! linearizable.
 
-use super::history::{Action, History, INITIAL, Operation};
+use super::history::{Action, History, INITIAL, Kind, Operation};
 use super::linearizable::{Decided, Turns, decide, in_turns};
 use super::missed;
 use super::objects::Breach;
@@ -28,7 +28,7 @@ const LEAST_STEPS: u64 = 200_000;
 ///
 /// # Errors
 ///
-/// Why it is not known: the budget ended, or there are swaps or appends.
+/// Why it is not known: the budget ended, or there is more than reads, writes and deletes.
 pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>, String> {
     let mut meter = limits.meter();
     let meter = &mut meter;
@@ -154,6 +154,11 @@ fn stalest(history: &History, operations: &[u32]) -> Option<String> {
     let all = history.operations();
     let ops: Vec<Operation> = operations.iter().map(|i| all[*i as usize]).collect();
     let did = |i: u32| describe(history, &ops[i as usize]);
+    // What a key holds that is more than written has values that no single operation names.
+    let more = |op: &Operation| ops.iter().any(|one| one.key == op.key) && !is_plain(op);
+    if all.iter().any(more) || ops.iter().any(|op| history.kind(op.key) != Kind::Register) {
+        return None;
+    }
     if let Some(dream) = dream(&ops) {
         return Some(match dream[..] {
             [read, write] => format!("{}, before {}", did(read), did(write)),
@@ -183,18 +188,24 @@ fn is_k_atomic(history: &History, k: u32, meter: &mut Meter<'_>) -> Result<bool,
 }
 
 fn break_of_k(history: &History, ops: &[Operation], k: u32, meter: &mut Meter<'_>) -> Broken {
+    if !ops.iter().all(is_plain) {
+        let why = "k-atomicity is judged of registers that are read, written and deleted; of other \
+                   objects ask for linearizable";
+        return Err(why.to_owned());
+    }
     if k == 1 {
         return without_delta(history, ops, 0, meter);
     }
     without_k(ops, k, meter)
 }
 
+/// Whether an operation is one of a plain register, or had no effect and is ignored.
+fn is_plain(op: &Operation) -> bool {
+    !op.counts() || matches!(op.action, Action::Read | Action::Write | Action::Delete)
+}
+
 /// The operations of a key that has no order in which every read returns one of the last k writes.
 fn without_k(ops: &[Operation], k: u32, meter: &mut Meter<'_>) -> Broken {
-    let plain = |op: &Operation| matches!(op.action, Action::Read | Action::Write | Action::Delete);
-    if !ops.iter().all(plain) {
-        return Err("k-atomicity is defined for reads, writes and deletes".to_owned());
-    }
     if let Some(dream) = dream(ops) {
         return Ok(Some(dream));
     }
@@ -212,7 +223,7 @@ fn without_k(ops: &[Operation], k: u32, meter: &mut Meter<'_>) -> Broken {
     }
 }
 
-/// A read that returned what nobody had begun to write when it ended, and its write if there is
+/// Of plain registers: a read that returned what nobody had begun to write when it ended, and its write if there is
 /// one. No order explains that, and no search need try them all.
 fn dream(ops: &[Operation]) -> Option<Vec<u32>> {
     let mut first: BTreeMap<(u32, u32), (u64, u32)> = BTreeMap::new();
@@ -221,7 +232,7 @@ fn dream(ops: &[Operation]) -> Option<Vec<u32>> {
             first.entry((op.key, value)).or_insert((op.invoked, i as u32));
         }
     }
-    let reads = ops.iter().enumerate().filter(|(_, op)| op.observes() && op.counts());
+    let reads = ops.iter().enumerate().filter(|(_, op)| op.action == Action::Read && op.counts());
     for (i, op) in reads.filter(|(_, op)| op.value != INITIAL) {
         match first.get(&(op.key, op.value)) {
             None => return Some(vec![i as u32]),

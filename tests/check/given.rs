@@ -108,6 +108,35 @@ fn a_given_order_is_what_sessions_are_judged_by() {
     assert!(Versions::new(&history, [("x", &twice)]).is_err_and(|why| why.contains("twice")));
 }
 
+#[test]
+fn a_given_order_says_which_writes_of_unknown_outcome_took_effect() {
+    let lost = op(1, "\"op\":\"write\",\"value\":2", 2, 3).replace("\"ok\":true", "\"ok\":null");
+    let text = write(1, "1", 0) + &lost;
+    assert_eq!(given(&text, "monotonic-writes", &json!([1, 2])), Some(true));
+    assert_eq!(given(&text, "monotonic-writes", &json!([2, 1])), Some(false));
+    assert_eq!(given(&text, "monotonic-writes", &json!([1])), Some(true));
+}
+
+#[test]
+fn k_atomicity_is_of_registers_and_what_failed_is_ignored() {
+    let add = |n: u64, at| op(1, &format!("\"op\":\"add\",\"value\":{n}"), at, at + 1);
+    let text = add(2, 0) + &add(3, 2) + &add(1, 4) + &seen(2, "5", 9);
+    for k in [1, 2] {
+        match judge(&parse(&text), Condition::KAtomic(k), &Limits::default()) {
+            Verdict::Unknown(why) => assert!(why.contains("ask for linearizable"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
+    match judge(&parse(&text), Condition::DeltaAtomic(1), &Limits::default()) {
+        Verdict::Violated(example) => assert!(!example.message.contains("nobody"), "{example:?}"),
+        other => panic!("{other:?}"),
+    }
+    let cas = "\"op\":\"cas\",\"expected\":7,\"value\":8";
+    let failed = op(1, cas, 2, 3).replace("\"ok\":true", "\"ok\":false");
+    let text = write(1, "1", 0) + &failed + &seen(2, "1", 9);
+    assert_eq!(word(&text, Condition::KAtomic(2)), Some(true));
+}
+
 /// Sixteen processes that take turns on one key: each reads what the one before it wrote, and writes.
 /// Read number `stale` returns the first write instead of the last.
 fn turns(operations: u64, stale: Option<u64>) -> String {
