@@ -100,7 +100,7 @@ fn one_in_order(
     if let Some(unknown) = without_versions(history) {
         return unknown;
     }
-    let sessions = Sessions::new(history, ops, Some(versions));
+    let sessions = Sessions::new(history, ops);
     let mut given = Given { versions, ops, unplaced: None };
     let mut broken: Option<Vec<u32>> = None;
     let all = given.each(&sessions, guarantee, meter, &mut |_, why| {

@@ -109,15 +109,6 @@ fn a_given_order_is_what_sessions_are_judged_by() {
 }
 
 #[test]
-fn a_given_order_says_which_writes_of_unknown_outcome_took_effect() {
-    let lost = op(1, "\"op\":\"write\",\"value\":2", 2, 3).replace("\"ok\":true", "\"ok\":null");
-    let text = write(1, "1", 0) + &lost;
-    assert_eq!(given(&text, "monotonic-writes", &json!([1, 2])), Some(true));
-    assert_eq!(given(&text, "monotonic-writes", &json!([2, 1])), Some(false));
-    assert_eq!(given(&text, "monotonic-writes", &json!([1])), Some(true));
-}
-
-#[test]
 fn k_atomicity_is_of_registers_and_what_failed_is_ignored() {
     let add = |n: u64, at| op(1, &format!("\"op\":\"add\",\"value\":{n}"), at, at + 1);
     let text = add(2, 0) + &add(3, 2) + &add(1, 4) + &seen(2, "5", 9);

@@ -7,6 +7,7 @@ mod common;
 mod ad_hoc;
 mod bad_input;
 mod check;
+mod edn;
 mod interrupted;
 
 use common::program::Desk;

@@ -6,7 +6,6 @@
 use super::super::history::{Action, History, Operation, Outcome};
 use super::super::intern::Table;
 use super::super::orders::{NOBODY, Orders};
-use super::super::staleness::Versions;
 use super::super::verdict::Meter;
 use super::Session;
 use super::across::{self, Listener};
@@ -18,7 +17,7 @@ pub(super) fn demands(
     guarantees: &[Session],
     meter: &mut Meter<'_>,
 ) -> Option<Orders> {
-    let sessions = Sessions::new(history, ops, None);
+    let sessions = Sessions::new(history, ops);
     let mut orders = Orders::default();
     for guarantee in guarantees {
         meter.spend_steps(ops.len() as u64 + 1);
@@ -96,11 +95,7 @@ pub(super) struct Sessions<'h> {
 }
 
 impl<'h> Sessions<'h> {
-    pub(super) fn new(
-        history: &History,
-        ops: &'h [Operation],
-        versions: Option<&Versions>,
-    ) -> Self {
+    pub(super) fn new(history: &History, ops: &'h [Operation]) -> Self {
         let (mut pairs, mut writer) = (Table::<u64>::default(), Vec::new());
         let (mut read, mut named) = (Vec::new(), Vec::with_capacity(ops.len()));
         for (i, op) in ops.iter().enumerate() {
@@ -117,10 +112,8 @@ impl<'h> Sessions<'h> {
         }
         let mut of = vec![Vec::new(); history.processes.len()];
         for (i, op) in ops.iter().enumerate() {
-            // What may not have happened constrains nothing until somebody has seen it, or a given
-            // order of versions names it.
-            let listed = || versions.is_some_and(|all| all.rank(op.key, op.value).is_some());
-            let seen = op.outcome == Outcome::Ok || read[named[i] as usize] || listed();
+            // What may not have happened constrains nothing until somebody has seen it.
+            let seen = op.outcome == Outcome::Ok || read[named[i] as usize];
             if op.counts() && seen {
                 of[op.process as usize].push(i as u32);
             }

@@ -146,7 +146,7 @@ pub(in super::super) fn stale_in_order(
     limits: &Limits<'_>,
 ) -> Option<[u64; 2]> {
     let ops = history.operations();
-    let sessions = Sessions::new(history, ops, Some(versions));
+    let sessions = Sessions::new(history, ops);
     let (mut broken, mut could) = (vec![false; ops.len()], vec![false; ops.len()]);
     let (mut given, mut meter) = (Given { versions, ops, unplaced: None }, limits.meter());
     for guarantee in guarantees {
