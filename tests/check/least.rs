@@ -87,7 +87,7 @@ fn leaving_out_a_class_makes_nothing_worse() {
 fn a_counterexample_needs_each_class_of_its_operations() {
     let limits = Limits::default();
     let (mut violated, mut tried, mut shrunk) = (0, 0, 0);
-    for (name, history) in histories(2_500) {
+    for (name, history) in histories(3_000) {
         for condition in CONDITIONS {
             let Verdict::Violated(example) = judge(&history, condition, &limits) else { continue };
             let all = &example.operations;
@@ -110,7 +110,7 @@ fn a_counterexample_needs_each_class_of_its_operations() {
         }
     }
     assert!(
-        violated > 4_500 && tried > violated && shrunk > violated / 2,
+        violated > 5_000 && tried > violated && shrunk > violated / 2,
         "{violated} {tried} {shrunk}"
     );
 }

@@ -95,7 +95,7 @@ fn explains(history: &History, order: &[u32]) {
 }
 
 #[test]
-#[ignore = "a million operations: takes seconds and some hundred MB; run it by name"]
+#[ignore = "a million operations take half a minute; the hundred thousand above ask for the same at every commit"]
 fn a_million_operations_of_a_lagging_store() {
     let history = lagging(1_000_000);
     assert!(judge(&history, Condition::Prefix, &Limits::default()).holds());

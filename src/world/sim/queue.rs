@@ -75,7 +75,7 @@ impl<E: Copy> Queue<E> {
     /// When 2^22 events are pending: the load has no bound, something stands still for too long, or an instant has
     /// no end because events breed events.
     // Inlined, so that the event is put together where it goes: parts written one by one and then read as a
-    // whole stall the processor (a twentieth of a run). The same holds where `deal_out` copies by reference.
+    // whole stall the processor. For the same reason `deal_out` copies by reference.
     #[inline(always)]
     pub fn push(&mut self, at: Instant, event: E) {
         debug_assert!(at >= self.base, "an event was scheduled in the past");
