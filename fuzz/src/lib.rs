@@ -3,7 +3,7 @@
 //! Bytes that a parser accepts are used as the program would use them. For a checker they are turned
 //! into a history, whose verdict must agree with those of all stronger and weaker conditions, with
 //! its evidence, and with itself on another budget. Nothing here needs a fuzzer, so
-//! `tests/fuzz.rs` runs the same on every change, over the seeds and random mutations of them.
+//! `tests/check/fuzz.rs` runs the same on every change, over the seeds and random mutations of them.
 
 mod bytes;
 

@@ -1,5 +1,5 @@
 //! Verdicts are monotone over the lattice of conditions, on random and on simulated histories; and the
-//! lattice of promises is the same one. (`tests/corpus.rs` asks the recorded ones.)
+//! lattice of promises is the same one. (`tests/check/corpus.rs` asks the recorded ones.)
 
 use super::objects::{SORTS, random as random_object};
 use super::ours::{as_anybodys, cells};

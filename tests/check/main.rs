@@ -5,10 +5,13 @@
 mod common;
 
 mod brute;
+mod corpus;
 mod evidence;
+mod fuzz;
 mod given;
 mod lattice;
 mod least;
+mod litmus;
 mod long;
 mod objects;
 mod ours;

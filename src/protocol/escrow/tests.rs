@@ -1,4 +1,4 @@
-//! Rows, rights and transfers as pieces; whole runs in bad weather are in `tests/escrow.rs`.
+//! Rows, rights and transfers as pieces; whole runs in bad weather are in `tests/protocols/escrow.rs`.
 
 use super::account::{Account, Row};
 use super::*;

@@ -1,5 +1,5 @@
 //! What protocols keep although they do not promise it, with the reason: for each guarantee either some run
-//! breaks it, or it is listed here and none does (`tests/boundaries.rs`).
+//! breaks it, or it is listed here and none does (`tests/protocols/boundaries.rs`).
 
 use crate::guarantee::Guarantee;
 

@@ -1,0 +1,63 @@
+//! Replicas are compared when they have come to rest and not before: what is slow is not broken.
+
+use crate::common::{plan, simulate};
+use pacelc::analysis::{Verdict, judge};
+use pacelc::guarantee::Guarantee;
+use pacelc::scenario::plan::Plan;
+
+/// Writes in `a` that its primary ships to two backups, under the settings and over the links given.
+fn shipped(config: &str, rtt_ms: f64, link: &str) -> Plan {
+    plan(&format!(
+        r#"
+        question = "When have replicas come to rest?"
+        analysis = "A test."
+        regions = {{ symmetric = true, intra_az_rtt_ms = 0.2, cross_az_rtt_ms = 1.0, rtt_ms = {{ a = {{ b = {rtt_ms:?}, c = {rtt_ms:?} }}, b = {{ c = {rtt_ms:?} }} }} }}
+        replicas = ["a", "b", "c"]
+        duration = "10s"
+        levels = ["eventual-nearest"]
+        clients = [{{ region = "a", sessions = 4 }}]
+        workload = {{ read = 0.2, update = 0.8, records = 5, arrivals = {{ poisson = {{ rate = 20 }} }} }}
+        {link}
+        [[modes]]
+        name = "async"
+        protocol = "primary-backup"
+        config = {config}
+        "#
+    ))
+}
+
+#[test]
+fn an_update_that_is_held_back_for_long_is_waited_for() {
+    for delay in ["300s", "605s", "650s", "1500s"] {
+        let config = format!("{{ acknowledge = \"async\", apply_delay = \"{delay}\" }}");
+        let run = simulate(&shipped(&config, 20.0, ""), 1);
+        assert_eq!(run.history.finals.len(), 3, "{delay}");
+        assert_eq!(judge(&run.history, Guarantee::Eventual), Verdict::Holds, "{delay}");
+    }
+}
+
+#[test]
+fn a_message_that_travels_for_minutes_is_waited_for() {
+    let run = simulate(&shipped("{ acknowledge = \"async\" }", 1_000_000.0, ""), 1);
+    assert_eq!(judge(&run.history, Guarantee::Eventual), Verdict::Holds);
+}
+
+#[test]
+fn links_that_carry_less_than_is_sent_break_nothing() {
+    for bandwidth in [100, 1000, 10_000] {
+        let link = format!("link = {{ bandwidth = {bandwidth} }}");
+        let run = simulate(&shipped("{ acknowledge = \"async\" }", 20.0, &link), 1);
+        let verdict = judge(&run.history, Guarantee::Eventual);
+        assert!(!matches!(verdict, Verdict::Violated(_)), "{bandwidth} bytes/s: {verdict:?}");
+    }
+}
+
+#[test]
+fn whether_replicas_agree_that_show_an_update_tomorrow_is_unknown_and_not_broken() {
+    let config = "{ acknowledge = \"async\", apply_delay = \"24h\" }";
+    let run = simulate(&shipped(config, 20.0, ""), 1);
+    assert!(run.history.finals.is_empty(), "nobody had come to rest");
+    let verdict = judge(&run.history, Guarantee::Eventual);
+    let Verdict::Unknown(why) = &verdict else { panic!("nobody knows: {verdict:?}") };
+    assert!(why.contains("had not come to rest"), "{why}");
+}
