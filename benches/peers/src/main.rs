@@ -20,7 +20,7 @@ mod truth;
 
 use contest::Contestant;
 use fleet::{FIVE, Fleet, Outcome, THREE};
-use ours::{PRIMARY_BACKUP, RAFT, Setting, TEN};
+use ours::{PRIMARY_BACKUP, RAFT, Setting, TEN, TEN_STILL};
 use pacelc::catalog::Catalog;
 use raft_rs::Ask;
 use std::process::ExitCode;
@@ -79,13 +79,15 @@ fn speeds(catalog: &Catalog, wanted: Option<&str>) -> Result<(), String> {
     let backup = ["pacelc primary-backup, full run", "pacelc primary-backup, bare"];
     let labels = ["backup", "backup bare"];
 
-    let ten = ours::plan(&TEN)?;
-    let mut all = vec![Contestant {
-        task: SIMULATORS,
-        name: "pacelc, ten messages",
-        ours: Some("ten"),
-        run: Box::new(|seed| ours::simulate(catalog, &ten, seed)),
-    }];
+    let mut all = Vec::new();
+    for (name, label, setting) in [
+        ("pacelc, ten messages", "ten", TEN),
+        ("pacelc, ten messages, no jitter", "ten still", TEN_STILL),
+    ] {
+        let plan = ours::plan(&setting)?;
+        let run = Box::new(move |seed| ours::simulate(catalog, &plan, seed));
+        all.push(Contestant { task: SIMULATORS, name, ours: Some(label), run });
+    }
     all.extend(pacelc(catalog, SIMULATORS, backup, labels, &PRIMARY_BACKUP)?);
     all.extend(raft(catalog, SIMULATORS, &RAFT)?);
     all.push(peer(SIMULATORS, "turmoil 0.7.2, UDP", |seed| {

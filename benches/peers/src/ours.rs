@@ -48,6 +48,9 @@ pub const RAFT: Setting =
 /// The ten messages and nothing else, in memory.
 pub const TEN: Setting = Setting { protocol: "ten-messages", config: "{}", ..PRIMARY_BACKUP };
 
+/// The same without jitter, which the other simulators' programs have none of either.
+pub const TEN_STILL: Setting = Setting { jitter: false, ..TEN };
+
 /// The plan of a setting.
 pub fn plan(setting: &Setting) -> Result<Plan, String> {
     let mut clients = String::new();

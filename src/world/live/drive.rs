@@ -11,7 +11,9 @@ use super::hub::Due;
 use super::node::{Audit, ClientNode, live};
 use super::peers::{Answers, INTRODUCTION, Packet, Peers, RETRY};
 use super::wall::WallClock;
-use super::{Carrier, PATIENCE, REST, finish, host_clock, keep_deadlines, runtime, set_up, start};
+use super::{
+    Carrier, PATIENCE, REST, finish, host_clock, keep_deadlines, runtime, set_up, start, task,
+};
 use crate::history::Traffic;
 use crate::protocol::Protocol;
 use crate::rng::Rng;
@@ -45,7 +47,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     let runtime = runtime()?;
     let within = runtime.enter();
     let identity = cluster.identity(plan);
-    let ready = runtime.block_on(prepare(plan, cluster, &identity, me, run))?;
+    let ready = task::wait(&runtime, prepare(plan, cluster, &identity, me, run))?;
 
     let load = Load::new(plan, seed);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
@@ -59,13 +61,13 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
         let rng = Rng::stream(seed, "client", client as u64);
         let (client, clock) = (client as u32, host_clock());
         let mut node = ClientNode::new(Arc::clone(&hub), env, (rng, clock), client, session);
-        tokio::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+        task::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     }
     let (peers, mut answers) = Peers::start(&hub, cluster, (me, run), ready);
     let deadlines = keep_deadlines(&hub, Carrier::Peers(Arc::clone(&peers)));
     hub.timer.push(Instant::ZERO + plan.warm_up, Due::Measure);
     start(&hub);
-    let left = runtime.block_on(async {
+    let left = task::wait(&runtime, async {
         hub.over.notified().await;
         peers.measure(false);
         settle(&peers, &mut answers, run).await

@@ -19,6 +19,7 @@ mod peers;
 mod serve;
 mod strangers;
 mod survey;
+mod task;
 mod timer;
 mod wall;
 mod wire;
@@ -150,6 +151,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
         .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
     let before = survey::<P>(plan, &config, options)?;
     let runtime = runtime()?;
+    let within = runtime.enter();
     let load = Load::new(plan, seed);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
     let (hub, mut inboxes, sessions) = set_up::<P>(plan, plan, &config, seed, load, None);
@@ -166,7 +168,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
         let rng = Rng::stream(seed, "node", index as u64);
         let mut node = ReplicaNode::new(Arc::clone(&hub), env, rng, Clock::new(host.clock), log);
         hub.tell(index, Input::Boot);
-        runtime.spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+        task::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     }
     for (client, (inbox, session)) in clients.into_iter().zip(sessions).enumerate() {
         let site = replicas + usize::from(hub.lock().load.group(client as u32));
@@ -174,10 +176,10 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
         let rng = Rng::stream(seed, "client", client as u64);
         let mut node =
             ClientNode::new(Arc::clone(&hub), env, (rng, Clock::EXACT), client as u32, session);
-        runtime.spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+        task::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     }
     let carrier = if options.tcp {
-        let connected = runtime.block_on(wire::connect(&hub));
+        let connected = task::wait(&runtime, wire::connect(&hub));
         let wire = connected.map_err(|error| format!("cannot connect the processes: {error}"))?;
         Carrier::Wire(wire)
     } else {
@@ -185,12 +187,13 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     };
     let deadlines = keep_deadlines(&hub, carrier);
     start(&hub);
-    let (left, at_rest) = runtime.block_on(async {
+    let (left, at_rest) = task::wait(&runtime, async {
         hub.over.notified().await;
         settle(&hub).await
     });
     hub.timer.stop();
     drop(deadlines.join());
+    drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     finish(&hub, left, &before, at_rest)
 }

@@ -10,6 +10,7 @@ use super::frame::{self, FRAME_MAX};
 use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Hub;
 use super::node::Input;
+use super::task;
 use crate::history::{FinalState, Traffic};
 use crate::op::NodeId;
 use crate::protocol::Protocol;
@@ -131,7 +132,7 @@ impl<P: Protocol> Peers<P> {
         });
         for (to, (frames, ready)) in queues.into_iter().zip(ready).enumerate() {
             if me != Who::Node(to as u32) {
-                tokio::spawn(Arc::clone(&peers).keep_connected(to, frames, ready));
+                task::spawn(Arc::clone(&peers).keep_connected(to, frames, ready));
             }
         }
         (peers, inbox)
@@ -377,7 +378,7 @@ impl<P: Protocol> Peers<P> {
         F: Future<Output = Option<Packet<()>>> + Send + 'static,
     {
         let Some(queue) = self.driver().as_ref().map(|driver| driver.queue.clone()) else { return };
-        tokio::spawn(async move {
+        task::spawn(async move {
             if let Some(Ok(frame)) = answer.await.map(|packet| frame::encode(&packet)) {
                 _ = queue.send(frame).await;
             }

@@ -12,7 +12,7 @@ use super::node::{Input, ReplicaNode, live};
 use super::peers::{Guest, INTRODUCTION, Peers, RETRY, first};
 use super::strangers::{Brief, SPELL, Strangers, Telling};
 use super::wall::WallClock;
-use super::{Carrier, host_clock, keep_deadlines, runtime, set_up};
+use super::{Carrier, host_clock, keep_deadlines, runtime, set_up, task};
 use crate::protocol::Protocol;
 use crate::rng::Rng;
 use crate::scenario::plan::Plan;
@@ -57,8 +57,7 @@ pub fn serve<P: Protocol>(
     hub.count_anew();
     let runtime = runtime()?;
     let _within = runtime.enter();
-    let listener = runtime
-        .block_on(TcpListener::bind(&serving.listen))
+    let listener = task::wait(&runtime, TcpListener::bind(&serving.listen))
         .map_err(|error| format!("cannot listen on {}: {error}", serving.listen))?;
     (cluster.log)(&format!(
         "node {name} of cluster {} listens on {}, protocol version {VERSION}",
@@ -72,11 +71,11 @@ pub fn serve<P: Protocol>(
         hub.tell(me, Input::Boot);
     }
     let inbox = inboxes.swap_remove(me);
-    tokio::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
+    task::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     let (peers, _) = Peers::start(&hub, cluster, (Who::Node(me as u32), run), Vec::new());
-    tokio::spawn(accept(Arc::clone(&peers), listener));
+    task::spawn(accept(Arc::clone(&peers), listener));
     let deadlines = keep_deadlines(&hub, Carrier::Peers(peers));
-    runtime.block_on(hub.over.notified());
+    task::wait(&runtime, hub.over.notified());
     hub.timer.stop();
     drop(deadlines.join());
     let failure = hub.lock().failure.take();
@@ -112,7 +111,7 @@ pub(super) async fn accept<P: Protocol>(peers: Arc<Peers<P>>, listener: TcpListe
         let (number, must_go) = lock(&strangers).enter(address.ip());
         let (peers, strangers) = (Arc::clone(&peers), Arc::clone(&strangers));
         let brief = Arc::clone(&brief);
-        tokio::spawn(async move {
+        task::spawn(async move {
             let made_room = async {
                 _ = must_go.await;
                 Err("it had not introduced itself, and made room for others".to_owned())
@@ -145,7 +144,7 @@ fn tell<P: Protocol>(peers: &Arc<Peers<P>>, brief: &Arc<Mutex<Brief>>, line: &st
         Telling::Keep => {}
         Telling::KeepFirst => {
             let (peers, brief) = (Arc::clone(peers), Arc::clone(brief));
-            tokio::spawn(async move {
+            task::spawn(async move {
                 tokio::time::sleep(std::time::Duration::from_nanos(SPELL.0)).await;
                 let kept = lock(&brief).kept();
                 peers.log(&format!("closed {kept} more connections of strangers within {SPELL}"));

@@ -6,7 +6,7 @@
 use super::hub::{Due, Hub};
 use super::log::Log;
 use super::node::{ClientNode, Input, Late, ReplicaNode, live};
-use super::{Carrier, Options, audit, by_link, keep_deadlines, runtime, set_up, wire};
+use super::{Carrier, Options, audit, by_link, keep_deadlines, runtime, set_up, task, wire};
 use crate::distribution::Sampler;
 use crate::op::NodeId;
 use crate::protocol::Protocol;
@@ -42,40 +42,40 @@ pub(super) fn survey<P: Protocol>(
     options: &Options,
 ) -> Result<Surveyed, String> {
     let runtime = runtime()?;
+    let within = runtime.enter();
     let load = Load::new(plan, 0);
     let envs = Envs::<P>::new(plan, config.clone(), load.keys());
     let (hub, inboxes, sessions) = set_up::<P>(plan, plan, config, 0, load, None);
     let replicas = plan.replicas.len();
     for (process, inbox) in inboxes.into_iter().enumerate() {
         let rng = Rng::stream(0, "survey", process as u64);
-        let task = Arc::clone(&hub);
+        let its = Arc::clone(&hub);
         if process < replicas {
             let env = envs.of(process as u32, process);
             let disk = Disk::new(Sampler::new(&plan.replicas[process].disk_ms), rng.clone());
             let mut node =
                 ReplicaNode::new(Arc::clone(&hub), env, rng, Clock::EXACT, Log::Simulated(disk));
-            runtime.spawn(live(task, inbox, move |input| node.take(input)));
+            task::spawn(live(its, inbox, move |input| node.take(input)));
         } else {
             let client = (process - replicas) as u32;
             let site = replicas + usize::from(hub.lock().load.group(client));
             let (env, session) = (envs.of(process as u32, site), sessions[client as usize]);
             let mut node =
                 ClientNode::new(Arc::clone(&hub), env, (rng, Clock::EXACT), client, session);
-            runtime.spawn(live(task, inbox, move |input| node.take(input)));
+            task::spawn(live(its, inbox, move |input| node.take(input)));
         }
     }
     let carrier = match options.tcp {
         false => Carrier::Memory,
         true => Carrier::Wire(
-            runtime
-                .block_on(wire::connect(&hub))
+            task::wait(&runtime, wire::connect(&hub))
                 .map_err(|error| format!("cannot connect the processes: {error}"))?,
         ),
     };
     let deadlines = keep_deadlines(&hub, carrier);
     let (sent, last) = send(plan, &hub);
     let end = hub.now() + last + PATIENCE;
-    let left = runtime.block_on(async {
+    let left = task::wait(&runtime, async {
         loop {
             tokio::time::sleep(LOOK).await;
             let left = audit(&hub).await;
@@ -87,6 +87,7 @@ pub(super) fn survey<P: Protocol>(
     });
     hub.timer.stop();
     drop(deadlines.join());
+    drop(within);
     // Its sockets are closed before those of the run are opened.
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
     let mut core = hub.lock();

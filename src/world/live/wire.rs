@@ -7,6 +7,7 @@
 use super::frame::{self, FRAME_MAX, FrameError};
 use super::hub::Hub;
 use super::node::Input;
+use super::task;
 use crate::op::NodeId;
 use crate::protocol::Protocol;
 use crate::time::Instant;
@@ -68,8 +69,8 @@ pub(super) async fn connect<P: Protocol>(hub: &Arc<Hub<P>>) -> std::io::Result<W
                 let (read, write) = stream.into_split();
                 let (queue, frames) = mpsc::channel(QUEUE);
                 queues[from * processes + to] = Some(queue);
-                tokio::spawn(writer(Arc::clone(hub), write, frames));
-                tokio::spawn(reader(Arc::clone(hub), read, from));
+                task::spawn(writer(Arc::clone(hub), write, frames));
+                task::spawn(reader(Arc::clone(hub), read, from));
             }
         }
     }

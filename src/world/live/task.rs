@@ -1,0 +1,20 @@
+//! Tasks behind a pointer: one type for tokio, whatever runs in them.
+//!
+//! tokio makes some hundred functions for every type of future that it is given, and there is one such type
+//! for each place and protocol: a quarter of the library was that. An allocation at a task's start
+//! and a jump at each wake-up are nothing beside a socket.
+
+use std::pin::Pin;
+use tokio::runtime::Runtime;
+
+/// Starts a task in the runtime that was entered.
+pub(super) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
+    let boxed: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(future);
+    tokio::spawn(boxed);
+}
+
+/// Waits on this thread for what a future comes to.
+pub(super) fn wait<T>(runtime: &Runtime, future: impl Future<Output = T>) -> T {
+    let boxed: Pin<Box<dyn Future<Output = T> + '_>> = Box::pin(future);
+    runtime.block_on(boxed)
+}
