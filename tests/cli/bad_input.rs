@@ -128,7 +128,17 @@ fn a_protocol_that_cannot_do_what_is_asked() {
         (
             "{ acknowledge = 'sometimes' }",
             "['session']",
-            "home.toml:12: `sometimes` is no way to acknowledge; write `async`, `any 1`",
+            "home.toml:12: acknowledge: `sometimes` is no way to acknowledge; write `async`, `any 1`",
+        ),
+        (
+            "{ acknowledge = 5 }",
+            "['session']",
+            "home.toml:12: acknowledge: integer `5` will not do here; it must be `async`, `any 1`, `first",
+        ),
+        (
+            "{ acknowledge = 'all', reached = true }",
+            "['session']",
+            "home.toml:12: reached: boolean `true` will not do here; it must be `memory`, `disk` or",
         ),
         ("{ acknowledge = 'all', primary = 9 }", "['session']", "home.toml:12: primary is 9"),
         ("{}", "['session']", "home.toml:12: missing key `acknowledge`"),

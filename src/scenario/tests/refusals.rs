@@ -48,12 +48,12 @@ fn what_has_the_wrong_shape_is_shown_the_right_one() {
         (
             "",
             "[link]\njitter_ms = { exponential = 10 }\n",
-            "15: integer `10` will not do here; it must be a table, as in { exponential = { mean = 1 } }",
+            "15: link.jitter_ms.exponential: integer `10` will not do here; it must be a table, as in { exponential = { mean = 1 } }",
         ),
         (
             "",
             "[link]\njitter_ms = { uniform = [3] }\n",
-            "15: a list of that length will not do here; it must be a table, as in { uniform = { low",
+            "15: link.jitter_ms.uniform: a list of that length will not do here; it must be a table, as in { uniform = { low",
         ),
         (
             "",
@@ -63,7 +63,7 @@ fn what_has_the_wrong_shape_is_shown_the_right_one() {
         (
             "",
             "[link]\njitter_ms = { mixture = [] }\n",
-            "15: mixture is empty; give at least one part",
+            "15: link.jitter_ms: mixture is empty; give at least one part",
         ),
         ("", "arrivals = { closed = { think_ms = 1 } }\n", "14: nothing belongs into this table"),
         (
@@ -102,7 +102,11 @@ fn impossible_values_get_their_line() {
     for (old, new, expected) in [
         ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
         ("sessions = 2", "sessions = 0", "9: sessions is 0"),
-        ("sessions = 2", "sessions = -1", "9: integer `-1` will not do here; it must be a whole"),
+        (
+            "sessions = 2",
+            "sessions = -1",
+            "9: clients.sessions: integer `-1` will not do here; it must be a whole",
+        ),
         ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
         ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
         ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
@@ -115,12 +119,12 @@ fn impossible_values_get_their_line() {
         ),
         ("operations = 100", "operations = 0", "5: operations is 0"),
         ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
-        ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
+        ("operations = 100", "duration = \"soon\"", "5: duration: `soon` is not a duration"),
         ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
         (
             "operations = 100",
             "duration = 60",
-            "5: integer `60` will not do here; it must be a text with a unit, as in \"60s\"",
+            "5: duration: integer `60` will not do here; it must be a text with a unit, as in \"60s\"",
         ),
         ("operations = 100", "rounds = 100", "5: rounds does not fit"),
         ("operations = 100\n", "", "9: the run has no length"),
@@ -232,7 +236,17 @@ fn impossible_prose_and_places_get_their_line() {
         ),
         ("\"eu-west-1\"", "\"eu-west-1/\"", "4: `eu-west-1/` is not a place"),
         ("", "[replica]\nclock = { offset_ms = nan }\n", "15: clock.offset_ms is NaN"),
-        ("", "[replica]\ndisk_ms = -1\n", "15: a constant is -1"),
+        (
+            "",
+            "[replica]\ndisk_ms = -1\n",
+            "15: replica.disk_ms: -1 will not do here; it must be a number from 0",
+        ),
+        (
+            "",
+            "[link]\njitter_ms = { uniform = { low = -1, high = 1 } }\n",
+            "15: link.jitter_ms: uniform.low is -1; it must be a number from 0 to 1e12",
+        ),
+        ("", "[link]\nlegs = { write = nan }\n", "15: link.legs.write: NaN will not do here; it"),
         ("", "[link]\nloss = 1\n", "15: loss is 1"),
         ("", "[link]\nbandwidth = 0\n", "15: bandwidth is 0"),
         ("", "[link]\nretransmit = '0ms'\n", "15: retransmit must be above 0"),
