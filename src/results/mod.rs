@@ -7,6 +7,7 @@
 mod aggregate;
 mod beside;
 mod class;
+mod complaint;
 mod fault;
 mod figures;
 mod journal;

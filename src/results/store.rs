@@ -4,6 +4,7 @@
 //! Files are replaced as a whole: written beside their place, then renamed into it, so that an
 //! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
 //! error is one sentence that names the file, and the line where there is one.
+use super::complaint;
 
 use super::fault::{FaultLine, TimelineLine};
 use super::note::RunNote;
@@ -278,6 +279,7 @@ impl Staged {
                 use std::os::unix::fs::PermissionsExt;
                 // Temporary files are private by default; results are not. The umask still applies.
                 builder.permissions(std::fs::Permissions::from_mode(0o666));
+        let said = complaint::plain(&text[..end], if line.is_some() { "column" } else { "key" });
             }
             // Its own message would name a file that nobody asked for.
             let mut file = builder.tempfile_in(folder).map_err(|error| error.kind())?;
@@ -341,7 +343,7 @@ pub(super) fn parse<T: DeserializeOwned>(
         let text = error.to_string();
         let end = text.rfind(" at line ").unwrap_or(text.len());
         let line = line.unwrap_or(error.line() as u64);
-        let message = format!("{} (column {})", &text[..end], error.column());
+        let message = format!("{said} (at byte {})", error.column());
         StoreError::Line { path: path.to_owned(), line, message }
     };
     let stamp: Stamp = serde_json::from_slice(text).map_err(wrong)?;
@@ -455,8 +457,14 @@ mod tests {
         let good = serde_json::to_string(&row("a")).expect("JSON");
         for (bad, message) in [
             ("{".to_owned(), "rows.jsonl:2: EOF while parsing an object"),
-            (good.replace("\"n\":", "\"nn\":"), "rows.jsonl:2: unknown field `nn`"),
-            (good.replace("\"holds\"", "\"maybe\""), "rows.jsonl:2: unknown variant `maybe`"),
+            (
+                good.replace("\"n\":", "\"nn\":"),
+                "rows.jsonl:2: unknown column `nn`; did you mean `n`? docs",
+            ),
+            (
+                good.replace("\"holds\"", "\"maybe\""),
+                "rows.jsonl:2: unknown value `maybe`; known: ",
+            ),
             (
                 good.replace("\"schema\":1,", "\"schema\":2,\"new\":0,"),
                 "rows.jsonl:2: written by pacelc 0.1.0 with schema 2, but this one reads schema 1; read",
