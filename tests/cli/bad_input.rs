@@ -307,6 +307,30 @@ fn old_results_survive_a_refusal() {
         desk.names("kept"),
         ["curves.jsonl", "faults.jsonl", "index.html", "rows.jsonl", "run.json", "timelines.jsonl"]
     );
+/// A link that leads nowhere is neither followed nor replaced, be it the folder or a file in it.
+#[test]
+#[cfg(unix)]
+fn a_link_that_leads_nowhere() {
+    let desk = desk();
+    std::os::unix::fs::symlink("nowhere", desk.path("gone")).expect("a link");
+    let expected = "gone is a link to nowhere, which does not exist; make that, remove the link";
+    for folder in ["gone", "gone/", "gone/below"] {
+        let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", folder]);
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
+    desk.ok(&["run", "home.toml", "--smoke", "-o", "kept"]);
+    let sentence = desk.refused(&["report", "kept", "-o", "gone"]);
+    assert!(sentence.starts_with(expected), "{sentence}");
+    for name in ["rows.jsonl", "index.html", "journal.jsonl"] {
+        let _ = fs::remove_file(desk.path(&format!("kept/{name}")));
+        std::os::unix::fs::symlink("nowhere", desk.path(&format!("kept/{name}"))).expect("a link");
+        let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", "kept"]);
+        assert!(sentence.starts_with(&format!("kept/{name} is a link to nowhere")), "{sentence}");
+        fs::remove_file(desk.path(&format!("kept/{name}"))).expect("the link is still there");
+    }
+    assert!(!desk.path("nowhere").exists(), "nothing was written through the link");
+}
+
 }
 
 #[test]
