@@ -153,6 +153,19 @@ fn a_protocol_that_cannot_do_what_is_asked() {
         let sentence = desk.refused(&RUN);
         assert!(sentence.starts_with(expected), "{config}\n{sentence}\ninstead of\n{expected}");
     }
+    // What was written is said again, not what it is called among us.
+    let good = desk.read("home.toml").replace("primary-backup", "leaderless");
+    let config = good.lines().find(|line| line.starts_with("config")).expect("settings").to_owned();
+    let good = good.replace(&config, "config = {}");
+    for (levels, expected) in [
+        ("['R=9,W=1']", "home.toml:6: `R=9,W=1` asks for 9 replicas; there are 2, and `all` waits"),
+        ("['R=2,W=1', 'R=two,W=one']", "home.toml:6: R=two,W=one is listed twice"),
+    ] {
+        let line = good.lines().find(|line| line.starts_with("levels")).expect("levels");
+        desk.write("home.toml", &good.replace(line, &format!("levels = {levels}")));
+        let sentence = desk.refused(&RUN);
+        assert!(sentence.starts_with(expected), "{levels}\n{sentence}\ninstead of\n{expected}");
+    }
 }
 
 #[test]
@@ -294,19 +307,6 @@ fn a_disk_that_is_full_and_a_result_that_has_no_place() {
     assert_eq!(desk.names("taken"), ["rows.jsonl"], "it is found out before anything is run");
 }
 
-/// What was written before stays whole when a later run is refused.
-#[test]
-fn old_results_survive_a_refusal() {
-    let desk = desk();
-    desk.ok(&["run", "home.toml", "--smoke", "-o", "kept"]);
-    let rows = desk.read("kept/rows.jsonl");
-    desk.write("home.toml", "question = 1\n");
-    desk.refused(&["run", "home.toml", "--smoke", "-o", "kept"]);
-    assert_eq!(desk.read("kept/rows.jsonl"), rows);
-    assert_eq!(
-        desk.names("kept"),
-        ["curves.jsonl", "faults.jsonl", "index.html", "rows.jsonl", "run.json", "timelines.jsonl"]
-    );
 /// A link that leads nowhere is neither followed nor replaced, be it the folder or a file in it.
 #[test]
 #[cfg(unix)]
@@ -331,6 +331,19 @@ fn a_link_that_leads_nowhere() {
     assert!(!desk.path("nowhere").exists(), "nothing was written through the link");
 }
 
+/// What was written before stays whole when a later run is refused.
+#[test]
+fn old_results_survive_a_refusal() {
+    let desk = desk();
+    desk.ok(&["run", "home.toml", "--smoke", "-o", "kept"]);
+    let rows = desk.read("kept/rows.jsonl");
+    desk.write("home.toml", "question = 1\n");
+    desk.refused(&["run", "home.toml", "--smoke", "-o", "kept"]);
+    assert_eq!(desk.read("kept/rows.jsonl"), rows);
+    assert_eq!(
+        desk.names("kept"),
+        ["curves.jsonl", "faults.jsonl", "index.html", "rows.jsonl", "run.json", "timelines.jsonl"]
+    );
 }
 
 #[test]

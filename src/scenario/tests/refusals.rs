@@ -152,6 +152,11 @@ fn impossible_values_get_their_line() {
         ),
         (
             raft,
+            "protocol = \"raft\"\nlevels = [\"R=1,W=1\"]",
+            "12: raft does not offer R=1,W=1; it",
+        ),
+        (
+            raft,
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
             "12: any 3 needs 3 followers; there are 2",
         ),
