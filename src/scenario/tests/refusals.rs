@@ -265,6 +265,30 @@ fn impossible_prose_and_places_get_their_line() {
 }
 
 #[test]
+fn links_of_which_nothing_would_change_get_their_line() {
+    for (old, new, expected) in [
+        (
+            "",
+            "[[links]]\nfrom = 'n0'\nto = 'n0'\nrtt_ms = 3\n",
+            "14: no message goes from `n0` to `n0`, so this entry has no effect; name two places",
+        ),
+        (
+            "",
+            "[[links]]\nfrom = 'clients'\nto = 'us-east-1/a'\n\
+             [[links]]\nfrom = 'clients'\nto = 'clients'\nloss = 0.5\n",
+            "14: this entry changes nothing; give it rtt_ms, delay_ms or a key of [link]",
+        ),
+        (
+            "",
+            "[[links]]\nfrom = 'clients'\nto = 'clients'\nloss = 0.5\n",
+            "14: no message goes from `clients` to `clients`",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
 fn impossible_faults_get_their_line() {
     for (old, new, expected) in [
         ("", "[[faults]]\nstart = '1s'\nend = '2s'\n", "14: a fault needs either cut"),
@@ -325,6 +349,12 @@ fn impossible_faults_get_their_line() {
             "16: unknown choice `up`",
         ),
         ("", "[[faults]]\ncut = ['*']\nstart = '1s'\nend = '2s'\n", "15: a cut must leave"),
+        (
+            "",
+            "[[clients]]\nregion = 'eu-west-2'\nsessions = 1\n[[faults]]\ncut = ['eu-west-2']\n\
+             from = ['clients']\nstart = '1s'\nend = '2s'\n",
+            "18: a cut must leave something on both sides, and a replica on one",
+        ),
         (
             "",
             "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
