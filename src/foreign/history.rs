@@ -212,6 +212,12 @@ impl History {
         self.keys.get(number)
     }
 
+    /// Whether it has a key of this name.
+    #[must_use]
+    pub fn knows(&self, key: &str) -> bool {
+        self.keys.find(key).is_some()
+    }
+
     /// What a key holds.
     #[must_use]
     pub fn kind(&self, key: u32) -> Kind {

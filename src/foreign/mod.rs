@@ -27,6 +27,7 @@ mod shrink;
 mod spec;
 mod staleness;
 mod verdict;
+mod versions;
 mod words;
 mod zones;
 
@@ -40,6 +41,7 @@ pub use rate::{Rate, rate};
 pub use read::{Format, MAX_LINE, ReadError, no_json, read};
 pub use session::{Session, all_in_order, all_in_some_order, in_order, in_some_order};
 pub use spec::{Object, Spec};
-pub use staleness::{Age, Versions, ages};
+pub use staleness::{Age, ages};
 pub use verdict::{Counterexample, Limits, Verdict, Witness};
+pub use versions::Versions;
 pub use words::{describe, short, ticks};

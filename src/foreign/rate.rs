@@ -20,11 +20,12 @@ use super::objects::breach;
 use super::search::{Found, search};
 use super::session::{FOUR, Session, stale_in_order};
 use super::spec::Object;
-use super::staleness::{Bound, Versions};
+use super::staleness::Bound;
 use super::verdict::Limits;
 use super::zones::Clusters;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use super::versions::Versions;
 
 /// How many things break a condition, of how many that could.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
