@@ -91,9 +91,10 @@ pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdic
                 1 => "no order lets every read return the last write".to_owned(),
                 _ => format!("no order lets every read return one of the last {k} writes"),
             };
-            violated(history, start, limits, breaks, |stalest| match stalest {
-                Some(stalest) => format!("{stalest}{because}"),
-                None => format!("{none}{because}"),
+            violated(history, start, limits, breaks, |shown| match shown {
+                Shown::ByItself(stalest) => format!("{stalest}{because}"),
+                Shown::Together(read) => format!("{read}; {none}{because}"),
+                Shown::Nothing => format!("{none}{because}"),
             })
         }
     }
@@ -116,9 +117,10 @@ pub(super) fn delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -
                 Err(_) => String::new(),
             };
             let none = format!("no order explains these with a slack of {}", ticks(delta));
-            violated(history, start, limits, breaks, |stalest| match stalest {
-                Some(stalest) => format!("{stalest}{because}"),
-                None => format!("{none}{because}"),
+            violated(history, start, limits, breaks, |shown| match shown {
+                Shown::ByItself(stalest) => format!("{stalest}{because}"),
+                Shown::Together(read) => format!("{read}; {none}{because}"),
+                Shown::Nothing => format!("{none}{because}"),
             })
         }
     }
@@ -140,12 +142,48 @@ fn violated(
     start: Vec<u32>,
     limits: &Limits<'_>,
     breaks: impl FnMut(&[Operation]) -> Option<bool>,
-    message: impl FnOnce(Option<String>) -> String,
+    message: impl FnOnce(Shown) -> String,
 ) -> Verdict {
     let (operations, least) =
         shrink(history, history.operations(), true, start, TRIES, limits, breaks);
-    let message = limits.told(message(stalest(history, &operations)), least);
+    let shown = match stalest(history, &operations) {
+        Some(stalest) => Shown::ByItself(stalest),
+        None => together(history, &operations),
+    };
+    let message = limits.told(message(shown), least);
     Verdict::Violated(Counterexample { pattern: None, message, operations })
+}
+
+/// What a counterexample shows, in words.
+enum Shown {
+    /// A read that is stale by real time alone.
+    ByItself(String),
+    /// A read that only others show to be stale.
+    Together(String),
+    /// Updates alone, or what is more than a register.
+    Nothing,
+}
+
+/// The read that began last, and the one before it that shows what had been written by then: of the reads of other
+/// values that had ended, the last. Where none had, the two are under way together and no order suits both.
+fn together(history: &History, operations: &[u32]) -> Shown {
+    let ops = || operations.iter().map(|i| &history.operations()[*i as usize]);
+    let is_plain = |op: &&Operation| history.kind(op.key) == Kind::Register;
+    let reads = || ops().filter(is_plain).filter(|op| op.action == Action::Read && op.counts());
+    let Some(last) = reads().max_by_key(|op| (op.invoked, op.completed)) else {
+        return Shown::Nothing;
+    };
+    let others = || reads().filter(|op| op.key == last.key && op.value != last.value);
+    let before = others().filter(|op| op.completed < last.invoked);
+    let (other, how) = match before.max_by_key(|op| (op.completed, op.invoked)) {
+        Some(earlier) => (Some(earlier), "after"),
+        None => (others().max_by_key(|op| op.invoked), "and"),
+    };
+    let last = describe(history, last);
+    Shown::Together(match other {
+        Some(other) => format!("{last}, {how} {}", describe(history, other)),
+        None => last,
+    })
 }
 
 /// Of these reads the one that missed most by real time, with the first write it should have seen; what
