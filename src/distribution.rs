@@ -455,8 +455,8 @@ mod tests {
     #[test]
     fn bad_parameters_are_named() {
         for (toml, names) in [
-            ("d = -1", "constant"),
-            ("d = nan", "constant"),
+            ("d = -1", "-1 will not do here"),
+            ("d = nan", "NaN will not do here"),
             ("d = { uniform = { low = 2, high = 1 } }", "uniform.low"),
             ("d = { pareto = { scale = 0, shape = 2 } }", "pareto.scale"),
             ("d = { percentiles = [[50, 1.0]] }", "percent 0"),

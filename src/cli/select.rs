@@ -110,13 +110,7 @@ pub(super) fn loaded(
             kept.push((source.clone(), scenario));
         }
     }
-    let twice = |i: &usize| kept[..*i].iter().any(|(_, other)| other.name == kept[*i].1.name);
-    if let Some(i) = (0..kept.len()).find(twice) {
-        let name = &kept[i].1.name;
-        bail!(
-            "two scenarios are called {name}; cells are known by their names, so rename one file"
-        );
-    }
+    names_differ(&kept)?;
     if let Some(regions) = &regions {
         for (_, scenario) in kept.iter().filter(|(_, scenario)| scenario.has_own_map) {
             let name = &scenario.name;
@@ -137,6 +131,17 @@ pub(super) fn loaded(
         bail!("no cell matches; `pacelc list --cells` shows all there are");
     }
     Ok(kept)
+}
+
+fn names_differ(kept: &[(Source, Scenario)]) -> anyhow::Result<()> {
+    let twice = |i: &usize| kept[..*i].iter().any(|(_, other)| other.name == kept[*i].1.name);
+    if let Some(i) = (0..kept.len()).find(twice) {
+        let name = &kept[i].1.name;
+        bail!(
+            "two scenarios are called {name}; cells are known by their names, so rename one file"
+        );
+    }
+    Ok(())
 }
 
 /// The one cell with this full name.

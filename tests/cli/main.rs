@@ -9,6 +9,7 @@ mod bad_input;
 mod check;
 mod edn;
 mod interrupted;
+mod orders;
 
 use common::program::Desk;
 use pacelc::results::{Row, SCHEMA, read_rows};

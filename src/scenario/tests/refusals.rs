@@ -65,11 +65,15 @@ fn what_has_the_wrong_shape_is_shown_the_right_one() {
             "[link]\njitter_ms = { mixture = [] }\n",
             "15: link.jitter_ms: mixture is empty; give at least one part",
         ),
-        ("", "arrivals = { closed = { think_ms = 1 } }\n", "14: nothing belongs into this table"),
+        (
+            "",
+            "arrivals = { closed = { think_ms = 1 } }\n",
+            "14: workload.arrivals: nothing belongs into this table",
+        ),
         (
             "",
             "arrivals = 'poisson'\n",
-            "14: a name alone will not do here; it must be a table with",
+            "14: workload.arrivals: a name alone will not do here; it must be a table with",
         ),
     ] {
         refused(old, new, expected);
@@ -139,22 +143,8 @@ fn impossible_values_get_their_line() {
             "operations = 1\ntimeout = \"1s\"\nattempt_timeout = \"2s\"",
             "7: attempt_timeout is 2s, longer than the timeout of 1s",
         ),
-        ("[\"linearizable\"]", "[]", "6: levels is empty"),
-        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
-        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
-        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
         ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
         (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
-        (
-            raft,
-            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
-            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
-        ),
-        (
-            raft,
-            "protocol = \"raft\"\nlevels = [\"R=1,W=1\"]",
-            "12: raft does not offer R=1,W=1; it",
-        ),
         (
             raft,
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
@@ -169,6 +159,29 @@ fn impossible_values_get_their_line() {
             raft,
             "protocol = \"raft\"\ncanary = { caught_by = \"causal\", within = 0 }",
             "12: within is 0; write 1 to 1000 seeds",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn levels_that_cannot_be_get_their_line() {
+    let raft = "protocol = \"raft\"";
+    for (old, new, expected) in [
+        ("[\"linearizable\"]", "[]", "6: levels is empty"),
+        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
+        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
+        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
+            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
+        ),
+        (
+            raft,
+            "protocol = \"raft\"\nlevels = [\"R=1,W=1\"]",
+            "12: raft does not offer R=1,W=1; it",
         ),
     ] {
         refused(old, new, expected);
@@ -265,7 +278,7 @@ fn impossible_prose_and_places_get_their_line() {
 }
 
 #[test]
-fn links_of_which_nothing_would_change_get_their_line() {
+fn links_and_cuts_of_which_nothing_would_change_get_their_line() {
     for (old, new, expected) in [
         (
             "",
@@ -282,6 +295,12 @@ fn links_of_which_nothing_would_change_get_their_line() {
             "",
             "[[links]]\nfrom = 'clients'\nto = 'clients'\nloss = 0.5\n",
             "14: no message goes from `clients` to `clients`",
+        ),
+        (
+            "",
+            "[[clients]]\nregion = 'eu-west-2'\nsessions = 1\n[[faults]]\ncut = ['eu-west-2']\n\
+             from = ['clients']\nstart = '1s'\nend = '2s'\n",
+            "18: a cut must leave something on both sides, and a replica on one",
         ),
     ] {
         refused(old, new, expected);
@@ -349,12 +368,6 @@ fn impossible_faults_get_their_line() {
             "16: unknown choice `up`",
         ),
         ("", "[[faults]]\ncut = ['*']\nstart = '1s'\nend = '2s'\n", "15: a cut must leave"),
-        (
-            "",
-            "[[clients]]\nregion = 'eu-west-2'\nsessions = 1\n[[faults]]\ncut = ['eu-west-2']\n\
-             from = ['clients']\nstart = '1s'\nend = '2s'\n",
-            "18: a cut must leave something on both sides, and a replica on one",
-        ),
         (
             "",
             "[[faults]]\ncrash = 'n0'\nstart = '1s'\nend = '3s'\n\
