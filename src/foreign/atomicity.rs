@@ -6,16 +6,17 @@
 //! (2005) and W. Golab, X. Li and M. Shah (PODC 2011). One is 1-atomic and 0-atomic iff it is
 //! linearizable.
 
-use super::history::{Action, History, INITIAL, Kind, Operation};
+mod shown;
+
+use super::history::{Action, History, INITIAL, Operation};
 use super::linearizable::{Decided, Turns, decide, in_turns};
-use super::missed;
 use super::objects::Breach;
 use super::search::search;
 use super::shrink::shrink;
 use super::spec::LastValues;
 use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
-use super::words::{describe, ticks};
-use super::zones::Clusters;
+use super::words::ticks;
+use shown::Shown;
 use std::collections::BTreeMap;
 
 /// How often shrinking a counterexample may search, and for how many steps.
@@ -31,21 +32,9 @@ const LEAST_STEPS: u64 = 200_000;
 /// Why it is not known: the budget ended, or there is more than reads, writes and deletes.
 pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>, String> {
     let mut meter = limits.meter();
-    let meter = &mut meter;
     let writes = history.operations().iter().filter(|op| op.makes().is_some()).count();
-    let (mut low, mut high) = (1, writes as u32 + 1);
-    if !is_k_atomic(history, high, meter)? {
-        return Ok(None);
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if is_k_atomic(history, middle, meter)? {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    Ok(Some(low))
+    let is = |k| is_k_atomic(history, k as u32, &mut meter);
+    least(1, writes as u64 + 1, is).map(|k| k.map(|k| k as u32))
 }
 
 /// The smallest number of ticks for which the history is delta-atomic; none if there is none.
@@ -55,15 +44,22 @@ pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>
 /// Why it is not known: the budget ended.
 pub fn delta_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u64>, String> {
     let mut meter = limits.meter();
-    let meter = &mut meter;
     let last = history.operations().iter().map(|op| op.invoked).max().unwrap_or(0);
-    let (mut low, mut high) = (0, last);
-    if !is_delta_atomic(history, high, meter)? {
+    least(0, last, |delta| is_delta_atomic(history, delta, &mut meter))
+}
+
+/// The least slack from `low` to `high` that would do, if the greatest does; more never does less.
+fn least(
+    mut low: u64,
+    mut high: u64,
+    mut would_do: impl FnMut(u64) -> Result<bool, String>,
+) -> Result<Option<u64>, String> {
+    if !would_do(high)? {
         return Ok(None);
     }
     while low < high {
         let middle = low + (high - low) / 2;
-        if is_delta_atomic(history, middle, meter)? {
+        if would_do(middle)? {
             high = middle;
         } else {
             low = middle + 1;
@@ -146,79 +142,8 @@ fn violated(
 ) -> Verdict {
     let (operations, least) =
         shrink(history, history.operations(), true, start, TRIES, limits, breaks);
-    let shown = match stalest(history, &operations) {
-        Some(stalest) => Shown::ByItself(stalest),
-        None => together(history, &operations),
-    };
-    let message = limits.told(message(shown), least);
+    let message = limits.told(message(Shown::by(history, &operations)), least);
     Verdict::Violated(Counterexample { pattern: None, message, operations })
-}
-
-/// What a counterexample shows, in words.
-enum Shown {
-    /// A read that is stale by real time alone.
-    ByItself(String),
-    /// A read that only others show to be stale.
-    Together(String),
-    /// Updates alone, or what is more than a register.
-    Nothing,
-}
-
-/// The read that began last, and the one before it that shows what had been written by then: of the reads of other
-/// values that had ended, the last. Where none had, the two are under way together and no order suits both.
-fn together(history: &History, operations: &[u32]) -> Shown {
-    let ops = || operations.iter().map(|i| &history.operations()[*i as usize]);
-    let is_plain = |op: &&Operation| history.kind(op.key) == Kind::Register;
-    let reads = || ops().filter(is_plain).filter(|op| op.action == Action::Read && op.counts());
-    let Some(last) = reads().max_by_key(|op| (op.invoked, op.completed)) else {
-        return Shown::Nothing;
-    };
-    let others = || reads().filter(|op| op.key == last.key && op.value != last.value);
-    let before = others().filter(|op| op.completed < last.invoked);
-    let (other, how) = match before.max_by_key(|op| (op.completed, op.invoked)) {
-        Some(earlier) => (Some(earlier), "after"),
-        None => (others().max_by_key(|op| op.invoked), "and"),
-    };
-    let last = describe(history, last);
-    Shown::Together(match other {
-        Some(other) => format!("{last}, {how} {}", describe(history, other)),
-        None => last,
-    })
-}
-
-/// Of these reads the one that missed most by real time, with the first write it should have seen; what
-/// nobody wrote or had begun to write comes before that. Nothing if no read is stale by itself.
-fn stalest(history: &History, operations: &[u32]) -> Option<String> {
-    let all = history.operations();
-    let ops: Vec<Operation> = operations.iter().map(|i| all[*i as usize]).collect();
-    let did = |i: u32| describe(history, &ops[i as usize]);
-    // What a key holds that is more than written has values that no single operation names.
-    let more = |op: &Operation| ops.iter().any(|one| one.key == op.key) && !is_plain(op);
-    if all.iter().any(more) || ops.iter().any(|op| history.kind(op.key) != Kind::Register) {
-        return None;
-    }
-    if let Some(dream) = dream(&ops) {
-        return Some(match dream[..] {
-            [read, write] => format!("{}, before {}", did(read), did(write)),
-            _ => format!("{}, which nobody wrote", did(dream[0])),
-        });
-    }
-    if Clusters::of(history, &ops).complex.contains(&true) {
-        return None;
-    }
-    let missed = missed::in_real_time(history, &ops);
-    let most = missed.into_iter().max_by_key(|one| (one.versions, one.time))?;
-    let first = most.first?;
-    let others = match most.versions {
-        1 => String::new(),
-        more => format!(", the first of {more} that it missed"),
-    };
-    Some(format!(
-        "{}, but {} before it began, something newer had ended: {}{others}",
-        did(most.read),
-        ticks(most.time),
-        did(first)
-    ))
 }
 
 fn is_k_atomic(history: &History, k: u32, meter: &mut Meter<'_>) -> Result<bool, String> {

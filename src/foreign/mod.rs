@@ -17,6 +17,7 @@ mod intern;
 mod linearizable;
 mod missed;
 mod objects;
+mod of_key;
 mod orders;
 mod rate;
 mod read;
