@@ -5,8 +5,9 @@
 //! Deciding it is NP-complete (Gibbons and Korach 1997), and it is not local, so the whole history
 //! is searched at once. What is cheap comes first: a linearizable history is sequentially
 //! consistent, one that breaks causal memory or causal convergence is not, nor is one that reads
-//! what nobody made. Then comes a search (`sequential/search.rs`). Where values are written once, an order of versions is guessed first, with which the question is only whether a graph
-//! has a cycle (`causal/guess.rs`); so long histories of healthy stores need no search.
+//! what nobody made. Then comes a search (`sequential/search.rs`). Where values are written once, an order
+//! of versions is guessed first, with which the question is only whether a graph has a cycle
+//! (`causal/guess.rs`); so long histories of healthy stores need no search.
 //!
 //! Consistent prefix (D. B. Terry, "Replicated Data Consistency Explained Through Baseball", CACM
 //! 56(12), 2013: a reader sees what is the state after a beginning of the writes) is the same
