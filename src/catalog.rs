@@ -17,8 +17,8 @@ use crate::protocol::paxos::Paxos;
 use crate::protocol::primary_backup::PrimaryBackup;
 use crate::protocol::raft::Raft;
 use crate::protocol::{Offer, Protocol};
-use crate::scenario::Protocols;
 use crate::scenario::plan::Plan;
+use crate::scenario::{Protocols, complaint};
 use crate::time::Duration;
 use crate::world::{Run, Trace, client_address, geometry, live, sim, wars};
 use std::convert::Infallible;
@@ -180,7 +180,7 @@ impl ProtocolEntry {
 }
 
 fn parse<P: Protocol>(config: &toml::Table) -> Result<P::Config, String> {
-    config.clone().try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    config.clone().try_into().map_err(|error| complaint(&error))
 }
 
 /// All protocols that scenarios may name.

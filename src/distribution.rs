@@ -129,18 +129,20 @@ impl Distribution {
 
     /// Whether every parameter is in its range; the message says which is not and what would be.
     pub fn validate(&self) -> Result<(), String> {
-        let at_least_zero = |name: &str, x: f64| {
-            if x.is_finite() && (0.0..=1e12).contains(&x) {
-                return Ok(());
-            }
-            Err(format!("{name} is {x}; it must be a number from 0 to 1e12"))
+        let at_least_zero = |name: &str, x: f64| match is_in_range(x) {
+            true => Ok(()),
+            false => Err(format!("{name} is {x}; it must be a number from 0 to 1e12")),
         };
         let positive = |name: &str, x: f64| {
             at_least_zero(name, x)?;
             if x > 0.0 { Ok(()) } else { Err(format!("{name} is {x}; it must be above zero")) }
         };
         match self {
-            Self::Constant(value) => at_least_zero("a constant", *value),
+            // A bare number has no name of its own; whoever reads it knows the key.
+            Self::Constant(value) if is_in_range(*value) => Ok(()),
+            Self::Constant(value) => {
+                Err(format!("{value} will not do here; it must be a number from 0 to 1e12"))
+            }
             Self::Uniform { low, high } => {
                 at_least_zero("uniform.low", *low)?;
                 at_least_zero("uniform.high", *high)?;
@@ -213,11 +215,15 @@ impl Distribution {
     }
 }
 
+fn is_in_range(x: f64) -> bool {
+    x.is_finite() && (0.0..=1e12).contains(&x)
+}
+
 fn validate_percentiles(points: &[(f64, f64)]) -> Result<(), String> {
     let ends =
         points.first().map(|p| p.0) == Some(0.0) && points.last().map(|p| p.0) == Some(100.0);
     let rising = points.windows(2).all(|w| w[0].0 < w[1].0 && w[0].1 <= w[1].1);
-    let finite = points.iter().all(|p| p.1.is_finite() && (0.0..=1e12).contains(&p.1));
+    let finite = points.iter().all(|p| is_in_range(p.1));
     if ends && rising && finite {
         return Ok(());
     }
@@ -449,8 +455,8 @@ mod tests {
     #[test]
     fn bad_parameters_are_named() {
         for (toml, names) in [
-            ("d = -1", "constant"),
-            ("d = nan", "constant"),
+            ("d = -1", "-1 will not do here"),
+            ("d = nan", "NaN will not do here"),
             ("d = { uniform = { low = 2, high = 1 } }", "uniform.low"),
             ("d = { pareto = { scale = 0, shape = 2 } }", "pareto.scale"),
             ("d = { percentiles = [[50, 1.0]] }", "percent 0"),

@@ -186,14 +186,8 @@ pub enum Outcome {
 /// or what there is where none is near. A name that what was given is part of is nearer than any other.
 pub fn unknown<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let known: Vec<&str> = known.into_iter().collect();
-    let is_part = |name: &str| given.len() >= PART_LEAST && name.contains(given);
-    let near = known
-        .iter()
-        .map(|name| (!is_part(name), strsim::damerau_levenshtein(given, name), *name))
-        .min()
-        .filter(|(is_other, distance, name)| !is_other || *distance <= 1 + name.len() / 3);
-    match near {
-        Some((.., name)) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
+    match nearest(given, &known) {
+        Some(name) => format!("unknown {what} `{given}`; did you mean `{name}`?"),
         None if known.len() <= LISTED => {
             format!("unknown {what} `{given}`; known: {}", known.join(", "))
         }
@@ -202,6 +196,17 @@ pub fn unknown<'a>(what: &str, given: &str, known: impl IntoIterator<Item = &'a 
             format!("unknown {what} `{given}`; known: {} and {} more", some.join(", "), more.len())
         }
     }
+}
+
+/// The name that was meant, if one is near enough.
+pub(crate) fn nearest<'a>(given: &str, known: &[&'a str]) -> Option<&'a str> {
+    let is_part = |name: &str| given.len() >= PART_LEAST && name.contains(given);
+    let near = known
+        .iter()
+        .map(|name| (!is_part(name), strsim::damerau_levenshtein(given, name), *name))
+        .min()
+        .filter(|(is_other, distance, name)| !is_other || *distance <= 1 + name.len() / 3);
+    near.map(|(.., name)| name)
 }
 
 /// Of more names than these the first are listed, and the others counted.

@@ -1,20 +1,22 @@
 //! `pacelc check`: anybody's history against named guarantees, with what shows each answer.
 
 mod diagram;
+mod orders;
 mod said;
 
 use super::args::CheckArgs;
 use super::{complain, picture_width, print, unless_closed};
 use crate::foreign::{
-    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, no_json,
-    rate, read,
+    Condition, Format, History, Limits, Rate, Verdict, Versions, judge, judge_in_order, rate, read,
 };
 use crate::results::{VerdictWord, replace};
 use anyhow::{Context as _, anyhow, bail};
 use diagram::diagram;
+use orders::Orders;
 use said::Said;
 use serde_json::Value;
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -27,10 +29,12 @@ const DIAGRAM_LINES: usize = 20;
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &standard_input[..] } else { &args.files };
-    let orders = args.versions.as_deref().map(orders).transpose()?;
+    let orders = args.versions.as_deref().map(Orders::read).transpose()?;
     let mut check = Check {
         args,
-        orders: args.versions.as_deref().zip(orders.as_ref()),
+        orders: orders.as_ref(),
+        alone: files.len() == 1,
+        strange: orders.iter().flat_map(Orders::keys).collect(),
         worst: VerdictWord::Holds,
         undrawn: args.diagram.as_deref(),
     };
@@ -46,6 +50,13 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
+    if let Some(key) = check.strange.first().filter(|_| refused == 0) {
+        // No history says which key was meant, so none is named.
+        bail!(
+            "{}: none of these histories has a key `{key}`",
+            orders.as_ref().map_or("", |o| &o.name)
+        );
+    }
     if let Some(picture) = check.undrawn {
         anstream::eprintln!("{} was not drawn: nothing is violated", picture.display());
     }
@@ -58,22 +69,27 @@ pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 /// What is asked of every file, and what has come of it so far.
 struct Check<'a> {
     args: &'a CheckArgs,
-    /// The file with the orders of versions, and what it holds.
-    orders: Option<(&'a Path, &'a Orders)>,
+    orders: Option<&'a Orders>,
+    /// Whether there is one file, which must have every key that has an order. Several may have some each.
+    alone: bool,
+    /// The keys with an order that no file has had so far.
+    strange: BTreeSet<&'a str>,
     worst: VerdictWord,
     /// Where the first counterexample goes, until there is one.
     undrawn: Option<&'a Path>,
 }
 
 impl Check<'_> {
-    fn history(&self, file: &Path, name: &str) -> anyhow::Result<(History, Option<Versions>)> {
+    fn history(&mut self, file: &Path, name: &str) -> anyhow::Result<(History, Option<Versions>)> {
         let format = self.args.format.as_deref();
         let format = Format::ALL.iter().find(|(name, _)| Some(*name) == format).map(|(_, f)| *f);
         let history = load(file, name, format, &self.args.initial)?;
-        let Some((path, all)) = self.orders else { return Ok((history, None)) };
-        let all = all.iter().map(|(key, values)| (key.as_str(), values));
-        let versions = Versions::new(&history, all);
-        let versions = versions.map_err(|why| anyhow!("{name}, {}: {why}", path.display()))?;
+        let Some(orders) = self.orders else { return Ok((history, None)) };
+        self.strange.retain(|key| !history.knows(key));
+        let all = orders.of_keys.iter().map(|(key, values)| (key.as_str(), values));
+        let versions =
+            Versions::new(&history, all.filter(|(key, _)| self.alone || history.knows(key)));
+        let versions = versions.map_err(|why| anyhow!("{name}, {}: {why}", orders.name))?;
         Ok((history, Some(versions)))
     }
 
@@ -139,25 +155,6 @@ fn load(
     }
     let source = File::open(file).with_context(|| format!("cannot read {name}"))?;
     Ok(read(BufReader::with_capacity(1 << 16, source), name, format, initial)?)
-}
-
-/// The order of versions, by key.
-type Orders = Vec<(String, Vec<Value>)>;
-
-fn orders(file: &Path) -> anyhow::Result<Orders> {
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
-    let value: Value = serde_json::from_str(&text)
-        .map_err(|e| anyhow!("{shown}:{}: {}", e.line(), no_json(&e)))?;
-    let Value::Object(keys) = value else { bail!("{shown}: not an object from keys to values") };
-    let mut orders = Orders::new();
-    for (key, values) in keys {
-        let Value::Array(values) = values else {
-            bail!("{shown}: the versions of `{key}` are not an array, oldest first");
-        };
-        orders.push((key, values));
-    }
-    Ok(orders)
 }
 
 fn decide(

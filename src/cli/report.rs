@@ -3,7 +3,7 @@
 use super::args::ReportArgs;
 use super::{exit_status, print};
 use crate::report::{markdown, page, plane_svg};
-use crate::results::{CURVES, FAULTS, NOTE, PAGE, ROWS, Results, TIMELINES, replace};
+use crate::results::{CURVES, FAULTS, NOTE, PAGE, ROWS, Results, TIMELINES, prepare, replace};
 use anyhow::{Context as _, bail};
 use std::path::Path;
 use std::process::ExitCode;
@@ -32,8 +32,7 @@ pub(super) fn run(args: &ReportArgs) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let html = page(&results);
-    std::fs::create_dir_all(folder)
-        .with_context(|| format!("cannot create the folder {}", folder.display()))?;
+    prepare(folder)?;
     let target = folder.join(PAGE);
     replace(&target, html.as_bytes())?;
     if let Some((file, svg)) = plane {

@@ -83,6 +83,10 @@ pub(super) fn loaded(
         None => sources(&args.scenarios, default, &mut named)?,
     };
     let filters = filters(&args.filters, matches, &named)?;
+    let sources = match args.scenarios.is_empty() && made.is_none() {
+        true => or_elsewhere(sources, default, args, &filters),
+        false => sources,
+    };
     // What was made from words is in its regions already.
     let regions = args.regions.clone().filter(|_| made.is_none());
     let overrides = Overrides { regions: regions.clone() };
@@ -106,13 +110,7 @@ pub(super) fn loaded(
             kept.push((source.clone(), scenario));
         }
     }
-    let twice = |i: &usize| kept[..*i].iter().any(|(_, other)| other.name == kept[*i].1.name);
-    if let Some(i) = (0..kept.len()).find(twice) {
-        let name = &kept[i].1.name;
-        bail!(
-            "two scenarios are called {name}; cells are known by their names, so rename one file"
-        );
-    }
+    names_differ(&kept)?;
     if let Some(regions) = &regions {
         for (_, scenario) in kept.iter().filter(|(_, scenario)| scenario.has_own_map) {
             let name = &scenario.name;
@@ -133,6 +131,17 @@ pub(super) fn loaded(
         bail!("no cell matches; `pacelc list --cells` shows all there are");
     }
     Ok(kept)
+}
+
+fn names_differ(kept: &[(Source, Scenario)]) -> anyhow::Result<()> {
+    let twice = |i: &usize| kept[..*i].iter().any(|(_, other)| other.name == kept[*i].1.name);
+    if let Some(i) = (0..kept.len()).find(twice) {
+        let name = &kept[i].1.name;
+        bail!(
+            "two scenarios are called {name}; cells are known by their names, so rename one file"
+        );
+    }
+    Ok(())
 }
 
 /// The one cell with this full name.
@@ -211,6 +220,30 @@ fn sources(
         }
     }
     Ok(sources)
+}
+
+/// Where no scenario of the group that is meant without names matches `-f`, those of the other groups that do: who
+/// asks for a scenario by its name has not thought of groups.
+fn or_elsewhere(
+    sources: Vec<Source>,
+    default: &str,
+    args: &ScenarioArgs,
+    filters: &Filters,
+) -> Vec<Source> {
+    let kept = |source: &Source| filters.may_keep_scenario(&source.name);
+    let asked = default == "curated" && !args.filters.keep_scenario.is_empty();
+    if !asked || sources.iter().any(kept) {
+        return sources;
+    }
+    let others: Vec<Source> = builtin().into_iter().filter(kept).collect();
+    let mut groups: Vec<&str> = others.iter().map(|source| source.group.as_str()).collect();
+    groups.dedup();
+    if groups.is_empty() {
+        return sources;
+    }
+    let groups = groups.join(" and ");
+    anstream::eprintln!("no scenario of the group {default} matches -f; these are of {groups}");
+    others
 }
 
 /// The filter flags in the order they were typed, which decides.

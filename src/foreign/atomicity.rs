@@ -6,16 +6,17 @@
 //! (2005) and W. Golab, X. Li and M. Shah (PODC 2011). One is 1-atomic and 0-atomic iff it is
 //! linearizable.
 
-use super::history::{Action, History, INITIAL, Kind, Operation};
+mod shown;
+
+use super::history::{Action, History, INITIAL, Operation};
 use super::linearizable::{Decided, Turns, decide, in_turns};
-use super::missed;
 use super::objects::Breach;
 use super::search::search;
 use super::shrink::shrink;
 use super::spec::LastValues;
 use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
-use super::words::{describe, ticks};
-use super::zones::Clusters;
+use super::words::ticks;
+use shown::Shown;
 use std::collections::BTreeMap;
 
 /// How often shrinking a counterexample may search, and for how many steps.
@@ -31,21 +32,9 @@ const LEAST_STEPS: u64 = 200_000;
 /// Why it is not known: the budget ended, or there is more than reads, writes and deletes.
 pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>, String> {
     let mut meter = limits.meter();
-    let meter = &mut meter;
     let writes = history.operations().iter().filter(|op| op.makes().is_some()).count();
-    let (mut low, mut high) = (1, writes as u32 + 1);
-    if !is_k_atomic(history, high, meter)? {
-        return Ok(None);
-    }
-    while low < high {
-        let middle = low + (high - low) / 2;
-        if is_k_atomic(history, middle, meter)? {
-            high = middle;
-        } else {
-            low = middle + 1;
-        }
-    }
-    Ok(Some(low))
+    let is = |k| is_k_atomic(history, k as u32, &mut meter);
+    least(1, writes as u64 + 1, is).map(|k| k.map(|k| k as u32))
 }
 
 /// The smallest number of ticks for which the history is delta-atomic; none if there is none.
@@ -55,15 +44,22 @@ pub fn k_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u32>
 /// Why it is not known: the budget ended.
 pub fn delta_atomicity(history: &History, limits: &Limits<'_>) -> Result<Option<u64>, String> {
     let mut meter = limits.meter();
-    let meter = &mut meter;
     let last = history.operations().iter().map(|op| op.invoked).max().unwrap_or(0);
-    let (mut low, mut high) = (0, last);
-    if !is_delta_atomic(history, high, meter)? {
+    least(0, last, |delta| is_delta_atomic(history, delta, &mut meter))
+}
+
+/// The least slack from `low` to `high` that would do, if the greatest does; more never does less.
+fn least(
+    mut low: u64,
+    mut high: u64,
+    mut would_do: impl FnMut(u64) -> Result<bool, String>,
+) -> Result<Option<u64>, String> {
+    if !would_do(high)? {
         return Ok(None);
     }
     while low < high {
         let middle = low + (high - low) / 2;
-        if is_delta_atomic(history, middle, meter)? {
+        if would_do(middle)? {
             high = middle;
         } else {
             low = middle + 1;
@@ -91,9 +87,10 @@ pub(super) fn k_atomic(history: &History, k: u32, limits: &Limits<'_>) -> Verdic
                 1 => "no order lets every read return the last write".to_owned(),
                 _ => format!("no order lets every read return one of the last {k} writes"),
             };
-            violated(history, start, limits, breaks, |stalest| match stalest {
-                Some(stalest) => format!("{stalest}{because}"),
-                None => format!("{none}{because}"),
+            violated(history, start, limits, breaks, |shown| match shown {
+                Shown::ByItself(stalest) => format!("{stalest}{because}"),
+                Shown::Together(read) => format!("{read}; {none}{because}"),
+                Shown::Nothing => format!("{none}{because}"),
             })
         }
     }
@@ -116,9 +113,10 @@ pub(super) fn delta_atomic(history: &History, delta: u64, limits: &Limits<'_>) -
                 Err(_) => String::new(),
             };
             let none = format!("no order explains these with a slack of {}", ticks(delta));
-            violated(history, start, limits, breaks, |stalest| match stalest {
-                Some(stalest) => format!("{stalest}{because}"),
-                None => format!("{none}{because}"),
+            violated(history, start, limits, breaks, |shown| match shown {
+                Shown::ByItself(stalest) => format!("{stalest}{because}"),
+                Shown::Together(read) => format!("{read}; {none}{because}"),
+                Shown::Nothing => format!("{none}{because}"),
             })
         }
     }
@@ -140,47 +138,12 @@ fn violated(
     start: Vec<u32>,
     limits: &Limits<'_>,
     breaks: impl FnMut(&[Operation]) -> Option<bool>,
-    message: impl FnOnce(Option<String>) -> String,
+    message: impl FnOnce(Shown) -> String,
 ) -> Verdict {
     let (operations, least) =
         shrink(history, history.operations(), true, start, TRIES, limits, breaks);
-    let message = limits.told(message(stalest(history, &operations)), least);
+    let message = limits.told(message(Shown::by(history, &operations)), least);
     Verdict::Violated(Counterexample { pattern: None, message, operations })
-}
-
-/// Of these reads the one that missed most by real time, with the first write it should have seen; what
-/// nobody wrote or had begun to write comes before that. Nothing if no read is stale by itself.
-fn stalest(history: &History, operations: &[u32]) -> Option<String> {
-    let all = history.operations();
-    let ops: Vec<Operation> = operations.iter().map(|i| all[*i as usize]).collect();
-    let did = |i: u32| describe(history, &ops[i as usize]);
-    // What a key holds that is more than written has values that no single operation names.
-    let more = |op: &Operation| ops.iter().any(|one| one.key == op.key) && !is_plain(op);
-    if all.iter().any(more) || ops.iter().any(|op| history.kind(op.key) != Kind::Register) {
-        return None;
-    }
-    if let Some(dream) = dream(&ops) {
-        return Some(match dream[..] {
-            [read, write] => format!("{}, before {}", did(read), did(write)),
-            _ => format!("{}, which nobody wrote", did(dream[0])),
-        });
-    }
-    if Clusters::of(history, &ops).complex.contains(&true) {
-        return None;
-    }
-    let missed = missed::in_real_time(history, &ops);
-    let most = missed.into_iter().max_by_key(|one| (one.versions, one.time))?;
-    let first = most.first?;
-    let others = match most.versions {
-        1 => String::new(),
-        more => format!(", the first of {more} that it missed"),
-    };
-    Some(format!(
-        "{}, but {} before it began, something newer had ended: {}{others}",
-        did(most.read),
-        ticks(most.time),
-        did(first)
-    ))
 }
 
 fn is_k_atomic(history: &History, k: u32, meter: &mut Meter<'_>) -> Result<bool, String> {

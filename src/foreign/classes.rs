@@ -16,6 +16,7 @@
 
 use super::condition::Condition;
 use super::history::{Action, History, INITIAL, Kind, Operation, Outcome};
+use super::of_key::Key;
 use super::spec::{list, number};
 use std::collections::BTreeMap;
 
@@ -76,44 +77,14 @@ pub(super) fn of_updates(
             Kind::Register if members.iter().any(swaps) => {}
             Kind::Register => key.texts(&mut all),
             Kind::Counter => key.units(&mut all),
-            Kind::Set => key.elements(&mut all),
-            Kind::Lock => key.tenures(&mut all),
+            Kind::Set => key.by_element(&mut all),
+            Kind::Lock => key.by_tenure(&mut all),
         }
     }
     Some(all)
 }
 
-/// The operations of one key that count, in the order of their invocations.
-#[derive(Clone, Copy)]
-struct Key<'h> {
-    history: &'h History,
-    ops: &'h [Operation],
-    members: &'h [u32],
-    real_time: bool,
-}
-
-impl<'h> Key<'h> {
-    fn op(self, i: u32) -> &'h Operation {
-        &self.ops[i as usize]
-    }
-
-    fn updates(self) -> impl Iterator<Item = u32> {
-        self.members.iter().copied().filter(move |i| !self.op(*i).observes())
-    }
-
-    fn observations(self) -> impl Iterator<Item = u32> {
-        self.members.iter().copied().filter(move |i| self.op(*i).observes())
-    }
-
-    /// Whether an order may have `later` behind `earlier`.
-    fn may_follow(self, later: u32, earlier: u32) -> bool {
-        let (a, b) = (self.op(earlier), self.op(later));
-        if self.real_time {
-            return b.completed >= a.invoked;
-        }
-        a.process != b.process || earlier < later
-    }
-
+impl Key<'_> {
     /// The values of a register.
     fn values(self, all: &mut Vec<Vec<u32>>) {
         if self.members.iter().all(|i| self.op(*i).action != Action::Cas) {
@@ -217,7 +188,7 @@ impl<'h> Key<'h> {
     }
 
     /// What is put into a set and taken out, and all that is done to one element.
-    fn elements(self, all: &mut Vec<Vec<u32>>) {
+    fn by_element(self, all: &mut Vec<Vec<u32>>) {
         let read = |i: u32| list(self.history.value(self.op(i).value));
         let reads: BTreeMap<u32, _> = self.observations().map(|i| (i, read(i))).collect();
         let text = |element: &serde_json::Value| element.to_string();
@@ -242,7 +213,7 @@ impl<'h> Key<'h> {
     }
 
     /// An acquire with its release, where one process does all for an owner, or all that is done for it.
-    fn tenures(self, all: &mut Vec<Vec<u32>>) {
+    fn by_tenure(self, all: &mut Vec<Vec<u32>>) {
         let mut owners: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
         for update in self.updates() {
             owners.entry(self.op(update).value).or_default().push(update);

@@ -9,7 +9,7 @@
 
 use super::history::{Action, History, INITIAL, NEVER, Operation};
 use super::intern::Table;
-use super::staleness::Versions;
+use super::versions::Versions;
 
 /// What a read missed.
 #[derive(Clone, Copy)]

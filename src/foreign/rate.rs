@@ -6,6 +6,9 @@
 //! * Where real time matters, registers are walked in the order of invocations. A read that clashes
 //!   with those kept before it, by the zones of Gibbons and Korach (1997), is counted and left out; so
 //!   none is blamed for another's fault, and without those counted the history is linearizable.
+//! * k-atomicity counts the reads that missed k writes or more by real time alone. It is a least number: of a read
+//!   that only other reads show to be too stale, no count can say which of them is at fault, so a history may be
+//!   violated and have none.
 //! * Staleness counts the reads beyond the bound, causality the reads that break its weak form.
 //! * Session guarantees count the later of two operations, by the order of versions that is given, or
 //!   else by the order in which values were first seen, which is one of those that are asked about.
@@ -20,8 +23,9 @@ use super::objects::breach;
 use super::search::{Found, search};
 use super::session::{FOUR, Session, stale_in_order};
 use super::spec::Object;
-use super::staleness::{Bound, Versions};
+use super::staleness::Bound;
 use super::verdict::Limits;
+use super::versions::Versions;
 use super::zones::Clusters;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -52,7 +56,10 @@ pub fn rate(
     match condition {
         Condition::Linearizable => without_order(history, 0, limits),
         Condition::DeltaAtomic(delta) => without_order(history, delta, limits),
-        Condition::KAtomic(k) => stale(Bound::Versions(u64::from(k).saturating_sub(1)), None),
+        Condition::KAtomic(k) => {
+            let alone = stale(Bound::Versions(u64::from(k).saturating_sub(1)), None)?;
+            Some(Rate { anomaly: "are too stale by real time alone", ..alone })
+        }
         Condition::BoundedStaleness(ticks) => stale(Bound::Ticks(ticks), versions),
         Condition::BoundedVersions(most) => stale(Bound::Versions(most.into()), versions),
         Condition::Sequential

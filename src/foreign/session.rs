@@ -26,8 +26,9 @@ mod given;
 
 use super::history::{Action, History, INITIAL, Operation};
 use super::sequential::in_real_time;
-use super::staleness::{Versions, unplaced_in_words};
+use super::staleness::unplaced_in_words;
 use super::verdict::{Counterexample, Limits, Meter, Verdict, Witness};
+use super::versions::Versions;
 use super::words::describe;
 use super::zones::Clusters;
 use demands::{Sessions, demands};

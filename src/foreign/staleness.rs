@@ -6,87 +6,12 @@
 //! Golab, X. Li and M. Shah, "Analyzing Consistency Properties for Fun and Profit", PODC 2011; P.
 //! Bailis et al., "Probabilistically Bounded Staleness", VLDB 2012.)
 
-use super::history::{Action, History, INITIAL, NEVER};
-use super::intern::Table;
+use super::history::{Action, History};
 use super::missed::{self, Missed};
-use super::read::exact;
 use super::verdict::{Counterexample, Verdict, Witness};
+use super::versions::Versions;
 use super::words::{describe, short, ticks};
 use super::zones::{self, Clusters, Fault};
-use std::collections::BTreeMap;
-
-/// For each key, its values from the oldest to the newest. The initial one is older than all.
-#[derive(Clone, Debug, Default)]
-pub struct Versions {
-    ranks: BTreeMap<(u32, u32), u32>,
-}
-
-impl Versions {
-    /// Takes the order of each key by name, with values as JSON. Keys and values that the history
-    /// does not know are left out.
-    ///
-    /// # Errors
-    ///
-    /// A value that stands twice, an initial value that is not the oldest, or a number that cannot
-    /// be compared.
-    pub fn new<'a, K, V>(history: &History, orders: K) -> Result<Self, String>
-    where
-        K: IntoIterator<Item = (&'a str, V)>,
-        V: IntoIterator<Item = &'a serde_json::Value>,
-    {
-        let mut ranks = BTreeMap::new();
-        for (name, values) in orders {
-            let Some(key) = history.keys.find(name) else { continue };
-            for (rank, value) in values.into_iter().enumerate() {
-                let mut value = value.clone();
-                exact(&mut value).map_err(|why| format!("the versions of `{name}`: {why}"))?;
-                let Some(number) = history.values.find(&value.to_string()) else { continue };
-                if number == INITIAL && rank > 0 {
-                    return Err(format!(
-                        "the versions of `{name}`: the initial value {value} is older than all \
-                         others; it comes first or is left out"
-                    ));
-                }
-                let place = if number == INITIAL { 0 } else { rank as u32 + 1 };
-                if ranks.insert((key, number), place).is_some() {
-                    return Err(format!(
-                        "the versions of `{name}`: {value} stands there twice; each value has one \
-                         place"
-                    ));
-                }
-            }
-        }
-        Ok(Self { ranks })
-    }
-
-    /// The order in which values were first seen: by the earliest completion of the write or of a
-    /// read of it.
-    pub(super) fn first_seen(history: &History) -> Self {
-        let (mut pairs, mut seen) = (Table::<u64>::default(), Vec::<(u64, u32, u32)>::new());
-        for op in history.operations().iter().filter(|op| op.counts() && op.value != INITIAL) {
-            let (pair, new) = pairs.insert(&[u64::from(op.key) << 32 | u64::from(op.value)]);
-            if new {
-                seen.push((NEVER, op.key, op.value));
-            }
-            let first = &mut seen[pair as usize].0;
-            *first = (*first).min(op.completed);
-        }
-        seen.sort_unstable_by_key(|(first, key, value)| (*key, *first, *value));
-        let mut ranks = BTreeMap::new();
-        for of_key in seen.chunk_by(|a, b| a.1 == b.1) {
-            ranks.extend(
-                of_key.iter().zip(1..).map(|((_, key, value), rank)| ((*key, *value), rank)),
-            );
-        }
-        Self { ranks }
-    }
-
-    /// The place of a value among those of its key, 0 for the initial one; `None` if it has none.
-    pub(super) fn rank(&self, key: u32, value: u32) -> Option<u32> {
-        let rank = self.ranks.get(&(key, value)).copied();
-        rank.or((value == INITIAL).then_some(0))
-    }
-}
 
 /// How old what a read returned was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,8 +6,9 @@
 //! the interruption is dropped. When the results have been written, the journal is removed.
 
 use super::aggregate::CellResult;
+use super::place::prepare;
 use super::row::SCHEMA;
-use super::store::{StoreError, cannot, parse, prepare};
+use super::store::{StoreError, cannot, parse};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Seek, SeekFrom, Write};

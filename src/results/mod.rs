@@ -7,10 +7,12 @@
 mod aggregate;
 mod beside;
 mod class;
+mod complaint;
 mod fault;
 mod figures;
 mod journal;
 mod note;
+mod place;
 mod row;
 pub mod schema;
 mod stats;
@@ -25,9 +27,9 @@ pub use beside::{BesideLine, Percentiles};
 pub use fault::{FaultLine, FaultPlan, Side, TimelineLine};
 pub use journal::{JOURNAL, Journal};
 pub use note::{Asks, Claim, Evidence, LinkLine, News, Published, RunNote, ScenarioNote};
+pub(crate) use place::prepare;
+pub use place::replace;
 pub use row::{CurvePoint, Row, SCHEMA, VerdictWord};
 pub use stats::{Change, Difference, Interval, compare, geometric_mean, ratio, wilson, woodruff};
 pub(crate) use store::distinct;
-pub use store::{
-    CURVES, FAULTS, NOTE, PAGE, ROWS, Results, StoreError, TIMELINES, read_rows, replace,
-};
+pub use store::{CURVES, FAULTS, NOTE, PAGE, ROWS, Results, StoreError, TIMELINES, read_rows};

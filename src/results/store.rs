@@ -1,20 +1,20 @@
 //! Results on disk: `rows.jsonl`, `curves.jsonl`, `faults.jsonl`, `timelines.jsonl`, `run.json` and the
 //! page in one folder.
 //!
-//! Files are replaced as a whole: written beside their place, then renamed into it, so that an
-//! error or a full disk leaves the old ones. A file of another schema is refused with advice. Every
+//! Files are replaced as a whole ([`super::place`]). A file of another schema is refused with advice. Every
 //! error is one sentence that names the file, and the line where there is one.
 
+use super::complaint;
 use super::fault::{FaultLine, TimelineLine};
 use super::note::RunNote;
+use super::place::{Staged, prepare};
 use super::row::{Check, CurvePoint, Row, SCHEMA};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use tempfile::NamedTempFile;
 
 /// The rows' file name.
 pub const ROWS: &str = "rows.jsonl";
@@ -78,6 +78,18 @@ pub enum StoreError {
     OtherRun {
         /// The journal.
         path: PathBuf,
+    },
+    /// A link leads to nothing. To follow it or to replace it would both write where nobody said.
+    #[error(
+        "{} is a link to {}, which does not exist; make that, remove the link, or choose another place",
+        path.display(),
+        to.display()
+    )]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        to: PathBuf,
     },
     /// Another run writes into the same folder.
     #[error(
@@ -212,20 +224,6 @@ pub(crate) fn distinct(rows: &[Row], path: &Path) -> Result<usize, StoreError> {
     Ok(rows.iter().map(|row| &row.cell).collect::<BTreeSet<_>>().len())
 }
 
-/// Makes a folder for results if it does not exist, and looks whether their places can be taken, so that
-/// neither a long run nor half of the files is lost to a place that cannot.
-///
-/// # Errors
-/// If the folder cannot be made, or a folder stands where a file will go.
-pub(super) fn prepare(folder: &Path) -> Result<(), StoreError> {
-    std::fs::create_dir_all(folder).map_err(cannot("create the folder", folder))?;
-    let mut places =
-        [ROWS, CURVES, FAULTS, TIMELINES, NOTE, PAGE].map(|name| folder.join(name)).into_iter();
-    places.find(|place| place.is_dir()).map_or(Ok(()), |place| {
-        Err(cannot("write", &place)(io::Error::from(io::ErrorKind::IsADirectory)))
-    })
-}
-
 /// Reads a file of rows alone.
 ///
 /// # Errors
@@ -236,65 +234,6 @@ pub fn read_rows(path: &Path) -> Result<Vec<Row>, StoreError> {
 
 fn read_if_there<T: DeserializeOwned + Check>(path: &Path) -> Result<Vec<T>, StoreError> {
     if path.exists() { read_lines(path) } else { Ok(Vec::new()) }
-}
-
-/// Replaces a file as a whole, or leaves it as it was. A link is followed; a device or a pipe is
-/// written to, never replaced.
-///
-/// # Errors
-/// If the new content cannot be written.
-pub fn replace(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let is_special = std::fs::metadata(path).is_ok_and(|about| !about.is_file() && !about.is_dir());
-    if is_special {
-        let write = || File::options().write(true).open(path)?.write_all(content);
-        return write().map_err(cannot("write", path));
-    }
-    Staged::new(path, |to| to.write_all(content))?.keep()
-}
-
-/// A file written beside its place.
-struct Staged {
-    /// As it was named, for messages.
-    path: PathBuf,
-    /// Where it is, links followed.
-    place: PathBuf,
-    file: NamedTempFile,
-}
-
-impl Staged {
-    fn new(
-        path: &Path,
-        fill: impl FnOnce(&mut BufWriter<&mut File>) -> io::Result<()>,
-    ) -> Result<Self, StoreError> {
-        let place = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        let write = || {
-            let folder = place.parent().filter(|folder| *folder != Path::new(""));
-            let folder = folder.unwrap_or(Path::new("."));
-            std::fs::metadata(folder)?;
-            let mut builder = tempfile::Builder::new();
-            builder.prefix(".pacelc-");
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                // Temporary files are private by default; results are not. The umask still applies.
-                builder.permissions(std::fs::Permissions::from_mode(0o666));
-            }
-            // Its own message would name a file that nobody asked for.
-            let mut file = builder.tempfile_in(folder).map_err(|error| error.kind())?;
-            let mut to = BufWriter::with_capacity(1 << 16, file.as_file_mut());
-            fill(&mut to)?;
-            to.flush()?;
-            drop(to);
-            Ok(file)
-        };
-        let file = write().map_err(cannot("write", path))?;
-        Ok(Self { path: path.to_owned(), place, file })
-    }
-
-    fn keep(self) -> Result<(), StoreError> {
-        let kept = self.file.persist(&self.place).map_err(|error| error.error);
-        kept.map(drop).map_err(cannot("write", &self.path))
-    }
 }
 
 fn put_lines(to: &mut impl Write, lines: &[impl Serialize]) -> io::Result<()> {
@@ -340,8 +279,9 @@ pub(super) fn parse<T: DeserializeOwned>(
     let wrong = |error: serde_json::Error| {
         let text = error.to_string();
         let end = text.rfind(" at line ").unwrap_or(text.len());
+        let said = complaint::plain(&text[..end], if line.is_some() { "column" } else { "key" });
         let line = line.unwrap_or(error.line() as u64);
-        let message = format!("{} (column {})", &text[..end], error.column());
+        let message = format!("{said} (at byte {})", error.column());
         StoreError::Line { path: path.to_owned(), line, message }
     };
     let stamp: Stamp = serde_json::from_slice(text).map_err(wrong)?;
@@ -427,36 +367,20 @@ mod tests {
     }
 
     #[test]
-    fn a_message_names_the_file_that_was_asked_for_and_no_other() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("no/such/plane.svg");
-        let error = replace(&path, b"").expect_err("no folder").to_string();
-        assert!(error.contains("plane.svg: No such file") && !error.contains(".pacelc"), "{error}");
-    }
-
-    #[test]
-    fn an_error_while_writing_leaves_the_old_file() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("page.html");
-        replace(&path, b"old").expect("written");
-        let full = Staged::new(&path, |to| {
-            to.write_all(b"half")?;
-            Err(io::Error::from(io::ErrorKind::StorageFull))
-        });
-        assert!(full.err().expect("full").to_string().contains("page.html: no storage space"));
-        assert_eq!(std::fs::read(&path).expect("read"), b"old");
-        assert_eq!(names(folder.path()), ["page.html"]);
-    }
-
-    #[test]
     fn bad_lines_are_named() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(ROWS);
         let good = serde_json::to_string(&row("a")).expect("JSON");
         for (bad, message) in [
             ("{".to_owned(), "rows.jsonl:2: EOF while parsing an object"),
-            (good.replace("\"n\":", "\"nn\":"), "rows.jsonl:2: unknown field `nn`"),
-            (good.replace("\"holds\"", "\"maybe\""), "rows.jsonl:2: unknown variant `maybe`"),
+            (
+                good.replace("\"n\":", "\"nn\":"),
+                "rows.jsonl:2: unknown column `nn`; did you mean `n`? docs",
+            ),
+            (
+                good.replace("\"holds\"", "\"maybe\""),
+                "rows.jsonl:2: unknown value `maybe`; known: ",
+            ),
             (
                 good.replace("\"schema\":1,", "\"schema\":2,\"new\":0,"),
                 "rows.jsonl:2: written by pacelc 0.1.0 with schema 2, but this one reads schema 1; read",

@@ -139,7 +139,7 @@ pub(super) struct ClientsEntry {
 }
 
 /// What links are like, apart from their length.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct LinkEntry {
     pub(super) jitter_ms: Option<Distribution>,
@@ -152,7 +152,7 @@ pub(super) struct LinkEntry {
 }
 
 /// Jitter that only messages of one leg have.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LegsEntry {
     pub(super) write: Option<Distribution>,

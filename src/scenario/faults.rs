@@ -267,11 +267,12 @@ fn between(written: &FaultEntry, names: &Names, sites: &Sites) -> Result<Between
     let direction = written.direction.as_ref().map(|d| *d.get_ref()).unwrap_or_default();
     let between = Between { these, from, direction };
     // Wherever the leader is, there must be a link.
-    let any = |leader| {
-        (0..sites.count()).any(|a| (0..sites.count()).any(|b| between.strikes(a, b, leader)))
-    };
-    if !(0..sites.replicas.len()).all(any) {
-        let message = "a cut must leave something on both sides, as must a delay or a loss";
+    let replicas = sites.replicas.len();
+    let used = |a, b, leader| (a < replicas || b < replicas) && between.strikes(a, b, leader);
+    let any = |leader| (0..sites.count()).any(|a| (0..sites.count()).any(|b| used(a, b, leader)));
+    if !(0..replicas).all(any) {
+        let message = "a cut must leave something on both sides, and a replica on one, as must a delay \
+                       or a loss";
         return Err(Refusal::at(names.span(), message));
     }
     Ok(between)

@@ -32,14 +32,20 @@ impl Served<'_> {
 
     /// Why a level cannot be run, in one sentence; `None` if it can.
     fn against(&self, level: Level) -> Option<String> {
+        self.against_as(level, &level.to_string())
+    }
+
+    /// The same of a level that somebody wrote so: `R=1,W=1` is `one`, but who wrote it looks for what was written.
+    fn against_as(&self, level: Level, written: &str) -> Option<String> {
         let Self { protocol, object, .. } = self;
         if !self.is_offered(level) {
-            return Some(format!("{protocol} does not offer {level}"));
+            return Some(format!("{protocol} does not offer {written}"));
         }
         if !self.serves(level) {
-            return Some(format!("{protocol} does not offer {level} for a {object}"));
+            return Some(format!("{protocol} does not offer {written} for a {object}"));
         }
-        self.protocols.fits(protocol, self.config, level, self.replicas).err()
+        let why = self.protocols.fits(protocol, self.config, level, self.replicas).err()?;
+        Some(why.replace(&format!("`{level}`"), &format!("`{written}`")))
     }
 
     fn every(&self) -> Vec<Level> {
@@ -61,14 +67,14 @@ impl Served<'_> {
         for written in list {
             let wrong = |message: String| Refusal::at(written.span(), message);
             let level: Level = written.get_ref().parse().map_err(wrong)?;
-            if let Some(why) = self.against(level) {
+            if let Some(why) = self.against_as(level, written.get_ref()) {
                 return Err(wrong(match self.serves(level) {
                     true => why,
                     false => format!("{why}; it offers {}", self.names()),
                 }));
             }
             if levels.contains(&level) {
-                return Err(wrong(format!("{level} is listed twice")));
+                return Err(wrong(format!("{} is listed twice", written.get_ref())));
             }
             levels.push(level);
         }

@@ -71,6 +71,9 @@ impl Sites {
             }
         };
         let changes = written.entry();
+        let names = (written.from.get_ref().as_str(), written.to.get_ref().as_str());
+        self.matters(names, (&from, &to), base.is_some() || changes != LinkEntry::default())
+            .map_err(|message| Refusal::at(entry.span(), message))?;
         for &a in &from {
             for &b in &to {
                 let back = if written.both { vec![(a, b), (b, a)] } else { vec![(a, b)] };
@@ -80,6 +83,31 @@ impl Sites {
                     change(link, &changes)?;
                 }
             }
+        }
+        Ok(())
+    }
+
+    /// Whether an entry changes something of a link that messages take.
+    fn matters(
+        &self,
+        (from, to): (&str, &str),
+        (these, those): (&[usize], &[usize]),
+        changes: bool,
+    ) -> Result<(), String> {
+        let replicas = self.replicas.len();
+        let used = |a: usize, b: usize| a != b && (a < replicas || b < replicas);
+        if !these.iter().any(|&a| those.iter().any(|&b| used(a, b))) {
+            return Err(format!(
+                "no message goes from `{from}` to `{to}`, so this entry has no effect; name two places \
+                 that differ, of which one has a replica"
+            ));
+        }
+        if !changes {
+            return Err(
+                "this entry changes nothing; give it rtt_ms, delay_ms or a key of [link], or take \
+                        it out"
+                    .to_owned(),
+            );
         }
         Ok(())
     }

@@ -167,6 +167,7 @@ mod workload;
 
 pub use overrides::Overrides;
 pub use regression::regression;
+pub(crate) use source::complaint;
 pub use source::{ScenarioError, Source, builtin, find};
 
 use crate::op::{Level, Object};

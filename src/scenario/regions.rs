@@ -14,8 +14,9 @@
 //!
 //! In CSV those keys stand in comments: `# intra_az_rtt_ms = 0.4`, `# symmetric`. All other leading
 //! comments are the provenance that reports print. Diagonals are never used: what sources put there
-//! was measured differently. Within a region the two `_az_` values hold; a matrix that has a diagonal
-//! must give the first of them, lest somebody believe in the diagonal.
+//! was measured differently. Within a region the two `_az_` values hold; a matrix whose diagonal is more than
+//! zeros must give the first of them, lest somebody believe in the diagonal, and the provenance says of
+//! zeros too that they are not used.
 
 mod from_csv;
 mod from_toml;
@@ -230,6 +231,9 @@ impl Gathered {
                 "Where this matrix says nothing, {INTRA_AZ_RTT_MS} ms within a zone and \
                  {CROSS_AZ_RTT_MS} ms between zones are assumed."
             ));
+        }
+        if (0..n).any(|place| self.rtt_ms[place * n + place].is_some()) {
+            provenance.push("The numbers on its diagonal are not used.".to_owned());
         }
         Ok(Matrix {
             name: file.to_owned(),

@@ -6,7 +6,7 @@ use super::levels::Served;
 use super::overrides::Map;
 use super::plan::{Canary, CellName, Length, Load, Plan};
 use super::regions::{Matrix, OpenError};
-use super::source::{Refusal, ScenarioError, Source, plain};
+use super::source::{Refusal, ScenarioError, Source};
 use super::systems::{self, System, SystemLevel};
 use super::topology::{Rename, Sites};
 use super::vary::{Variant, label_is_fit};
@@ -196,7 +196,7 @@ fn mode(
     let config_span = written.config.as_ref().map_or(span.clone(), Spanned::span);
     protocols
         .check(&protocol, &config, replicas)
-        .map_err(|message| Refusal::at(config_span, plain(&message)))?;
+        .map_err(|message| Refusal::at(config_span, message))?;
     let (object, kept) = (template.contents.object, protocols.objects(&protocol, &config));
     if !kept.contains(&object) {
         let names = kept.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -116,8 +116,24 @@ impl Refusal {
 
 impl From<toml::de::Error> for Refusal {
     fn from(error: toml::de::Error) -> Self {
-        Self { at: error.span(), message: plain(error.message()) }
+        Self { at: error.span(), message: complaint(&error) }
     }
+}
+
+/// What the parser objects to, in one sentence. About a value, it begins with the key, as in `link.jitter_ms: ...`,
+/// unless the sentence does anyhow. The parser tells the keys that lead to a value on the last line of what it
+/// displays.
+pub(crate) fn complaint(error: &toml::de::Error) -> String {
+    let message = plain(error.message());
+    let about_a_key = ["unknown ", "missing key ", "duplicate key"];
+    let shown = error.to_string();
+    let keys = shown.lines().last().and_then(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    let Some(keys) = keys.filter(|_| !about_a_key.iter().any(|start| message.starts_with(start)))
+    else {
+        return message;
+    };
+    let last = keys.rsplit('.').next().unwrap_or(keys);
+    if message.starts_with(&format!("{last} ")) { message } else { format!("{keys}: {message}") }
 }
 
 /// Gives a refusal its line in `text`.
@@ -162,7 +178,7 @@ fn legible(message: &str) -> String {
 const DIGITS: usize = 20;
 
 /// Serde's words in ours: the nearest valid choice instead of the whole list of them.
-pub(super) fn plain(message: &str) -> String {
+fn plain(message: &str) -> String {
     let one_line = message.split_whitespace().collect::<Vec<_>>().join(" ");
     for (prefix, what) in [("unknown field", "key"), ("unknown variant", "choice")] {
         let Some(rest) = one_line.strip_prefix(prefix) else { continue };

@@ -128,7 +128,17 @@ fn a_protocol_that_cannot_do_what_is_asked() {
         (
             "{ acknowledge = 'sometimes' }",
             "['session']",
-            "home.toml:12: `sometimes` is no way to acknowledge; write `async`, `any 1`",
+            "home.toml:12: acknowledge: `sometimes` is no way to acknowledge; write `async`, `any 1`",
+        ),
+        (
+            "{ acknowledge = 5 }",
+            "['session']",
+            "home.toml:12: acknowledge: integer `5` will not do here; it must be `async`, `any 1`, `first",
+        ),
+        (
+            "{ acknowledge = 'all', reached = true }",
+            "['session']",
+            "home.toml:12: reached: boolean `true` will not do here; it must be `memory`, `disk` or",
         ),
         ("{ acknowledge = 'all', primary = 9 }", "['session']", "home.toml:12: primary is 9"),
         ("{}", "['session']", "home.toml:12: missing key `acknowledge`"),
@@ -236,12 +246,15 @@ fn a_level_that_wants_more_replicas_than_there_are() {
     let good = desk.read("home.toml").replace("\"raft\"", "\"leaderless\"");
     for (level, says) in [
         ("three", "home.toml:6: `three` asks for 3 replicas; there are 2, and `all` waits"),
-        ("R=9,W=1", "home.toml:6: `R=9,W=one` asks for 9 replicas; there are 2"),
+        ("R=9,W=1", "home.toml:6: `R=9,W=1` asks for 9 replicas; there are 2"),
     ] {
         desk.write("home.toml", &good.replace("linearizable", level));
         let sentence = desk.refused(&RUN);
         assert!(sentence.starts_with(says), "{sentence}");
     }
+    let twice = "['R=2,W=1', 'R=two,W=one']";
+    desk.write("home.toml", &good.replace("[\"linearizable\"]", twice));
+    assert!(desk.refused(&RUN).starts_with("home.toml:6: R=two,W=one is listed twice"));
     desk.write("home.toml", &good.replace("[\"linearizable\"]", "\"all\""));
     let listed = desk.ok(&["list", "--cells", "home.toml"]);
     assert!(listed.contains("leaderless/two") && !listed.contains("leaderless/three"), "{listed}");
@@ -284,6 +297,30 @@ fn a_disk_that_is_full_and_a_result_that_has_no_place() {
     assert_eq!(desk.names("taken"), ["rows.jsonl"], "it is found out before anything is run");
 }
 
+/// A link that leads nowhere is neither followed nor replaced, be it the folder or a file in it.
+#[test]
+#[cfg(unix)]
+fn a_link_that_leads_nowhere() {
+    let desk = desk();
+    std::os::unix::fs::symlink("nowhere", desk.path("gone")).expect("a link");
+    let expected = "gone is a link to nowhere, which does not exist; make that, remove the link";
+    for folder in ["gone", "gone/", "gone/below"] {
+        let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", folder]);
+        assert!(sentence.starts_with(expected), "{sentence}");
+    }
+    desk.ok(&["run", "home.toml", "--smoke", "-o", "kept"]);
+    let sentence = desk.refused(&["report", "kept", "-o", "gone"]);
+    assert!(sentence.starts_with(expected), "{sentence}");
+    for name in ["rows.jsonl", "index.html", "journal.jsonl"] {
+        let _ = fs::remove_file(desk.path(&format!("kept/{name}")));
+        std::os::unix::fs::symlink("nowhere", desk.path(&format!("kept/{name}"))).expect("a link");
+        let sentence = desk.refused(&["run", "home.toml", "--smoke", "-o", "kept"]);
+        assert!(sentence.starts_with(&format!("kept/{name} is a link to nowhere")), "{sentence}");
+        fs::remove_file(desk.path(&format!("kept/{name}"))).expect("the link is still there");
+    }
+    assert!(!desk.path("nowhere").exists(), "nothing was written through the link");
+}
+
 /// What was written before stays whole when a later run is refused.
 #[test]
 fn old_results_survive_a_refusal() {
@@ -311,7 +348,7 @@ fn saved_rows_that_are_damaged_or_foreign() {
     for (bad, expected) in [
         (foreign, "saved/rows.jsonl:2: written by pacelc 0.1.0 with schema 7, but this one reads"),
         (torn, "saved/rows.jsonl:2: EOF while parsing"),
-        (renamed, "saved/rows.jsonl:2: unknown field `verdikt`"),
+        (renamed, "saved/rows.jsonl:2: unknown column `verdikt`; did you mean `verdict`? docs"),
         ("[]".to_owned(), "saved/rows.jsonl:2: "),
     ] {
         assert_ne!(bad, second);

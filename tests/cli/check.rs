@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::Stdio;
 
 /// A read of an old value, three ticks after a newer one was there.
-const STALE: &str = r#"{"process":1,"key":"x","op":"write","value":1,"invoke":0,"complete":1,"ok":true}
+pub(crate) const STALE: &str = r#"{"process":1,"key":"x","op":"write","value":1,"invoke":0,"complete":1,"ok":true}
 {"process":1,"key":"x","op":"write","value":2,"invoke":2,"complete":3,"ok":true}
 {"process":2,"key":"x","op":"read","result":1,"invoke":6,"complete":7,"ok":true}
 {"process":3,"key":"y","op":"read","result":null,"invoke":6,"complete":7,"ok":true}

@@ -9,6 +9,7 @@ mod bad_input;
 mod check;
 mod edn;
 mod interrupted;
+mod orders;
 mod parsers;
 
 use common::program::Desk;
@@ -60,6 +61,12 @@ fn list_shows_what_exists_and_runs_nothing() {
     assert!(lease.contains("linearizable") && lease.contains("lease at the leader"), "{lease}");
     assert!(line("smoke-cut/async/eventual-nearest ").contains("nearest replica"));
 
+    let asked = desk.run(&["list", "--cells", "-f", "smoke-random"]);
+    assert_eq!(asked.stdout, desk.ok(&["list", "smoke-random", "--cells"]), "whatever its group");
+    assert!(
+        asked.stderr.contains("of the group curated matches -f; these are of smoke"),
+        "{asked:?}"
+    );
     let protocols = desk.ok(&["list", "--protocols"]);
     for word in ["raft\n", "primary-backup\n", "with acknowledge", "promises linearizable"] {
         assert!(protocols.contains(word), "{word} is missing in {protocols}");

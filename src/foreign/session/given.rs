@@ -2,8 +2,8 @@
 
 use super::super::history::{Action, History, Operation};
 use super::super::intern::Table;
-use super::super::staleness::Versions;
 use super::super::verdict::{Limits, Meter};
+use super::super::versions::Versions;
 use super::Session;
 use super::across::{Listener, walk};
 use super::demands::{Sessions, slot_of};

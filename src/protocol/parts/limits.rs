@@ -1,6 +1,11 @@
 //! What no protocol's settings may be, in one sentence each.
 
 use crate::time::Duration;
+use serde::Deserializer;
+use serde::de::{Error, Visitor};
+use std::fmt;
+use std::marker::PhantomData;
+use std::str::FromStr;
 
 /// A timer that fires more often would keep a run from ending in anybody's lifetime.
 pub const INTERVAL_MIN: Duration = Duration::micros(1);
@@ -25,6 +30,27 @@ pub fn snapshot_every(entries: u64) -> Result<(), String> {
         return Err("`snapshot_every` is 0; it counts entries, so write at least 1".into());
     }
     Ok(())
+}
+
+/// Reads a setting that is a text in a form of its own.
+///
+/// # Errors
+/// What the form objects to; of what is no text at all, the choices there are.
+pub fn chosen<'de, D: Deserializer<'de>, T: FromStr<Err = String>>(
+    deserializer: D,
+    choices: &'static str,
+) -> Result<T, D::Error> {
+    struct OneOf<T>(&'static str, PhantomData<T>);
+    impl<T: FromStr<Err = String>> Visitor<'_> for OneOf<T> {
+        type Value = T;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str(self.0)
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+    deserializer.deserialize_str(OneOf(choices, PhantomData))
 }
 
 #[cfg(test)]

@@ -3,11 +3,15 @@
 //! as it is connected, and a plain list waits for one.
 
 use super::super::Geometry;
+use super::super::parts::limits;
 use crate::op::NodeId;
 use crate::time::Duration;
 use serde::{Deserialize, Deserializer};
 use std::fmt;
 use std::str::FromStr;
+
+/// Every way to write the knob.
+const CHOICES: &str = "`async`, `any 1`, `first 1 (1, 2)` or `all`";
 
 /// Whom a write waits for, besides the primary's own disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,11 +102,7 @@ impl FromStr for Acknowledge {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "`{text}` is no way to acknowledge; write `async`, `any 1`, `first 1 (1, 2)` or `all`"
-            )
-        };
+        let wrong = || format!("`{text}` is no way to acknowledge; write {CHOICES}");
         let number = |text: &str| text.trim().parse::<u32>().map_err(|_| wrong());
         match text.trim() {
             "async" => return Ok(Self::Async),
@@ -121,7 +121,7 @@ impl FromStr for Acknowledge {
 
 impl<'de> Deserialize<'de> for Acknowledge {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        limits::chosen(deserializer, CHOICES)
     }
 }
 

@@ -105,6 +105,9 @@ pub enum Reached {
     Applied,
 }
 
+/// Every word for it.
+const REACHED: &str = "`memory`, `disk` or `applied`";
+
 impl FromStr for Reached {
     type Err = String;
 
@@ -118,7 +121,7 @@ impl FromStr for Reached {
             "remote_apply" | "apply" => "`applied`",
             "off" => "`flush_every = \"200ms\"` in its place",
             "local" => "`acknowledge = \"async\"` in its place",
-            _ => "`memory`, `disk` or `applied`",
+            _ => REACHED,
         };
         Err(format!("reached is `{text}`, which no backup can say; write {instead}"))
     }
@@ -126,7 +129,7 @@ impl FromStr for Reached {
 
 impl<'de> Deserialize<'de> for Reached {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        limits::chosen(deserializer, REACHED)
     }
 }
 

@@ -9,7 +9,7 @@ use super::super::number;
 use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::axis::Axis;
-use super::labels::{Box, Counted, place};
+use super::labels::{Box, Counted, Room, place};
 use super::svg::{
     Area, At, Drawn, Frame, Layout, Spot, WIDTH, inline, line, lines, marks, text, write,
 };
@@ -265,7 +265,7 @@ fn slopes(area: &Area<'_>, frame: &Frame<'_>, series: &[Series<'_>], marks: &[Bo
     let wishes: Vec<(At, &str)> = ends.iter().map(|e| (e.0, e.1.as_str())).collect();
     let ((left, top), (right, bottom)) = frame.corners();
     let bounds = Box { edges: [left, top - 4, right + 24, bottom - 2] };
-    for placed in place(&wishes, marks, bounds) {
+    for placed in place(&wishes, marks, bounds, Room::Near) {
         let [left, top, _, bottom] = placed.cover.edges;
         let style = text(Ink::TEXT.styled(Style::Halo), HPos::Left, VPos::Center);
         write(area, (left, (top + bottom) / 2), wishes[placed.index].1, style)?;

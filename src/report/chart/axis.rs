@@ -116,6 +116,11 @@ impl Axis {
         Some(Self::new(Scale::Linear, low, high, ticks.map(|v| (v, label(v))).collect()))
     }
 
+    /// Its least and its largest value.
+    pub(super) fn ends(&self) -> (f64, f64) {
+        self.ends
+    }
+
     /// An even scale with exactly these ticks.
     pub(super) fn with_ticks(low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
         Self::new(Scale::Linear, low, high, ticks)

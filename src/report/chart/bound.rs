@@ -10,7 +10,7 @@ use super::super::theme::{Ink, Shape, size, verdict};
 use super::super::view::Scenario;
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::labels::{self, Box, Counted, Name, Wish, label};
+use super::labels::{self, Box, Counted, Name, Room, Wish, label};
 use super::plane::keys;
 use super::svg::{At, Frame, Layout, Spot, WIDTH, inline, line, marks, ribbon, text, write};
 use super::{Chart, Drawing, Key, KeyMark, Panel};
@@ -138,7 +138,7 @@ fn panel<'a>(
         covered.extend(edge.iter().map(|at| Box::around(*at, 6)));
         covered.push(Box { edges: [middle.0 - 110, middle.1 - 14, middle.0 + 110, middle.1 + 14] });
         let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
-        label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
+        label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds, Room::Anywhere)
     })
 }
 

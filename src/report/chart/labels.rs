@@ -1,8 +1,9 @@
 //! Placing labels beside points so that none covers another or a point.
 //!
 //! Greedy in the order given: each label tries the places around its point, near ones first, and
-//! takes the first that is free; one that finds none is dropped, because its point still has a
-//! tooltip and a row in the table. Widths are estimated, for the viewer picks the font.
+//! takes the first that is free. One that finds none is dropped, because its point still has a tooltip and a row in the
+//! table, or takes the nearest free place there is, with a line that leads to its point: as its chart says
+//! ([`Room`]). Widths are estimated, for the viewer picks the font.
 
 use super::super::theme::{Ink, Style, size};
 use super::letters::RAISED;
@@ -27,6 +28,17 @@ impl Box {
     fn meets(&self, other: &Self) -> bool {
         let ([l, t, r, b], [x, y, z, w]) = (self.edges, other.edges);
         l < z && x < r && t < w && y < b
+    }
+
+    /// Whether a line from one point to another runs through it, looked at every three units.
+    fn is_crossed(&self, from: At, to: At) -> bool {
+        let [left, top, right, bottom] = self.edges;
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let steps = dx.abs().max(dy.abs()).max(1);
+        (0..=steps).step_by(3).any(|i| {
+            let (x, y) = (from.0 + dx * i / steps, from.1 + dy * i / steps);
+            left < x && x < right && top < y && y < bottom
+        })
     }
 
     fn within(&self, other: &Self) -> bool {
@@ -167,10 +179,25 @@ fn crowded<'a>(wishes: Vec<Wish<'a>>, counted: &mut Counted) -> Vec<Wish<'a>> {
     left
 }
 
+/// Where a label may stand.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Room {
+    /// Around its point, or it is dropped: points have tooltips and rows in a table.
+    Near,
+    /// Wherever room is left, if there is none around its point.
+    Anywhere,
+}
+
 /// Writes the labels that find a place; a thin line leads to those that stand far off.
-pub(super) fn label(area: &Area<'_>, wishes: &[&Wish<'_>], marks: &[Box], bounds: Box) -> Drawn {
+pub(super) fn label(
+    area: &Area<'_>,
+    wishes: &[&Wish<'_>],
+    marks: &[Box],
+    bounds: Box,
+    room: Room,
+) -> Drawn {
     let texts: Vec<(At, &str)> = wishes.iter().map(|w| (w.at, w.text.as_str())).collect();
-    for placed in place(&texts, marks, bounds) {
+    for placed in place(&texts, marks, bounds, room) {
         let wish = wishes[placed.index];
         let [left, top, _, bottom] = placed.cover.edges;
         let middle = (top + bottom) / 2;
@@ -243,9 +270,15 @@ impl Counted {
 }
 
 /// Places `(point, text)` wishes within `bounds`, around `obstacles`.
-pub(super) fn place(wishes: &[(At, &str)], obstacles: &[Box], bounds: Box) -> Vec<Placed> {
+pub(super) fn place(
+    wishes: &[(At, &str)],
+    obstacles: &[Box],
+    bounds: Box,
+    room: Room,
+) -> Vec<Placed> {
     let mut taken: Vec<Box> = obstacles.to_vec();
     let mut placed = Vec::new();
+    let mut left_over = Vec::new();
     for (index, ((x, y), text)) in wishes.iter().copied().enumerate() {
         let (wide, high, gap) = (width(text), size::TEXT, size::MARK + 6);
         let around = |gap: i32, lift: i32| {
@@ -263,12 +296,41 @@ pub(super) fn place(wishes: &[(At, &str)], obstacles: &[Box], bounds: Box) -> Ve
             .flat_map(|((gap, lift), far)| around(gap, lift).map(|corner| (corner, far)))
             .map(|((left, top), far)| (Box { edges: [left, top, left + wide, top + high] }, far))
             .find(|(cover, _)| cover.within(&bounds) && !taken.iter().any(|t| t.meets(cover)));
-        if let Some((cover, far)) = found {
+        match found {
+            Some((cover, far)) => {
+                taken.push(cover);
+                placed.push(Placed { index, cover, far });
+            }
+            None => left_over.push((index, (x, y), (wide, high))),
+        }
+    }
+    // After the others, so that none of them loses its place beside its point.
+    for (index, at, size) in left_over.into_iter().filter(|_| room == Room::Anywhere) {
+        if let Some(cover) = nearest_free(at, size, &taken, bounds) {
             taken.push(cover);
-            placed.push(Placed { index, cover, far });
+            placed.push(Placed { index, cover, far: true });
         }
     }
     placed
+}
+
+/// Steps between the places that are tried everywhere.
+const STEP: usize = 12;
+
+/// The free place nearest to a point; one to which a line leads that crosses nothing, if there is one.
+fn nearest_free(at: At, (wide, high): (i32, i32), taken: &[Box], bounds: Box) -> Option<Box> {
+    let [left, top, right, bottom] = bounds.edges;
+    let rows = (top..=bottom - high).step_by(STEP);
+    let all = rows.flat_map(|y| (left..=right - wide).step_by(STEP).map(move |x| (x, y)));
+    let free = all
+        .map(|(x, y)| Box { edges: [x, y, x + wide, y + high] })
+        .filter(|cover| !taken.iter().any(|t| t.meets(cover)));
+    let best = free.min_by_key(|cover| {
+        let Some([from, to]) = leader(at, cover) else { return (false, 0) };
+        let (dx, dy) = (i64::from(to.0 - from.0), i64::from(to.1 - from.1));
+        (taken.iter().any(|t| t.is_crossed(from, to)), dx * dx + dy * dy)
+    });
+    best
 }
 
 #[cfg(test)]
@@ -279,11 +341,28 @@ mod tests {
     #[test]
     fn a_lone_label_stands_to_the_right_of_its_point() {
         let bounds = Box { edges: [0, 0, 700, 400] };
-        let placed = place(&[((100, 100), "raft")], &[], bounds);
+        let placed = place(&[((100, 100), "raft")], &[], bounds, Room::Near);
         assert_eq!(placed[0].cover.edges[0], 100 + size::MARK + 6);
         assert!(!placed[0].far);
-        let at_the_edge = place(&[((690, 100), "raft")], &[], bounds);
+        let at_the_edge = place(&[((690, 100), "raft")], &[], bounds, Room::Near);
         assert!(at_the_edge[0].cover.edges[2] < 690);
+    }
+
+    #[test]
+    fn where_many_points_crowd_each_has_a_name_if_it_may_stand_anywhere() {
+        let bounds = Box { edges: [0, 0, 700, 400] };
+        let points: Vec<At> = (0..20).map(|i| (300 + 5 * (i % 5), 200 + 11 * (i / 5))).collect();
+        let wishes: Vec<(At, &str)> = points.iter().map(|p| (*p, "raft linearizable")).collect();
+        let marks: Vec<Box> = points.iter().map(|p| Box::around(*p, size::MARK)).collect();
+        assert!(
+            place(&wishes, &marks, bounds, Room::Near).len() < 20,
+            "there is too little room nearby"
+        );
+        let placed = place(&wishes, &marks, bounds, Room::Anywhere);
+        assert_eq!(placed.len(), 20);
+        assert!(
+            placed.iter().filter(|p| p.far).all(|p| leader(points[p.index], &p.cover).is_some())
+        );
     }
 
     fn name<'a>(at: At, mode: &'a str, level: &'a str) -> Name<'a> {
@@ -329,11 +408,13 @@ mod tests {
         #[test]
         fn labels_never_overlap(
             points in proptest::collection::vec((0..700_i32, 0..400_i32), 0..40),
+            anywhere: bool,
         ) {
             let bounds = Box { edges: [0, 0, 700, 400] };
             let wishes: Vec<(At, &str)> = points.iter().map(|p| (*p, "raft lease")).collect();
             let marks: Vec<Box> = points.iter().map(|p| Box::around(*p, size::MARK)).collect();
-            let placed = place(&wishes, &marks, bounds);
+            let room = if anywhere { Room::Anywhere } else { Room::Near };
+            let placed = place(&wishes, &marks, bounds, room);
             for (i, a) in placed.iter().enumerate() {
                 prop_assert!(a.cover.within(&bounds));
                 prop_assert!(marks.iter().all(|m| !m.meets(&a.cover)));

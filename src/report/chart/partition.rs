@@ -6,7 +6,7 @@ use super::super::theme::{Shape, size, verdict};
 use super::super::view::Scenario;
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::labels::{self, Box, Counted, Name, Wish, label};
+use super::labels::{self, Box, Counted, Name, Room, Wish, label};
 use super::plane::keys;
 use super::svg::{At, Frame, Layout, Spot, WIDTH, inline, marks};
 use super::{Chart, Drawing, KeyMark, OPS, Panel};
@@ -106,7 +106,7 @@ fn panel<'a>(
         let name = |((row, _), spot): (&(&'a Row, f64), &Spot)| name(scenario, row, spot.at);
         let named = pairs.iter().zip(&spots).map(name);
         let wishes = labels::wishes(named, WIDTH as i32 / 2, counted);
-        label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
+        label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds, Room::Near)
     })
 }
 

@@ -10,7 +10,7 @@ use super::super::theme::{Ink, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::labels::{self, Box, Counted, Name, Wish, label};
+use super::labels::{self, Box, Counted, Name, Room, Wish, label};
 use super::svg::{Area, At, Drawn, Frame, Layout, WIDTH, dot, inline, line, lines};
 use super::{Chart, Drawing, KeyMark, OPS, Panel, mode_keys};
 
@@ -260,7 +260,7 @@ fn names(
     let ((left, top), (right, bottom)) = frame.corners();
     let bounds = Box { edges: [left + 4, top + 2, right + 22, bottom - 2] };
     let wishes = labels::wishes(wished, WIDTH as i32, counted);
-    label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds)
+    label(area, &wishes.iter().collect::<Vec<&Wish<'_>>>(), &covered, bounds, Room::Near)
 }
 
 /// Points so close that nothing fits between them.

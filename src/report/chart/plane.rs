@@ -10,7 +10,7 @@ use super::super::theme::{Ink, Shape, Style, size, verdict};
 use super::super::view::{Cell, Scenario};
 use super::super::{Row, VerdictWord};
 use super::axis::Axis;
-use super::labels::{self, Box, Counted, Name, Wish, fit, label};
+use super::labels::{self, Box, Counted, Name, Room, Wish, fit, label};
 use super::svg::{
     Area, At, Drawn, Frame, Layout, Spot, Tips, WIDTH, block, inline, line, marks, text, write,
 };
@@ -21,7 +21,8 @@ pub(super) const CHART: Chart = Chart {
     name: "plane",
     title: "Else: latency against stale reads",
     reading: "Healthy phase, clients of all regions. Left is fast, down is fresh: in the band at \
-              the bottom no stale read was seen. Colour = mode, form = promise; the stepped line \
+              the bottom no stale read was seen, though their rate may be as high as the band's strip \
+              beside the axis. Colour = mode, form = promise; the stepped line \
               joins the cells that no other beats on both counts. Operation by operation: a mode \
               may be cheap to read and dear to write.",
     draw,
@@ -31,6 +32,8 @@ pub(super) const CHART: Chart = Chart {
 const LANE: i32 = 38;
 /// Between the axis and the band, for the band's title and the axis' lowest label.
 const GAP: i32 = 54;
+/// Width of the strip that leads the band up the axis.
+const REACH: i32 = 18;
 /// Most panels shown without asking; beyond, the first variant stands for the others.
 const SHOWN: usize = 6;
 
@@ -164,6 +167,8 @@ pub(super) struct Picture<'s> {
     /// Room for the names of the lanes and the labels of the stale rate.
     left: u32,
     x_title: String,
+    /// What the rate may be where no stale read was seen, at most; 0 where some was seen everywhere.
+    high: f64,
     /// What 0 of n means here, in words.
     bound: String,
 }
@@ -194,7 +199,8 @@ impl<'s> Picture<'s> {
         let silent = |m: &&str| points.iter().any(|p| p.rate.is_none() && p.mode == *m);
         let lanes: Vec<&'s str> = scenario.modes.iter().map(|m| m.0).filter(silent).collect();
         let highs = || points.iter().filter(|p| p.rate.is_none()).map(|p| p.high);
-        let bound = match highs().fold(0.0, f64::max) {
+        let high = highs().fold(0.0, f64::max);
+        let bound = match high {
             high if high > 0.0 && high < 1.0 => format!("none seen (< {})", number::percent(high)),
             _ => "none seen".to_owned(),
         };
@@ -204,7 +210,7 @@ impl<'s> Picture<'s> {
         let left = lanes.iter().map(|m| labels::width(m)).max().unwrap_or(0).clamp(84, 220) + 44;
         let left = left as u32;
         let height = plot + band + GAP as u32 + 76;
-        Some(Self { x, y, lanes, size, height, left, x_title, bound })
+        Some(Self { x, y, lanes, size, height, left, x_title, high, bound })
     }
 
     /// Draws some of them.
@@ -229,6 +235,7 @@ impl<'s> Picture<'s> {
             None => None,
         };
         let band_top = bottom + GAP;
+        self.reach(area, upper.as_ref(), band_top)?;
         let lanes = self.lanes.len().max(1) as i32;
         let x = self.x.clone();
         let ticks = Axis::with_ticks(0.0, 1.0, Vec::new());
@@ -271,9 +278,23 @@ impl<'s> Picture<'s> {
         let covered: Vec<Box> = spots.iter().map(|at| Box::around(*at, size::MARK + 2)).collect();
         for (silent, bounds) in [(true, lanes), (false, upper)] {
             let here: Vec<&Wish<'_>> = wishes.iter().filter(|w| w.silent == silent).collect();
-            label(area, &here, &covered, bounds)?;
+            label(area, &here, &covered, bounds, Room::Near)?;
         }
         Ok(())
+    }
+
+    /// Few reads leave much room for stale ones that were not seen: as high as the rate in the band may be, the
+    /// band goes on beside the axis, lest its place below the axis say that the rate is below all others.
+    fn reach(&self, area: &Area<'_>, upper: Option<&Frame<'_>>, band_top: i32) -> Drawn {
+        let Some((frame, y)) = upper.zip(self.y.as_ref()) else { return Ok(()) };
+        let ((left, _), _) = frame.corners();
+        let (low, most) = y.ends();
+        if self.high <= low || self.high >= 1.0 {
+            return Ok(());
+        }
+        let from = (left, frame.at(self.x.ends().0, self.high.min(most)).1);
+        block(area, from, (left + REACH, band_top), Ink::LANE)?;
+        line(area, &[from, (left + REACH, from.1)], Ink::AXIS, 3)
     }
 
     /// Colour and name of each lane, and lines between them.
@@ -379,5 +400,26 @@ mod tests {
         assert!(tip.contains("none of") && tip.contains("at most"), "{tip}");
         let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.panels[0].svg.contains("none seen (&lt; "));
+    }
+
+    #[test]
+    fn where_few_reads_were_made_the_band_reaches_up_the_axis() {
+        let (note, mut rows, curves) = sample::run();
+        let strips = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
+            let least = points(&all[0], "read").iter().filter_map(|p| p.rate).fold(1.0, f64::min);
+            (drawing.panels[0].svg.clone(), least)
+        };
+        let many = |rows: &mut [Row], high: f64| {
+            let unseen = |row: &&mut Row| row.stale == 0 && row.stale_rate.is_some();
+            rows.iter_mut().filter(unseen).for_each(|row| row.stale_rate_high = Some(high));
+        };
+        many(&mut rows, 1e-6);
+        let (short, least) = strips(&rows);
+        many(&mut rows, least);
+        let (long, _) = strips(&rows);
+        let lines = |svg: &str| svg.matches("<poly").count() + svg.matches("<path").count();
+        assert!(lines(&long) > lines(&short), "{} and {}", lines(&long), lines(&short));
     }
 }

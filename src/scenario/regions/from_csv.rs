@@ -270,6 +270,15 @@ mod tests {
     }
 
     #[test]
+    fn of_zeros_on_the_diagonal_it_is_said_that_they_are_not_used() {
+        let matrix = parse("m.csv", "x,a,b\na,0,10\nb,12,0\n").unwrap();
+        assert!(matrix.intra_az_rtt_ms > 0.0, "as where the matrix says nothing");
+        let said = "0.409 ms within a zone and 1.364 ms between zones are assumed. The numbers on its \
+                    diagonal are not used.";
+        assert!(matrix.provenance.ends_with(said), "{}", matrix.provenance);
+    }
+
+    #[test]
     fn one_direction_is_enough_only_if_said() {
         let half = "src,dst,rtt_ms\na,b,10\n";
         assert!(refused(half).starts_with("m.csv:2: the round-trip time from b to a is missing"));

@@ -48,12 +48,12 @@ fn what_has_the_wrong_shape_is_shown_the_right_one() {
         (
             "",
             "[link]\njitter_ms = { exponential = 10 }\n",
-            "15: integer `10` will not do here; it must be a table, as in { exponential = { mean = 1 } }",
+            "15: link.jitter_ms.exponential: integer `10` will not do here; it must be a table, as in { exponential = { mean = 1 } }",
         ),
         (
             "",
             "[link]\njitter_ms = { uniform = [3] }\n",
-            "15: a list of that length will not do here; it must be a table, as in { uniform = { low",
+            "15: link.jitter_ms.uniform: a list of that length will not do here; it must be a table, as in { uniform = { low",
         ),
         (
             "",
@@ -63,13 +63,17 @@ fn what_has_the_wrong_shape_is_shown_the_right_one() {
         (
             "",
             "[link]\njitter_ms = { mixture = [] }\n",
-            "15: mixture is empty; give at least one part",
+            "15: link.jitter_ms: mixture is empty; give at least one part",
         ),
-        ("", "arrivals = { closed = { think_ms = 1 } }\n", "14: nothing belongs into this table"),
+        (
+            "",
+            "arrivals = { closed = { think_ms = 1 } }\n",
+            "14: workload.arrivals: nothing belongs into this table",
+        ),
         (
             "",
             "arrivals = 'poisson'\n",
-            "14: a name alone will not do here; it must be a table with",
+            "14: workload.arrivals: a name alone will not do here; it must be a table with",
         ),
     ] {
         refused(old, new, expected);
@@ -102,7 +106,11 @@ fn impossible_values_get_their_line() {
     for (old, new, expected) in [
         ("[\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"]", "[]", "4: replicas is empty"),
         ("sessions = 2", "sessions = 0", "9: sessions is 0"),
-        ("sessions = 2", "sessions = -1", "9: integer `-1` will not do here; it must be a whole"),
+        (
+            "sessions = 2",
+            "sessions = -1",
+            "9: clients.sessions: integer `-1` will not do here; it must be a whole",
+        ),
         ("sessions = 2", "sessions = 99999999", "9: sessions is 99999999"),
         ("\"B\"", "\"X\"", "13: unknown ycsb workload `X`"),
         ("ycsb = \"B\"", "read = 0.5", "12: the shares"),
@@ -115,12 +123,12 @@ fn impossible_values_get_their_line() {
         ),
         ("operations = 100", "operations = 0", "5: operations is 0"),
         ("operations = 100", "duration = \"0s\"", "5: duration is 0"),
-        ("operations = 100", "duration = \"soon\"", "5: `soon` is not a duration"),
+        ("operations = 100", "duration = \"soon\"", "5: duration: `soon` is not a duration"),
         ("operations = 100", "operations = 100\nduration = \"1s\"", "5: duration and operations"),
         (
             "operations = 100",
             "duration = 60",
-            "5: integer `60` will not do here; it must be a text with a unit, as in \"60s\"",
+            "5: duration: integer `60` will not do here; it must be a text with a unit, as in \"60s\"",
         ),
         ("operations = 100", "rounds = 100", "5: rounds does not fit"),
         ("operations = 100\n", "", "9: the run has no length"),
@@ -135,17 +143,8 @@ fn impossible_values_get_their_line() {
             "operations = 1\ntimeout = \"1s\"\nattempt_timeout = \"2s\"",
             "7: attempt_timeout is 2s, longer than the timeout of 1s",
         ),
-        ("[\"linearizable\"]", "[]", "6: levels is empty"),
-        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
-        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
-        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
         ("", "[[modes]]\nprotocol = 'raft'\n", "14: two modes are named raft"),
         (raft, "protocol = \"raft\"\nconfig = { leader = 3 }", "12: leader is no replica"),
-        (
-            raft,
-            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
-            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
-        ),
         (
             raft,
             "protocol = \"primary-backup\"\nconfig = { acknowledge = \"any 3\" }",
@@ -160,6 +159,29 @@ fn impossible_values_get_their_line() {
             raft,
             "protocol = \"raft\"\ncanary = { caught_by = \"causal\", within = 0 }",
             "12: within is 0; write 1 to 1000 seeds",
+        ),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn levels_that_cannot_be_get_their_line() {
+    let raft = "protocol = \"raft\"";
+    for (old, new, expected) in [
+        ("[\"linearizable\"]", "[]", "6: levels is empty"),
+        ("[\"linearizable\"]", "\"every\"", "6: levels is `every`; write \"all\""),
+        ("[\"linearizable\"]", "[\"session\",\n\"session\"]", "7: session is listed twice"),
+        ("levels = [\"linearizable\"]\n", "", "9: the mode names no levels"),
+        (
+            raft,
+            "protocol = \"primary-backup\"\nlevels = [\"session\", \"lease\"]",
+            "12: primary-backup does not offer lease; it offers linearizable, bounded(500ms)",
+        ),
+        (
+            raft,
+            "protocol = \"raft\"\nlevels = [\"R=1,W=1\"]",
+            "12: raft does not offer R=1,W=1; it",
         ),
     ] {
         refused(old, new, expected);
@@ -232,7 +254,17 @@ fn impossible_prose_and_places_get_their_line() {
         ),
         ("\"eu-west-1\"", "\"eu-west-1/\"", "4: `eu-west-1/` is not a place"),
         ("", "[replica]\nclock = { offset_ms = nan }\n", "15: clock.offset_ms is NaN"),
-        ("", "[replica]\ndisk_ms = -1\n", "15: a constant is -1"),
+        (
+            "",
+            "[replica]\ndisk_ms = -1\n",
+            "15: replica.disk_ms: -1 will not do here; it must be a number from 0",
+        ),
+        (
+            "",
+            "[link]\njitter_ms = { uniform = { low = -1, high = 1 } }\n",
+            "15: link.jitter_ms: uniform.low is -1; it must be a number from 0 to 1e12",
+        ),
+        ("", "[link]\nlegs = { write = nan }\n", "15: link.legs.write: NaN will not do here; it"),
         ("", "[link]\nloss = 1\n", "15: loss is 1"),
         ("", "[link]\nbandwidth = 0\n", "15: bandwidth is 0"),
         ("", "[link]\nretransmit = '0ms'\n", "15: retransmit must be above 0"),
@@ -240,6 +272,36 @@ fn impossible_prose_and_places_get_their_line() {
         ("", "[[links]]\nfrom = 'n0'\nto = 'n1'\ndelay_ms = -3\n", "17: delay_ms is -3"),
         ("", "[probe]\noffsets = []\npause = '1s'\n", "14: [workload] and [probe] exclude"),
         ("", "this is not toml\n", "14: "),
+    ] {
+        refused(old, new, expected);
+    }
+}
+
+#[test]
+fn links_and_cuts_of_which_nothing_would_change_get_their_line() {
+    for (old, new, expected) in [
+        (
+            "",
+            "[[links]]\nfrom = 'n0'\nto = 'n0'\nrtt_ms = 3\n",
+            "14: no message goes from `n0` to `n0`, so this entry has no effect; name two places",
+        ),
+        (
+            "",
+            "[[links]]\nfrom = 'clients'\nto = 'us-east-1/a'\n\
+             [[links]]\nfrom = 'clients'\nto = 'clients'\nloss = 0.5\n",
+            "14: this entry changes nothing; give it rtt_ms, delay_ms or a key of [link]",
+        ),
+        (
+            "",
+            "[[links]]\nfrom = 'clients'\nto = 'clients'\nloss = 0.5\n",
+            "14: no message goes from `clients` to `clients`",
+        ),
+        (
+            "",
+            "[[clients]]\nregion = 'eu-west-2'\nsessions = 1\n[[faults]]\ncut = ['eu-west-2']\n\
+             from = ['clients']\nstart = '1s'\nend = '2s'\n",
+            "18: a cut must leave something on both sides, and a replica on one",
+        ),
     ] {
         refused(old, new, expected);
     }
