@@ -1,7 +1,7 @@
 //! `pacelc run --canaries`: do the checkers object to what is broken on purpose, and to nothing else?
 
 use super::args::RunArgs;
-use super::{print, progress, select, width};
+use super::{calibrate, print, progress, select, width};
 use crate::catalog::Catalog;
 use crate::suite::{Options, Sighting, canaries, canary_runs};
 use anyhow::bail;
@@ -10,6 +10,13 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCode> {
+    if args.world != "sim" {
+        bail!(
+            "--canaries runs in virtual time, where each canary is known to show itself; leave out --world"
+        );
+    }
+    let mut nothing = [];
+    calibrate::world(args, 1, &mut nothing)?;
     let catalog = Catalog::builtin();
     let scenarios = select::scenarios_or("canaries", &args.select, None, matches, &catalog)?;
     let runs = canary_runs(&scenarios);

@@ -12,6 +12,7 @@ mod geometry;
 pub mod live;
 pub mod load;
 mod network;
+mod rest;
 pub mod sim;
 mod timers;
 mod trace;

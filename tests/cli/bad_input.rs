@@ -402,6 +402,8 @@ fn what_only_real_time_has_is_refused_in_virtual_time_and_the_other_way_round() 
             &["run", "-s", "etcd", "--fault", "leap-second", "--world", "live", "-o", "out"],
             "the live world cannot take a leap second, for its clocks run on the machine's monotonic one",
         ),
+        (&["run", "--canaries", "--world", "live"], "--canaries runs in virtual time"),
+        (&["run", "--canaries", "--simulated-disk"], "are for --world live"),
         (&["drive", "--config", "nowhere.toml", "-o", "out"], "nowhere.toml: cannot be read"),
     ] {
         let told = desk.refused(arguments);

@@ -2,8 +2,11 @@
 
 use crate::common::{plan, simulate};
 use pacelc::analysis::{Verdict, judge};
+use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
-use pacelc::scenario::plan::Plan;
+use pacelc::scenario::plan::{Length, Plan};
+use pacelc::time::Duration;
+use pacelc::world::live::Options;
 
 /// Writes in `a` that its primary ships to two backups, under the settings and over the links given.
 fn shipped(config: &str, rtt_ms: f64, link: &str) -> Plan {
@@ -60,4 +63,25 @@ fn whether_replicas_agree_that_show_an_update_tomorrow_is_unknown_and_not_broken
     let verdict = judge(&run.history, Guarantee::Eventual);
     let Verdict::Unknown(why) = &verdict else { panic!("nobody knows: {verdict:?}") };
     assert!(why.contains("had not come to rest"), "{why}");
+}
+
+#[test]
+fn in_real_time_too_what_is_held_back_is_waited_for_and_tomorrow_is_unknown() {
+    let verdict = |delay: &str| {
+        let config = format!("{{ acknowledge = \"async\", apply_delay = \"{delay}\" }}");
+        let mut plan = shipped(&config, 20.0, "");
+        (plan.length, plan.warm_up) = (Length::Operations(40), Duration::ZERO);
+        let catalog = Catalog::builtin();
+        let entry = catalog.find(&plan.protocol).expect("a built-in protocol");
+        let options = Options { simulated_disk: true, ..Options::default() };
+        judge(&entry.live(&plan, 1, &options).expect("the run ends").history, Guarantee::Eventual)
+    };
+    std::thread::scope(|scope| {
+        // Longer than replicas are given of which nothing is known.
+        let soon = scope.spawn(|| verdict("18s"));
+        let tomorrow = scope.spawn(|| verdict("24h"));
+        assert_eq!(soon.join().expect("no panic"), Verdict::Holds);
+        let tomorrow = tomorrow.join().expect("no panic");
+        assert!(matches!(&tomorrow, Verdict::Unknown(_)), "{tomorrow:?}");
+    });
 }

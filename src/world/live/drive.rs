@@ -9,11 +9,10 @@ use super::frame::{self, FRAME_MAX};
 use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Due;
 use super::node::{Audit, ClientNode, live};
-use super::peers::{Answers, INTRODUCTION, Packet, Peers, RETRY};
+use super::peers::{Answers, INTRODUCTION, PING, Packet, Peers, RETRY, first};
+use super::rest::{Looks, PATIENCE, REST, wait};
 use super::wall::WallClock;
-use super::{
-    Carrier, PATIENCE, REST, finish, host_clock, keep_deadlines, runtime, set_up, start, task,
-};
+use super::{Carrier, finish, host_clock, keep_deadlines, runtime, set_up, start, task};
 use crate::history::Traffic;
 use crate::protocol::Protocol;
 use crate::rng::Rng;
@@ -24,7 +23,7 @@ use crate::world::env::Envs;
 use crate::world::load::Load;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
@@ -67,7 +66,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     let deadlines = keep_deadlines(&hub, Carrier::Peers(Arc::clone(&peers)));
     hub.timer.push(Instant::ZERO + plan.warm_up, Due::Measure);
     start(&hub);
-    let left = task::wait(&runtime, async {
+    let (left, at_rest) = task::wait(&runtime, async {
         hub.over.notified().await;
         peers.measure(false);
         settle(&peers, &mut answers, run).await
@@ -76,7 +75,7 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     drop(deadlines.join());
     drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left, &BTreeMap::new(), true)
+    finish(&hub, left, &BTreeMap::new(), at_rest)
 }
 
 /// Connects to every node and has it begin the run.
@@ -102,15 +101,37 @@ async fn prepare(
         let written = stream.write_all(&frame).await;
         written.map_err(|error| format!("{}: {error}", name.name))?;
     }
-    for (stream, host) in ready.iter_mut().zip(&plan.replicas) {
-        let left = READY + READY;
-        let left = std::time::Duration::from_nanos(left.0.saturating_sub(clock.now().0));
-        let begun = timeout(left, begun(stream, run)).await;
-        begun
-            .unwrap_or_else(|_| Err("it does not begin the run".to_owned()))
-            .map_err(|why| format!("{}: {why}", host.name))?;
+    let (mut ears, mut mouths) = (Vec::new(), Vec::new());
+    for stream in &mut ready {
+        let (ear, mouth) = stream.split();
+        ears.push(ear);
+        mouths.push(mouth);
     }
+    let all_begun = async {
+        for (ear, host) in ears.iter_mut().zip(&plan.replicas) {
+            let left = READY + READY;
+            let left = std::time::Duration::from_nanos(left.0.saturating_sub(clock.now().0));
+            let begun = timeout(left, begun(ear, run)).await;
+            begun
+                .unwrap_or_else(|_| Err("it does not begin the run".to_owned()))
+                .map_err(|why| format!("{}: {why}", host.name))?;
+        }
+        Ok::<(), String>(())
+    };
+    first(all_begun, still_here(&mut mouths)).await?;
     Ok(ready.into_iter().map(Some).collect())
+}
+
+/// Tells nodes again and again that somebody is there, or they would hang up.
+async fn still_here(nodes: &mut [impl AsyncWrite + Unpin]) -> Result<(), String> {
+    let ping = frame::encode(&Packet::<()>::Ping).map_err(|error| error.to_string())?;
+    loop {
+        tokio::time::sleep(PING).await;
+        for node in &mut *nodes {
+            // One that is broken is noticed by whoever waits for its answer.
+            _ = node.write_all(&ping).await;
+        }
+    }
 }
 
 /// Connects to a node, again and again until it is there, has refused, or time is up. Those that are there
@@ -155,7 +176,7 @@ async fn connect(
     Ok((stream, took))
 }
 
-async fn begun(stream: &mut TcpStream, run: u64) -> Result<(), String> {
+async fn begun(stream: &mut (impl AsyncRead + Unpin), run: u64) -> Result<(), String> {
     let mut frame = Vec::new();
     loop {
         match frame::read(stream, FRAME_MAX, &mut frame).await {
@@ -172,33 +193,44 @@ async fn begun(stream: &mut TcpStream, run: u64) -> Result<(), String> {
     }
 }
 
-/// Waits until replicas are equal, or long enough; what they hold, if all can say.
-async fn settle<P: Protocol>(peers: &Peers<P>, answers: &mut Answers<P>, run: u64) -> Vec<Audit> {
+/// Waits until replicas are equal, or differ for good, or long enough; what they hold, if all can say, and
+/// whether they had come to rest.
+async fn settle<P: Protocol>(
+    peers: &Peers<P>,
+    answers: &mut Answers<P>,
+    run: u64,
+) -> (Vec<Audit>, bool) {
     let hub = &peers.hub;
     let mut look = hub.lock().network.calm_down().max(hub.now()) + REST;
     let patience = look + PATIENCE;
+    let mut looks = Looks::new();
     loop {
-        while hub.now() < look && hub.lock().failure.is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
+        wait(hub, look).await;
         let held = ask(peers, answers, run).await;
-        let all = held.iter().flatten().filter(|(audit, _)| !audit.state.values.is_empty());
-        let all: Vec<&Audit> = all.map(|(audit, _)| audit).collect();
-        let whole = all.len() == held.len();
-        let equal = whole && all.windows(2).all(|pair| pair[0].state == pair[1].state);
-        if equal || hub.now() > patience || hub.lock().failure.is_some() {
-            if !whole {
-                let missing = held.iter().position(Option::is_none);
-                let name = missing.map_or("a node", |at| &hub.plan.replicas[at].name);
-                peers.log(&format!("{name} does not say what it holds in the end"));
-                return Vec::new();
-            }
-            for (_, sent) in held.iter().flatten() {
-                hub.lock().recorder.carried(*sent);
-            }
-            return held.into_iter().flatten().map(|(audit, _)| audit).collect();
+        // Who reads its log anew holds nothing yet.
+        let silent = |answer: &Option<(Audit, Traffic)>| {
+            answer.as_ref().is_none_or(|(audit, _)| audit.state.values.is_empty())
+        };
+        let missing = held.iter().position(silent);
+        let all = held.iter().flatten().map(|(audit, _)| audit);
+        let end = match missing {
+            None => looks.end(hub.now(), all, hub.lock().network.latest()),
+            Some(_) => (hub.now() > patience).then_some(false),
+        };
+        let end = end.or(hub.lock().failure.is_some().then_some(false));
+        let Some(at_rest) = end else {
+            look = hub.now() + REST;
+            continue;
+        };
+        if let Some(missing) = missing {
+            let name = &hub.plan.replicas[missing].name;
+            peers.log(&format!("{name} does not say what it holds in the end"));
+            return (Vec::new(), false);
         }
-        look = hub.now() + REST;
+        for (_, sent) in held.iter().flatten() {
+            hub.lock().recorder.carried(*sent);
+        }
+        return (held.into_iter().flatten().map(|(audit, _)| audit).collect(), at_rest);
     }
 }
 
@@ -215,12 +247,13 @@ async fn ask<P: Protocol>(
         while held.iter().any(Option::is_none)
             && let Some((replica, answer)) = answers.recv().await
         {
-            if let Packet::Audited { run: its, state, sent } = answer
+            if let Packet::Audited { run: its, state, sent, reach } = answer
                 && its == run
             {
                 let [messages, bytes, hints, repairs, mending_bytes] = sent;
                 let traffic = Traffic { messages, bytes, hints, repairs, mending_bytes };
-                held[replica] = Some((Audit { state, lateness: Default::default() }, traffic));
+                let lateness = Default::default();
+                held[replica] = Some((Audit { state, lateness, reach: Duration(reach) }, traffic));
             }
         }
     };
@@ -264,5 +297,23 @@ mod tests {
         let (met, dialled) = meet_after(1, "elsewhere");
         assert_eq!(dialled, 2);
         assert_eq!(met.expect_err("refused"), "refused: this is another cluster");
+    }
+
+    #[test]
+    fn nodes_are_told_that_somebody_waits_for_them_to_begin() {
+        runtime().expect("tasks").block_on(async {
+            let (mut near, mut far) = tokio::io::duplex(1 << 10);
+            let heard = async {
+                let mut frame = Vec::new();
+                for _ in 0..2 {
+                    let there = frame::read(&mut near, FRAME_MAX, &mut frame).await;
+                    assert!(there.is_ok_and(|there| there));
+                    assert!(matches!(frame::decode(&frame), Ok(Packet::<()>::Ping)));
+                }
+                Ok(())
+            };
+            let waiting = still_here(std::slice::from_mut(&mut far));
+            assert_eq!(first(heard, waiting).await, Ok(()));
+        });
     }
 }

@@ -12,6 +12,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 pub(super) const VERSION: u8 = 1;
 /// No frame's content is longer, in bytes.
 pub(super) const FRAME_MAX: u32 = 1 << 24;
+/// Memory for a frame is taken in such steps, in bytes.
+const STRIDE: usize = 1 << 16;
 /// Length, checksum, version.
 const HEAD: usize = 9;
 
@@ -80,11 +82,15 @@ pub(super) async fn read(
     if length > most {
         return Err(FrameError::TooLong { length, most });
     }
-    frame.resize(length as usize, 0);
-    from.read_exact(frame).await.map_err(|error| match error.kind() {
-        std::io::ErrorKind::UnexpectedEof => FrameError::CutOff,
-        _ => FrameError::Connection(error),
-    })?;
+    frame.clear();
+    // As much memory as has come, and not as much as was announced.
+    let mut content = from.take(u64::from(length));
+    while frame.len() < length as usize {
+        frame.reserve(STRIDE.min(length as usize - frame.len()));
+        if content.read_buf(frame).await.map_err(FrameError::Connection)? == 0 {
+            return Err(FrameError::CutOff);
+        }
+    }
     let mut sum = crc32fast::Hasher::new();
     sum.update(&[version]);
     sum.update(frame);
@@ -157,6 +163,25 @@ mod tests {
         more.push(1);
         let told = read_all(&finish(more).expect("a frame")).expect_err("more than a message");
         assert!(told.contains("is no message"), "{told}");
+    }
+
+    #[test]
+    fn memory_is_taken_for_what_has_come_and_not_for_what_is_announced() {
+        let mut bytes = FRAME_MAX.to_le_bytes().to_vec();
+        bytes.extend([0; 4]);
+        bytes.push(VERSION);
+        bytes.extend([7; 1_000]);
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("tasks");
+        let mut frame = Vec::new();
+        let error = runtime.block_on(read(&mut &bytes[..], FRAME_MAX, &mut frame));
+        assert!(matches!(error, Err(FrameError::CutOff)), "{error:?}");
+        assert!(frame.capacity() <= 2 * STRIDE, "{} bytes", frame.capacity());
+        // A long one is read in many steps.
+        let long = vec![3_u8; 300_000];
+        let bytes = encode(&long).expect("a frame");
+        let read = runtime.block_on(read(&mut &bytes[..], FRAME_MAX, &mut frame));
+        assert!(read.is_ok_and(|there| there));
+        assert_eq!(decode::<Vec<u8>>(&frame).expect("what was written"), long);
     }
 
     #[test]

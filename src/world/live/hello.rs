@@ -193,11 +193,17 @@ pub(super) async fn dial(
     let hello = Hello { cluster, settings, from, to, nonce: nonce()? };
     say(stream, &hello).await?;
     let answer: Result<Welcome, String> = hear(stream).await?;
-    let welcome = answer.map_err(|why| format!("refused: {why}"))?;
+    let welcome = answer.map_err(refused)?;
     identity.verify("answers", &hello, &welcome.nonce, &welcome.proof)?;
     say(stream, &identity.proof("dials", &hello, &welcome.nonce)?).await?;
     let verdict: Verdict = hear(stream).await?;
-    Ok(verdict.map_err(|why| format!("refused: {why}"))?)
+    Ok(verdict.map_err(refused)?)
+}
+
+/// What the other side says to whoever it sends away. Nobody knows who it is: its words must not steer a terminal.
+fn refused(why: String) -> String {
+    let plain = why.chars().map(|c| if c.is_control() { ' ' } else { c });
+    format!("refused: {}", plain.collect::<String>())
 }
 
 /// Finds out who has dialled this node, and lets him in if there is room for him: what `admit` gives is his from
@@ -282,6 +288,12 @@ mod tests {
         }
         assert!(Secret::new(b"  too short   \n").expect_err("short").contains("9 bytes"));
         assert_eq!(format!("{:?}", Secret::new(right.as_bytes())), "Ok(Secret(..))");
+    }
+
+    #[test]
+    fn the_words_of_whoever_refuses_do_not_steer_a_terminal() {
+        let told = refused("no\u{1b}[2J\r\nthis is another cluster".to_owned());
+        assert_eq!(told, "refused: no [2J  this is another cluster");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use crate::world::load::Load;
 use crate::world::network::Network;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use tokio::sync::{Notify, mpsc};
 
 /// What happens at a deadline.
@@ -62,6 +63,8 @@ pub(super) struct Hub<P: Protocol> {
     pub events: AtomicU64,
     /// The replica that told of the last commit.
     pub decided: AtomicUsize,
+    /// The threads that write logs.
+    pub logs: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What a client that wanted to begin has to do.
@@ -81,6 +84,10 @@ impl<P: Protocol> Hub<P> {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Core> {
         self.core.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn logs(&self) -> MutexGuard<'_, Vec<JoinHandle<()>>> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn life(&self, replica: usize) -> u32 {
@@ -261,7 +268,7 @@ impl<P: Protocol> Hub<P> {
                 drop(core);
                 match (begins, now) {
                     (true, 1) => self.crash(replica),
-                    (false, 0) => self.tell(replica, Input::Boot),
+                    (false, 0) => self.boot(replica),
                     _ => {}
                 }
             }
@@ -279,8 +286,14 @@ impl<P: Protocol> Hub<P> {
         }
     }
 
+    /// Another life begins, which the next crash ends, even one that comes before the replica has heard of this.
+    pub(super) fn boot(&self, replica: usize) {
+        let life = self.lives[replica].fetch_add(1, Ordering::AcqRel) + 1;
+        self.tell(replica, Input::Boot { life });
+    }
+
     /// From this moment on nothing of its old life counts, whatever is still in its queues.
-    fn crash(&self, replica: usize) {
+    pub(super) fn crash(&self, replica: usize) {
         self.lives[replica].fetch_add(1, Ordering::AcqRel);
         self.tell(replica, Input::Crash);
     }

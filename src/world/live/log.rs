@@ -65,15 +65,16 @@ impl<P: Protocol> Log<P> {
     /// A log in this file, with its thread.
     pub(super) fn real(hub: &Arc<Hub<P>>, replica: usize, file: LogFile) -> Self {
         let (requests, mut inbox) = mpsc::channel(QUEUE);
-        let (hub, last) = (Arc::clone(hub), file.last());
-        std::thread::spawn(move || {
-            let mut writer = Writer { file, hub: &hub, replica };
-            hub.watch(|| {
+        let (its, last) = (Arc::clone(hub), file.last());
+        let thread = std::thread::spawn(move || {
+            let mut writer = Writer { file, hub: &its, replica };
+            its.watch(|| {
                 if let Err(error) = writer.serve(&mut inbox) {
-                    hub.fail(error);
+                    its.fail(error);
                 }
             });
         });
+        hub.logs().push(thread);
         Self::Real { requests, last }
     }
 

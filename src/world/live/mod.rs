@@ -16,6 +16,7 @@ mod hub;
 mod log;
 mod node;
 mod peers;
+mod rest;
 mod serve;
 mod strangers;
 mod survey;
@@ -53,16 +54,12 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use survey::{Surveyed, survey};
 use timer::Timer;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc};
 use wall::WallClock;
 use wire::Wire;
 
 /// How many inputs may wait for one process.
 const INBOX: usize = 1 << 15;
-/// Between the last operation and the comparison of the replicas at least.
-const REST: Duration = Duration::millis(500);
-/// How long replicas are given to become equal: anti-entropy runs every five seconds.
-const PATIENCE: Duration = Duration::secs(15);
 
 /// How the live world is set up.
 #[derive(Clone, Debug, Default)]
@@ -147,8 +144,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
     let temporary = tempfile::tempdir().map_err(|error| format!("no folder for logs: {error}"))?;
     let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
-    std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
+    let _lock = serve::claim(&folder, "run", "keeps the logs of a run here")?;
     let before = survey::<P>(plan, &config, options)?;
     let runtime = runtime()?;
     let within = runtime.enter();
@@ -167,7 +163,7 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
         };
         let rng = Rng::stream(seed, "node", index as u64);
         let mut node = ReplicaNode::new(Arc::clone(&hub), env, rng, Clock::new(host.clock), log);
-        hub.tell(index, Input::Boot);
+        hub.tell(index, Input::Boot { life: 0 });
         task::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
     }
     for (client, (inbox, session)) in clients.into_iter().zip(sessions).enumerate() {
@@ -189,12 +185,15 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     start(&hub);
     let (left, at_rest) = task::wait(&runtime, async {
         hub.over.notified().await;
-        settle(&hub).await
+        rest::settle(&hub).await
     });
     hub.timer.stop();
     drop(deadlines.join());
     drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+    // They end with the tasks; the next run may want the folder.
+    let logs = std::mem::take(&mut *hub.logs());
+    logs.into_iter().for_each(|log| drop(log.join()));
     finish(&hub, left, &before, at_rest)
 }
 
@@ -286,6 +285,7 @@ fn set_up<P: Protocol>(
         syncs: AtomicU64::new(0),
         events: AtomicU64::new(0),
         decided: AtomicUsize::new(0),
+        logs: Mutex::new(Vec::new()),
     };
     (Arc::new(hub), inboxes, sessions)
 }
@@ -298,42 +298,6 @@ fn start<P: Protocol>(hub: &Hub<P>) {
         }
     }
     hub.wake(&mut hub.lock());
-}
-
-/// Waits until faults are over and replicas are equal, or long enough; what all processes leave, and whether
-/// messages that were on their way at the end cannot have changed it.
-async fn settle<P: Protocol>(hub: &Hub<P>) -> (Vec<Audit>, bool) {
-    let healed = hub.plan.faults.iter().map(|fault| Instant::ZERO + fault.end).max();
-    let arrived = hub.lock().network.calm_down();
-    let mut look = arrived.max(hub.now()).max(healed.unwrap_or(Instant::ZERO)) + REST;
-    let patience = look + PATIENCE;
-    loop {
-        while hub.now() < look && hub.lock().failure.is_none() {
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-        }
-        let left = audit(hub).await;
-        let replicas = &left[..hub.plan.replicas.len().min(left.len())];
-        let mut up = replicas.iter().filter(|left| !left.state.values.is_empty());
-        let first = up.next();
-        let equal = up.all(|other| first.is_none_or(|first| first.state == other.state));
-        if equal || hub.now() > patience || hub.lock().failure.is_some() {
-            let arrived = hub.lock().network.latest() <= hub.now() + REST;
-            return (left, equal || arrived);
-        }
-        look = hub.now() + REST;
-    }
-}
-
-async fn audit<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
-    let mut left = Vec::new();
-    for process in 0..hub.inboxes.len() {
-        let (home, answer) = oneshot::channel();
-        hub.tell(process, Input::Audit(home));
-        // A process that has ended has failed the run.
-        let Ok(audit) = answer.await else { return left };
-        left.push(audit);
-    }
-    left
 }
 
 /// Takes the history, and the links' report.

@@ -20,6 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
 
+/// More than this does not wait for a replica that stands still: clients and links have bounds of their own.
+const HELD_MAX: usize = 1 << 20;
+
 /// What a task is given to do.
 pub(super) enum Input<P: Protocol> {
     /// A message, sent to this life of its receiver; due at this instant, if its sender has the same clock.
@@ -40,8 +43,8 @@ pub(super) enum Input<P: Protocol> {
     Deadline(Instant),
     /// The machine stops.
     Crash,
-    /// It starts.
-    Boot,
+    /// It starts, and lives this life.
+    Boot { life: u32 },
     /// It stands still until then.
     Pause(Instant),
     /// It may go on.
@@ -60,6 +63,8 @@ pub(super) type Late = Histogram<u64>;
 pub(super) struct Audit {
     pub state: FinalState,
     pub lateness: Lateness,
+    /// How long what it has set itself to do has to go: its timers, its disk.
+    pub reach: Duration,
 }
 
 /// What every process has.
@@ -132,8 +137,6 @@ pub(super) struct ReplicaNode<P: Protocol> {
     /// The number of the life that it lives or begins. A crash raises the hub's number first, so whatever
     /// the task does until it hears of the crash belongs to a life that is over.
     life: u32,
-    /// Whether it has begun a life at all.
-    booted: bool,
     /// Who waits for it to have started.
     starting: Option<oneshot::Sender<()>>,
     /// Whether it waits for what its log holds.
@@ -141,6 +144,8 @@ pub(super) struct ReplicaNode<P: Protocol> {
     /// What came while it stood still or waited.
     held: VecDeque<Input<P>>,
     paused_until: Instant,
+    /// When the running sync of a simulated disk is done.
+    syncing_until: Instant,
 }
 
 impl<P: Protocol> ReplicaNode<P> {
@@ -150,11 +155,11 @@ impl<P: Protocol> ReplicaNode<P> {
             log,
             machine: None,
             life: 0,
-            booted: false,
             starting: None,
             recovering: false,
             held: VecDeque::new(),
             paused_until: Instant::ZERO,
+            syncing_until: Instant::ZERO,
         }
     }
 
@@ -163,7 +168,6 @@ impl<P: Protocol> ReplicaNode<P> {
     }
 
     /// When the last of its timers goes off.
-    #[cfg(test)]
     pub(super) fn armed(&self) -> Option<Instant> {
         self.process.timers.last()
     }
@@ -172,10 +176,10 @@ impl<P: Protocol> ReplicaNode<P> {
     pub(super) fn take(&mut self, input: Input<P>) {
         match input {
             Input::Crash => self.stop(),
-            Input::Boot => self.boot(),
+            Input::Boot { life } => self.boot(life),
             Input::Reset { run, life, done } => {
                 self.stop();
-                (self.life, self.booted, self.starting) = (life, true, Some(done));
+                (self.life, self.starting) = (life, Some(done));
                 (self.process.env.first_boot, self.recovering) = (true, true);
                 let asked = self.log.clear(run, life);
                 self.must(asked);
@@ -186,17 +190,32 @@ impl<P: Protocol> ReplicaNode<P> {
             Input::Audit(home) => {
                 let lateness = self.process.lateness.clone();
                 let state = self.state();
-                drop(home.send(Audit { state, lateness }));
+                let until = self.armed().unwrap_or(Instant::ZERO).max(self.syncing_until);
+                let reach = self.process.hub.clock.until(until);
+                drop(home.send(Audit { state, lateness, reach }));
             }
             first @ Input::Recovered { .. } if self.is_paused() => self.held.push_front(first),
             Input::Recovered { .. } => self.handle(input),
-            other if self.recovering || self.is_paused() => self.held.push_back(other),
-            other => self.handle(other),
+            other if self.recovering || self.is_paused() => self.hold(other),
+            other => {
+                // It may stand still no more and not have heard of it: what came earlier comes first.
+                self.release();
+                self.handle(other);
+            }
         }
     }
 
     fn is_paused(&self) -> bool {
         self.process.hub.now() < self.paused_until
+    }
+
+    /// Keeps for later what comes while it stands still or waits.
+    fn hold(&mut self, input: Input<P>) {
+        if self.held.len() < HELD_MAX {
+            return self.held.push_back(input);
+        }
+        let replica = self.index();
+        self.process.hub.fail(format!("what waits for replica {replica} outgrew its bound"));
     }
 
     /// Takes up what was held.
@@ -251,17 +270,16 @@ impl<P: Protocol> ReplicaNode<P> {
         self.process.timers.forget();
         self.held.clear();
         self.recovering = false;
-        self.paused_until = Instant::ZERO;
+        (self.paused_until, self.syncing_until) = (Instant::ZERO, Instant::ZERO);
         self.log.crash();
     }
 
-    /// Begins a life with what is on disk.
-    fn boot(&mut self) {
-        if self.booted {
-            let life = &self.process.hub.lives[self.index()];
-            self.life = life.fetch_add(1, Ordering::AcqRel) + 1;
+    /// Begins a life with what is on disk, unless it is over already.
+    fn boot(&mut self, life: u32) {
+        self.life = life;
+        if self.process.hub.life(self.index()) != life {
+            return;
         }
-        self.booted = true;
         match self.log.recover(self.life) {
             Ok(Some(records)) => self.start(&records),
             Ok(None) => self.recovering = true,
@@ -328,7 +346,8 @@ impl<P: Protocol> ReplicaNode<P> {
             && let Some(takes) = disk.begin_sync()
         {
             let input = Input::Durable { upto: WriteId(0), life };
-            hub.timer.push(hub.now() + takes, Due::Input(me.index(), input));
+            self.syncing_until = hub.now() + takes;
+            hub.timer.push(self.syncing_until, Due::Input(me.index(), input));
         }
     }
 
@@ -410,7 +429,7 @@ impl<P: Protocol> ClientNode<P> {
             Input::Audit(home) => {
                 let lateness = self.process.lateness.clone();
                 let state = FinalState { values: vec![], words: vec![], siblings: vec![] };
-                drop(home.send(Audit { state, lateness }));
+                drop(home.send(Audit { state, lateness, reach: Duration::ZERO }));
             }
             _ => {}
         }

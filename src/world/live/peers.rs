@@ -9,25 +9,27 @@ use super::cluster::Cluster;
 use super::frame::{self, FRAME_MAX};
 use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Hub;
-use super::node::Input;
+use super::node::{Audit, Input};
 use super::task;
 use crate::history::{FinalState, Traffic};
 use crate::op::NodeId;
 use crate::protocol::Protocol;
 use serde::{Deserialize, Serialize};
 use std::future::Future;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// How many frames may wait for one connection; more are lost.
 const QUEUE: usize = 1 << 14;
+/// How many answers may wait for a driver to take them up; it has asked each node once at a time.
+const ANSWERS: usize = 1 << 8;
 /// Frames are written together up to this many bytes.
 const TOGETHER: usize = 1 << 16;
 /// How long the two sides may take to introduce themselves.
@@ -35,9 +37,12 @@ pub(super) const INTRODUCTION: Duration = Duration::from_secs(5);
 /// Between two attempts to connect.
 pub(super) const RETRY: Duration = Duration::from_millis(100);
 /// Who has nothing to say says so this often.
-const PING: Duration = Duration::from_secs(1);
+pub(super) const PING: Duration = Duration::from_secs(1);
 /// A connection over which nothing came for so long is dead.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// Why an older connection ends.
+const DIALLED_AGAIN: &str = "the other side has dialled again";
 
 /// What is said over a connection.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -52,8 +57,9 @@ pub(super) enum Packet<M> {
     Prepared { run: u64 },
     /// A driver: what do you hold?
     Audit { run: u64 },
-    /// A replica: this, and it has sent so many messages and bytes, of which so much to mend others.
-    Audited { run: u64, state: FinalState, sent: [u64; 5] },
+    /// A replica: this, what it and its links have under way takes so many nanoseconds, and it has sent so many
+    /// messages and bytes, of which so much to mend others.
+    Audited { run: u64, state: FinalState, reach: u64, sent: [u64; 5] },
     /// A driver: what you send from now on counts, or counts no more.
     Measure { run: u64, begins: bool },
 }
@@ -70,6 +76,31 @@ pub(super) struct Guest<'a, P: Protocol> {
     who: Who,
     queue: mpsc::Sender<Vec<u8>>,
     frames: mpsc::Receiver<Vec<u8>>,
+    /// Of a replica: which of its connections this is.
+    dialled: Option<Dialled>,
+}
+
+/// One of the connections that a replica has dialled; the latest counts.
+#[derive(Clone)]
+struct Dialled {
+    /// How often it has dialled.
+    times: watch::Receiver<u64>,
+    /// How often it had, this one included.
+    mine: u64,
+}
+
+impl Dialled {
+    fn is_over(&self) -> bool {
+        *self.times.borrow() != self.mine
+    }
+
+    /// Waits until it has dialled again.
+    async fn over(mut self) -> String {
+        let mine = self.mine;
+        // Who counts ends with this process.
+        _ = self.times.wait_for(|times| *times != mine).await;
+        DIALLED_AGAIN.to_owned()
+    }
 }
 
 impl<P: Protocol> Drop for Guest<'_, P> {
@@ -94,12 +125,12 @@ pub(super) struct Peers<P: Protocol> {
     nodes: Vec<Option<mpsc::Sender<Vec<u8>>>>,
     driver: Mutex<Option<Driver>>,
     /// By replica, how often it has dialled: an older connection of it is over.
-    dialled: Vec<AtomicU64>,
+    dialled: Vec<watch::Sender<u64>>,
     /// Where a driver takes up what replicas answer.
-    answers: mpsc::UnboundedSender<(usize, Packet<P::Msg>)>,
+    answers: mpsc::Sender<(usize, Packet<P::Msg>)>,
 }
 
-pub(super) type Answers<P> = mpsc::UnboundedReceiver<(usize, Packet<<P as Protocol>::Msg>)>;
+pub(super) type Answers<P> = mpsc::Receiver<(usize, Packet<<P as Protocol>::Msg>)>;
 
 impl<P: Protocol> Peers<P> {
     /// Connections to all replicas but itself, kept by tasks; `ready` are those there are already. To be called
@@ -118,7 +149,7 @@ impl<P: Protocol> Peers<P> {
             nodes.push((me != Who::Node(to)).then_some(queue));
             queues.push(frames);
         }
-        let (answers, inbox) = mpsc::unbounded_channel();
+        let (answers, inbox) = mpsc::channel(ANSWERS);
         let peers = Arc::new(Self {
             hub: Arc::clone(hub),
             cluster: cluster.clone(),
@@ -127,7 +158,7 @@ impl<P: Protocol> Peers<P> {
             run: Mutex::new(run),
             nodes,
             driver: Mutex::new(None),
-            dialled: (0..replicas).map(|_| AtomicU64::new(0)).collect(),
+            dialled: (0..replicas).map(|_| watch::Sender::new(0)).collect(),
             answers,
         });
         for (to, (frames, ready)) in queues.into_iter().zip(ready).enumerate() {
@@ -153,11 +184,21 @@ impl<P: Protocol> Peers<P> {
     /// If there is no place for him.
     pub(super) fn admit(&self, who: Who) -> Result<Guest<'_, P>, String> {
         let (queue, frames) = mpsc::channel(QUEUE);
+        let mut dialled = None;
         match who {
-            Who::Node(replica) if replica as usize >= self.dialled.len() => {
-                return Err("there is no such node".to_owned());
+            Who::Node(_) if who == self.me => {
+                return Err("this is that node itself".to_owned());
             }
-            Who::Node(_) => {}
+            Who::Node(replica) => {
+                let place = self.dialled.get(replica as usize);
+                let place = place.ok_or_else(|| "there is no such node".to_owned())?;
+                let mut mine = 0;
+                place.send_modify(|times| {
+                    *times += 1;
+                    mine = *times;
+                });
+                dialled = Some(Dialled { times: place.subscribe(), mine });
+            }
             Who::Driver(id) => {
                 let mut driver = self.driver();
                 if driver.as_ref().is_some_and(|other| other.id != id) {
@@ -166,7 +207,7 @@ impl<P: Protocol> Peers<P> {
                 *driver = Some(Driver { id, queue: queue.clone() });
             }
         }
-        Ok(Guest { peers: self, who, queue, frames })
+        Ok(Guest { peers: self, who, queue, frames, dialled })
     }
 
     pub(super) fn log(&self, line: &str) {
@@ -263,22 +304,17 @@ impl<P: Protocol> Peers<P> {
     /// Serves the connection of somebody who was let in, until it ends; why it did.
     pub(super) async fn serve(&self, stream: TcpStream, mut guest: Guest<'_, P>) -> String {
         let (read, write) = stream.into_split();
-        let dialled = match guest.who {
-            Who::Node(replica) => self.dialled.get(replica as usize),
-            Who::Driver(_) => None,
-        };
-        let dialled = dialled.map(|now| (now, now.fetch_add(1, Ordering::AcqRel) + 1));
         let who = guest.who;
-        first(pump(write, &mut guest.frames), self.listen(read, who, dialled)).await
+        let Some(dialled) = guest.dialled.clone() else {
+            return first(pump(write, &mut guest.frames), self.listen(read, who, None)).await;
+        };
+        let over = dialled.clone().over();
+        let served = first(pump(write, &mut guest.frames), self.listen(read, who, Some(dialled)));
+        first(over, served).await
     }
 
     /// Takes up what comes, until the connection ends; why it did.
-    async fn listen(
-        &self,
-        socket: OwnedReadHalf,
-        who: Who,
-        dialled: Option<(&AtomicU64, u64)>,
-    ) -> String {
+    async fn listen(&self, socket: OwnedReadHalf, who: Who, dialled: Option<Dialled>) -> String {
         let (mut socket, mut frame) = (BufReader::new(socket), Vec::new());
         loop {
             match timeout(SILENCE, frame::read(&mut socket, FRAME_MAX, &mut frame)).await {
@@ -287,8 +323,8 @@ impl<P: Protocol> Peers<P> {
                 Ok(Err(error)) => return error.to_string(),
                 Ok(Ok(true)) => {}
             }
-            if dialled.is_some_and(|(now, mine)| now.load(Ordering::Acquire) != mine) {
-                return "the other side has dialled again".to_owned();
+            if dialled.as_ref().is_some_and(Dialled::is_over) {
+                return DIALLED_AGAIN.to_owned();
             }
             let taken = frame::decode(&frame).map_err(|error| error.to_string());
             if let Err(why) = taken.and_then(|packet| self.take(packet, who)) {
@@ -326,7 +362,7 @@ impl<P: Protocol> Peers<P> {
                 answer @ (Packet::Prepared { .. } | Packet::Audited { .. }),
                 Who::Node(replica),
                 Who::Driver(_),
-            ) => drop(self.answers.send((replica as usize, answer))),
+            ) => _ = self.answers.try_send((replica as usize, answer)),
             _ => return Err("a packet that is not its to send".to_owned()),
         }
         Ok(())
@@ -364,11 +400,13 @@ impl<P: Protocol> Peers<P> {
         self.hub.tell(me as usize, Input::Audit(home));
         let hub = Arc::clone(&self.hub);
         self.answer_later(async move {
-            let state = answer.await.ok()?.state;
+            let Audit { state, reach, .. } = answer.await.ok()?;
+            let core = hub.lock();
             let Traffic { messages, bytes, hints, repairs, mending_bytes } =
-                hub.lock().recorder.traffic();
+                core.recorder.traffic();
             let sent = [messages, bytes, hints, repairs, mending_bytes];
-            Some(Packet::<()>::Audited { run, state, sent })
+            let reach = reach.max(hub.clock.until(core.network.latest())).0;
+            Some(Packet::<()>::Audited { run, state, reach, sent })
         });
     }
 

@@ -38,7 +38,7 @@ pub fn serve<P: Protocol>(
     let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
     let (me, name) = (serving.replica, &plan.replicas[serving.replica].name);
     let identity = cluster.identity(plan);
-    let _lock = claim(&serving.data_dir, name)?;
+    let _lock = claim(&serving.data_dir, name, &format!("serves {name}"))?;
     let path = serving.data_dir.join(format!("{name}.log"));
     let file = match LogFile::open(&path, identity.settings)? {
         Some(file) => file,
@@ -59,16 +59,18 @@ pub fn serve<P: Protocol>(
     let _within = runtime.enter();
     let listener = task::wait(&runtime, TcpListener::bind(&serving.listen))
         .map_err(|error| format!("cannot listen on {}: {error}", serving.listen))?;
+    // The port that was given, where none was asked for.
+    let place = listener.local_addr().map_or(serving.listen.clone(), |place| place.to_string());
     (cluster.log)(&format!(
-        "node {name} of cluster {} listens on {}, protocol version {VERSION}",
-        cluster.name, serving.listen
+        "node {name} of cluster {} listens on {place}, protocol version {VERSION}",
+        cluster.name
     ));
     let log = Log::real(&hub, me, file);
     let rng = Rng::stream(seed, "node", me as u64);
     let mut node = ReplicaNode::new(Arc::clone(&hub), env, rng, host_clock(), log);
     if run != 0 {
         (cluster.log)(&format!("goes on with run {run:016x} from {records} records"));
-        hub.tell(me, Input::Boot);
+        hub.tell(me, Input::Boot { life: 0 });
     }
     let inbox = inboxes.swap_remove(me);
     task::spawn(live(Arc::clone(&hub), inbox, move |input| node.take(input)));
@@ -82,8 +84,12 @@ pub fn serve<P: Protocol>(
     Err(failure.unwrap_or_else(|| "the node has ended".to_owned()))
 }
 
-/// The folder's part of this node is this process's alone for as long as the file is open.
-fn claim(folder: &Path, name: &str) -> Result<File, String> {
+/// The folder's part of this name is this process's alone for as long as the file is open; `does` is what
+/// others are told of it.
+///
+/// # Errors
+/// If the folder or the file cannot be made, or the part is another's.
+pub(super) fn claim(folder: &Path, name: &str, does: &str) -> Result<File, String> {
     std::fs::create_dir_all(folder)
         .map_err(|error| format!("cannot create the folder {}: {error}", folder.display()))?;
     let path = folder.join(format!("{name}.lock"));
@@ -91,7 +97,7 @@ fn claim(folder: &Path, name: &str) -> Result<File, String> {
     let file = file.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     match file.try_lock() {
         Err(std::fs::TryLockError::WouldBlock) => {
-            Err(format!("{}: another process serves {name} already", folder.display()))
+            Err(format!("{}: another process {does} already", folder.display()))
         }
         // A file system without locks cannot tell.
         _ => Ok(file),

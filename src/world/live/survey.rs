@@ -6,7 +6,8 @@
 use super::hub::{Due, Hub};
 use super::log::Log;
 use super::node::{ClientNode, Input, Late, ReplicaNode, live};
-use super::{Carrier, Options, audit, by_link, keep_deadlines, runtime, set_up, task, wire};
+use super::rest::audit;
+use super::{Carrier, Options, by_link, keep_deadlines, runtime, set_up, task, wire};
 use crate::distribution::Sampler;
 use crate::op::NodeId;
 use crate::protocol::Protocol;

@@ -124,9 +124,17 @@ fn node(hub: &Arc<Hub<Notes>>, log: Log<Notes>) -> ReplicaNode<Notes> {
     ReplicaNode::new(Arc::clone(hub), env, Rng::stream(1, "node", 0), clock, log)
 }
 
-/// Boots a replica and gives back what its log held.
-fn boot(node: &mut ReplicaNode<Notes>, inbox: &mut mpsc::Receiver<Input<Notes>>) -> Vec<u64> {
-    node.take(Input::Boot);
+/// Boots a replica into its first life, or into the one after a crash, and gives back what its log held.
+fn boot(
+    hub: &Hub<Notes>,
+    node: &mut ReplicaNode<Notes>,
+    inbox: &mut mpsc::Receiver<Input<Notes>>,
+) -> Vec<u64> {
+    if hub.life(0) == 0 {
+        node.take(Input::Boot { life: 0 })
+    } else {
+        hub.boot(0)
+    }
     loop {
         match inbox.blocking_recv().expect("the log answers") {
             Input::Recovered { records, upto, life } => {
@@ -149,7 +157,7 @@ fn from_the_moment_of_a_crash_nothing_of_that_life_reaches_the_log() {
     let (hub, mut inboxes) = hub();
     let log = Log::new_file(&hub, 0, folder.path()).expect("a file");
     let mut node = node(&hub, log);
-    assert_eq!(boot(&mut node, &mut inboxes[0]), [0_u64; 0]);
+    assert_eq!(boot(&hub, &mut node, &mut inboxes[0]), [0_u64; 0]);
     let (mut acknowledged, mut life) = (0, 0);
     for round in 0..20 {
         (0..5).for_each(|n| node.take(told(10 * round + n, life)));
@@ -166,7 +174,7 @@ fn from_the_moment_of_a_crash_nothing_of_that_life_reaches_the_log() {
         let at = node.armed().expect("it set a timer when it started");
         node.take(Input::Timer { slot: 0, at });
         node.take(Input::Crash);
-        let held = boot(&mut node, &mut inboxes[0]);
+        let held = boot(&hub, &mut node, &mut inboxes[0]);
         assert!(held.len() as u64 >= acknowledged, "what was synced is there");
         let of_this_round: Vec<u64> =
             held.iter().copied().filter(|n| n / 10 == round || *n >= 1_000).collect();
@@ -182,7 +190,7 @@ fn what_comes_while_the_log_is_read_is_taken_up_afterwards() {
     let (hub, mut inboxes) = hub();
     let log = Log::new_file(&hub, 0, folder.path()).expect("a file");
     let mut node = node(&hub, log);
-    node.take(Input::Boot);
+    node.take(Input::Boot { life: 0 });
     node.take(told(7, 0));
     let read = inboxes[0].blocking_recv().expect("the log answers");
     assert!(matches!(read, Input::Recovered { .. }), "nothing was written before the start");
@@ -190,6 +198,59 @@ fn what_comes_while_the_log_is_read_is_taken_up_afterwards() {
     match inboxes[0].blocking_recv() {
         Some(Input::Durable { upto, .. }) => assert_eq!(upto, WriteId(1)),
         _ => panic!("the message was lost"),
+    }
+}
+
+#[test]
+fn what_came_while_a_replica_stood_still_comes_before_what_comes_later() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hub, mut inboxes) = hub();
+    let log = Log::new_file(&hub, 0, folder.path()).expect("a file");
+    let mut node = node(&hub, log);
+    boot(&hub, &mut node, &mut inboxes[0]);
+    let until = hub.now() + Duration::millis(300);
+    node.take(Input::Pause(until));
+    (1..4).for_each(|n| node.take(told(n, 0)));
+    wall::sleep(hub.clock.until(until) + Duration::millis(1));
+    // Nobody has told it yet that it may go on.
+    node.take(told(4, 0));
+    node.take(Input::Resume);
+    node.take(told(5, 0));
+    while let Some(input) = inboxes[0].blocking_recv()
+        && !matches!(&input, Input::Durable { upto: WriteId(5), .. })
+    {
+        node.take(input);
+    }
+    hub.crash(0);
+    assert_eq!(boot(&hub, &mut node, &mut inboxes[0]), [1, 2, 3, 4, 5]);
+}
+
+#[test]
+fn a_replica_that_crashes_before_it_has_heard_of_its_start_stays_down() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for simulated in [false, true] {
+        let (hub, mut inboxes) = hub();
+        let syncs = Sampler::new(&hub.plan.replicas[0].disk_ms);
+        let log = if simulated {
+            Log::Simulated(Disk::new(syncs, Rng::stream(1, "disk", 0)))
+        } else {
+            Log::new_file(&hub, 0, folder.path()).expect("a file")
+        };
+        let mut node = node(&hub, log);
+        hub.boot(0);
+        hub.crash(0);
+        hub.boot(0);
+        hub.crash(0);
+        // The log, if it was asked at all, has answered by now.
+        wall::sleep(Duration::millis(200));
+        while let Ok(input) = inboxes[0].try_recv() {
+            node.take(input);
+        }
+        wall::sleep(Duration::millis(200));
+        while let Ok(input) = inboxes[0].try_recv() {
+            node.take(input);
+        }
+        assert_eq!(node.armed(), None, "nothing runs (simulated: {simulated})");
     }
 }
 
@@ -280,6 +341,33 @@ fn of_two_drivers_that_come_at_once_one_is_let_in() {
                 tokio::task::yield_now().await;
             }
         }
+    });
+}
+
+#[test]
+fn an_older_connection_of_a_node_ends_at_once_and_none_of_its_frames_is_taken_on_trust() {
+    runtime().expect("tasks").block_on(async {
+        let (_peers, cluster, address) = listening().await;
+        let identity = cluster.identity(&plan());
+        let meet = async |who| {
+            let mut stream = tokio::net::TcpStream::connect(&address).await.expect("connected");
+            let met = hello::dial(&mut stream, &identity, (who, 0)).await;
+            met.map(|()| stream).map_err(hello::Unmet::why)
+        };
+        let mut older = meet(Who::Node(1)).await.expect("let in");
+        // It announces sixteen megabytes, of which nothing comes.
+        let head = [&frame::FRAME_MAX.to_le_bytes()[..], &[0; 4], &[frame::VERSION]].concat();
+        tokio::io::AsyncWriteExt::write_all(&mut older, &head).await.expect("written");
+        let _newer = meet(Who::Node(1)).await.expect("let in");
+        let mut all = Vec::new();
+        let end = tokio::io::AsyncReadExt::read_to_end(&mut older, &mut all);
+        // Long before the silence is noticed.
+        let end = tokio::time::timeout(std::time::Duration::from_secs(5), end).await;
+        assert!(end.is_ok(), "the older one is closed");
+        let itself = meet(Who::Node(0)).await.expect_err("nobody dials himself");
+        assert_eq!(itself, "refused: this is that node itself");
+        let nobody = meet(Who::Node(9)).await.expect_err("there are two");
+        assert_eq!(nobody, "refused: there is no such node");
     });
 }
 

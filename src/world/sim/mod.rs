@@ -25,10 +25,10 @@ use crate::time::{Duration, Instant};
 use crate::world::env::windows;
 use crate::world::load::Load;
 use crate::world::network::Network;
+use crate::world::rest::Rest;
 use crate::world::timers::{Due, Timers};
 use crate::world::{Run, Trace};
 use hosts::{ClientHost, ReplicaHost};
-use rest::Rest;
 use slab::Slab;
 
 /// No operation.
@@ -149,7 +149,7 @@ impl<'a, P: Protocol> Sim<'a, P> {
             decided: 0,
             struck: Vec::new(),
             stop: Instant::NEVER,
-            rest: Rest::default(),
+            rest: Rest::new(rest::PATIENCE),
             events: 0,
         }
     }
