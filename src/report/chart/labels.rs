@@ -317,7 +317,10 @@ pub(super) fn place(
 /// Steps between the places that are tried everywhere.
 const STEP: usize = 12;
 
-/// The free place nearest to a point; one to which a line leads that crosses nothing, if there is one.
+/// What it costs a line to run through a label or a point, in units of its length.
+const CROSSING: i64 = 60;
+
+/// The free place nearest to a point, as far as the line that leads there crosses little.
 fn nearest_free(at: At, (wide, high): (i32, i32), taken: &[Box], bounds: Box) -> Option<Box> {
     let [left, top, right, bottom] = bounds.edges;
     let rows = (top..=bottom - high).step_by(STEP);
@@ -325,12 +328,12 @@ fn nearest_free(at: At, (wide, high): (i32, i32), taken: &[Box], bounds: Box) ->
     let free = all
         .map(|(x, y)| Box { edges: [x, y, x + wide, y + high] })
         .filter(|cover| !taken.iter().any(|t| t.meets(cover)));
-    let best = free.min_by_key(|cover| {
-        let Some([from, to]) = leader(at, cover) else { return (false, 0) };
-        let (dx, dy) = (i64::from(to.0 - from.0), i64::from(to.1 - from.1));
-        (taken.iter().any(|t| t.is_crossed(from, to)), dx * dx + dy * dy)
-    });
-    best
+    free.min_by_key(|cover| {
+        let Some([from, to]) = leader(at, cover) else { return 0 };
+        let (dx, dy) = (f64::from(to.0 - from.0), f64::from(to.1 - from.1));
+        let crossed = taken.iter().filter(|t| t.is_crossed(from, to)).count() as i64;
+        libm::sqrt(dx * dx + dy * dy) as i64 + CROSSING * crossed
+    })
 }
 
 #[cfg(test)]
