@@ -434,6 +434,11 @@ fn a_mistake_in_the_file_is_told_with_its_line() {
         ("cluster =", "inject_delays = true\ncluster =", "inject_delays = true needs `regions`"),
         ("cluster =", "replicas = []\ncluster =", "cluster.toml:1: replicas has no place here"),
         ("records = 20", "object = \"counter\"", "cluster.toml:27: nobody sees what nodes decide"),
+        (
+            "records = 20",
+            "records = 2_000_000",
+            "cluster.toml:27: records is 2000000; nodes have 1000000 at most",
+        ),
         ("\"linearizable\"", "\"linear\"", "did you mean `linearizable`"),
         (
             "[[modes]]",

@@ -27,7 +27,7 @@
 //!
 //! `regions` may be left out: regions are then names, and nothing is known of the distances between them but
 //! that one's own is nearest. With `inject_delays = true` they must be there. Faults, axes and what machines
-//! are like belong to a simulation and are refused.
+//! are like belong to a simulation and are refused, and more than a million records.
 
 use super::source::{Refusal, ScenarioError, Source};
 use super::{Overrides, Protocols, Scenario, resolve_root};
@@ -48,6 +48,9 @@ const SIMULATED: [(&str, &str); 5] = [
 ];
 /// Keys that say how far apart things are.
 const DISTANCES: [&str; 2] = ["link", "links"];
+/// More keys than this do not fit into what replicas tell each other of all of them at once: a message has
+/// 16 MiB at most.
+const RECORDS_MAX: u32 = 1_000_000;
 /// The longest name of a cluster, in bytes.
 const NAME_MAX: usize = 100;
 
@@ -107,8 +110,21 @@ impl ClusterFile {
             let message = format!("{} modes; nodes serve exactly one", modes.len());
             return Err(refused(Refusal::at(span, message)));
         }
+        let records = match root.get("workload").map(Spanned::get_ref) {
+            Some(DeValue::Table(workload)) => workload.get("records").map(Spanned::span),
+            _ => None,
+        };
         let root = Spanned::new(span, root);
         let scenario = resolve_root(root, source, protocols, &Overrides::default())?;
+        if let Some(span) = records
+            && let Some(plan) = scenario.plans.iter().find(|plan| plan.records > RECORDS_MAX)
+        {
+            let message = format!(
+                "records is {}; nodes have {RECORDS_MAX} at most, for some messages tell of all of them",
+                plan.records
+            );
+            return Err(refused(Refusal::at(span, message)));
+        }
         Ok(Self { cluster, inject_delays, nodes, scenario })
     }
 }

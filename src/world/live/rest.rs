@@ -7,6 +7,7 @@
 use super::hub::Hub;
 use super::node::{Audit, Input};
 use crate::history::FinalState;
+use crate::op::{Key, Value};
 use crate::protocol::Protocol;
 use crate::time::{Duration, Instant};
 use crate::world::rest::{Digest, Patience, Rest};
@@ -40,24 +41,45 @@ impl Looks {
         arrived: Instant,
     ) -> Option<bool> {
         let began = *self.began.get_or_insert(now);
-        // Who reads its log anew holds nothing, and is waited for as well.
-        let mut others = replicas.clone();
-        let first = others.next();
-        if others.all(|other| first.is_none_or(|first| first.state == other.state)) {
+        let states: Vec<&FinalState> = replicas.clone().map(|left| &left.state).collect();
+        if agree(&states) {
             return Some(true);
         }
-        let reach = replicas.clone().map(|left| left.reach).max().unwrap_or(Duration::ZERO);
+        let reach = replicas.map(|left| left.reach).max().unwrap_or(Duration::ZERO);
         let reach = reach.max(Duration(arrived.0.saturating_sub(now.0)));
-        let again = self.rest.differ(now, digest(replicas.map(|left| &left.state)), reach);
+        let again = self.rest.differ(now, digest(&states), reach);
         // Most of what could be under way for long is not: a timer may stand for nothing.
         let patient = self.rest.is_given_up() && now <= began + PATIENCE;
         (again.is_none() && !patient).then(|| !self.rest.is_given_up())
     }
 }
 
-fn digest<'a>(states: impl Iterator<Item = &'a FinalState>) -> u64 {
+/// Whether replicas would answer alike, each of the keys that it holds. Who reads its log anew holds nothing yet,
+/// and is waited for.
+fn agree(states: &[&FinalState]) -> bool {
+    let keys = states.iter().map(|state| state.values.len()).max().unwrap_or(0);
+    if keys == 0 || states.iter().any(|state| state.values.len() < keys) {
+        return false;
+    }
+    (0..keys).all(|key| {
+        let holders = states.iter().filter(|state| state.values[key] != Value::NOT_HELD);
+        let mut held = holders.map(|state| of_key(state, key));
+        let first = held.next();
+        held.all(|other| Some(other) == first)
+    })
+}
+
+/// The value of a key, its state word and its siblings; these stand in order of key.
+fn of_key(state: &FinalState, key: usize) -> (Value, Option<u64>, &[(Key, Value)]) {
+    let from = state.siblings.partition_point(|(of, _)| (of.0 as usize) < key);
+    let upto = state.siblings.partition_point(|(of, _)| (of.0 as usize) <= key);
+    (state.values[key], state.words.get(key).copied(), &state.siblings[from..upto])
+}
+
+/// What they hold, as a number.
+fn digest(states: &[&FinalState]) -> u64 {
     let mut digest = Digest::EMPTY;
-    for FinalState { values, words, siblings } in states {
+    for FinalState { values, words, siblings } in states.iter().copied() {
         values.iter().for_each(|value| digest.take(u64::from(value.0)));
         words.iter().for_each(|word| digest.take(*word));
         for (key, value) in siblings {
@@ -116,7 +138,6 @@ pub(super) async fn audit<P: Protocol>(hub: &Hub<P>) -> Vec<Audit> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::Value;
 
     /// Two replicas that hold these, with something under way for so long.
     fn replicas(values: [u32; 2], reach: Duration) -> [Audit; 2] {
@@ -136,6 +157,23 @@ mod tests {
             Some((s, end))
         });
         ends.expect("it ends")
+    }
+
+    #[test]
+    fn replicas_agree_about_what_they_hold_and_say_nothing_of_other_keys() {
+        let state = |values: [u32; 2], word: u64, siblings: &[(u32, u32)]| FinalState {
+            values: values.map(Value).to_vec(),
+            words: vec![word; 2],
+            siblings: siblings.iter().map(|(key, value)| (Key(*key), Value(*value))).collect(),
+        };
+        let elsewhere = Value::NOT_HELD.0;
+        let (one, other) = (state([1, 2], 7, &[(1, 5)]), state([1, elsewhere], 7, &[]));
+        assert!(agree(&[&one, &other]) && agree(&[&other, &one]) && agree(&[&one]));
+        assert!(!agree(&[&one, &state([3, elsewhere], 7, &[])]), "another value");
+        assert!(!agree(&[&one, &state([1, 2], 8, &[(1, 5)])]), "another word");
+        assert!(!agree(&[&one, &state([1, 2], 7, &[])]), "a sibling less");
+        let none = FinalState { values: vec![], words: vec![], siblings: vec![] };
+        assert!(!agree(&[&one, &none]) && !agree(&[&none, &none]), "its log is being read");
     }
 
     #[test]
