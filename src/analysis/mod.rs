@@ -12,6 +12,7 @@
 
 mod availability;
 mod causal;
+mod contested;
 mod convergence;
 mod cost;
 mod evidence;
@@ -33,6 +34,7 @@ mod undone;
 mod versions;
 mod visibility;
 
+pub use contested::Changed;
 pub use cost::{Cost, Damage};
 pub use evidence::{Exhibit, exhibits};
 pub use latency::Times;
@@ -153,6 +155,24 @@ pub fn stalest_read(history: &History) -> Option<u32> {
         }
     });
     stalest.map(|(_, op)| op)
+}
+
+/// Acknowledged writes that are gone in the end, taken back or beaten by an older one; indices into
+/// [`History::operations`], in order.
+#[must_use]
+pub fn gone(history: &History) -> Vec<u32> {
+    let mut gone = Vec::new();
+    let note = |id: u32, is_gone: bool| gone.extend(is_gone.then_some(id));
+    if history.merged {
+        merged::lost_updates(history, note);
+    } else {
+        let mut note = note;
+        undone::fates(history, &index::writes(history), &mut note);
+        lost::lost_writes(history, &index::Order::of(history), note);
+    }
+    gone.sort_unstable();
+    gone.dedup();
+    gone
 }
 
 /// What an operation read: keys and values, nothing unless it is a read or a scan that is ok, or an

@@ -6,7 +6,9 @@
 //! is gone, and the *recovery point*, how far back what is lost reaches. Here:
 //!
 //! An operation for which its session had no time before half its timeout had passed, or before the fault was
-//! over, tells of its session and not of the store: it counts in availability, and nowhere here.
+//! over, tells of its session and not of the store. Of times it says nothing. Among who was asked and answered it
+//! is taken to have fared as the last one of its region and kind that a session came to in time: left out, it
+//! would make a store look available that keeps its clients waiting, for they ask it less just while it does.
 //!
 //! * The recovery time of a region and a kind of operation runs from the beginning of a fault to the
 //!   completion of the first operation from which on all that are intended in the fault are answered in
@@ -20,8 +22,9 @@
 //!   other side's versions.
 
 use super::availability::{self, each_measured, took_effect, under_fault};
+use super::contested::{self, Changed};
 use super::timeline::Timeline;
-use super::{Verdict, index, judge, lineage, merged, staleness, undone};
+use super::{Verdict, index, judge, lineage, lost, merged, staleness, undone};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status};
 use crate::op::{OpKind, Value};
@@ -35,6 +38,10 @@ pub struct Faulted {
     pub outages: BTreeMap<(String, OpKind), Outage>,
     /// Whether what happened before the first fault is linearizable, whatever is promised.
     pub health: Verdict,
+    /// Who changed the same keys under a fault.
+    pub changed: Changed,
+    /// Whether of two states that were made apart both stay, joined or beside each other.
+    pub keeps_both: bool,
 }
 
 /// What one region's operations of one kind lived through.
@@ -72,6 +79,7 @@ impl Faulted {
             ours.oldest_gone = ours.oldest_gone.max(theirs.oldest_gone);
             ours.timeline.merge(&theirs.timeline);
         }
+        contested::add(&mut self.changed, &other.changed);
         if other.health.rank() > self.health.rank() {
             self.health = other.health.clone();
         }
@@ -82,7 +90,12 @@ impl Faulted {
 pub(super) fn measure(history: &History, timeout: Duration) -> Option<Faulted> {
     let first = history.windows.first()?;
     let health = judge(&until(history, first.start), Guarantee::Linearizable);
-    let mut faulted = Faulted { outages: BTreeMap::new(), health };
+    let mut faulted = Faulted {
+        outages: BTreeMap::new(),
+        health,
+        changed: contested::changed(history),
+        keeps_both: history.merged && !history.overwrites,
+    };
     let region_of: Vec<usize> = (0..history.groups.len())
         .map(|group| {
             let same = |name: &String| *name == history.groups[group];
@@ -101,15 +114,18 @@ pub(super) fn measure(history: &History, timeout: Duration) -> Option<Faulted> {
         }
     });
     let lingering = stale_reads(history, &spans.edges, &mut faulted);
-    for ((region, op, span), fates) in spans.fates {
+    for ((region, op, span), mut fates) in spans.fates {
+        fates.sort_unstable();
         let from = spans.edges[span];
+        let unreached = spans.unreached.get(&(region, op, span)).map_or(&[][..], Vec::as_slice);
         let region = &history.groups[region];
         let outage = faulted.outages.entry((region.clone(), op)).or_default();
         if span % 2 == 0 {
-            outage.asked += fates.len() as u64;
+            outage.asked += (fates.len() + unreached.len()) as u64;
             outage.answered += fates.iter().filter(|(.., answered)| *answered).count() as u64;
+            outage.answered += unreached.iter().filter(|at| fares(&fates, **at)).count() as u64;
         }
-        let back = back_again(fates).map(|at| at.since(from));
+        let back = back_again(&fates).map(|at| at.since(from));
         if span % 2 == 0 {
             outage.during.push(back);
             continue;
@@ -128,6 +144,8 @@ struct Spans {
     /// Beginnings and ends of faults in turn.
     edges: Vec<Instant>,
     fates: BTreeMap<(usize, OpKind, usize), Vec<Fate>>,
+    /// When those were intended to which their session did not come in time.
+    unreached: BTreeMap<(usize, OpKind, usize), Vec<Instant>>,
 }
 
 /// When an operation was intended and completed, and whether it was answered.
@@ -136,7 +154,7 @@ type Fate = (Instant, Instant, bool);
 impl Spans {
     fn of(history: &History) -> Self {
         let edges = history.windows.iter().flat_map(|window| [window.start, window.end]).collect();
-        Self { edges, fates: BTreeMap::new() }
+        Self { edges, fates: BTreeMap::new(), unreached: BTreeMap::new() }
     }
 
     fn note(
@@ -149,8 +167,10 @@ impl Spans {
     ) {
         let passed = |at: Instant| self.edges.partition_point(|edge| *edge <= at);
         let prompt = op.invoked.since(op.intended).0 <= timeout.0 / 2;
-        let in_time = prompt && passed(op.invoked) == passed(op.intended);
-        let Some(span) = passed(op.intended).checked_sub(1).filter(|_| in_time) else { return };
+        let Some(span) = passed(op.intended).checked_sub(1) else { return };
+        if !prompt || passed(op.invoked) != passed(op.intended) {
+            return self.unreached.entry((region, op.kind, span)).or_default().push(op.intended);
+        }
         let answered = if history.phase(op.intended) == Phase::Partitioned {
             under_fault(history, op, usual)
         } else {
@@ -163,9 +183,14 @@ impl Spans {
     }
 }
 
-/// When the first operation completed from which on all were answered.
-fn back_again(mut fates: Vec<Fate>) -> Option<Instant> {
-    fates.sort_unstable();
+/// Whether the last operation intended by then was answered, or the first of all.
+fn fares(fates: &[Fate], intended: Instant) -> bool {
+    let before = fates.partition_point(|(at, ..)| *at <= intended);
+    fates.get(before.saturating_sub(1)).is_some_and(|(.., answered)| *answered)
+}
+
+/// When the first operation completed from which on all were answered; they stand as they were intended.
+fn back_again(fates: &[Fate]) -> Option<Instant> {
     let first = fates.iter().rposition(|(_, _, answered)| !answered).map_or(0, |last| last + 1);
     fates.get(first).map(|(_, completed, _)| *completed)
 }
@@ -218,7 +243,7 @@ fn stale_reads<'a>(
 
 /// Looks how far back what is gone reaches.
 fn gone(history: &History, edges: &[Instant], faulted: &mut Faulted) {
-    let note = |id: u32, gone: bool| {
+    let mut note = |id: u32, gone: bool| {
         let op = &history.operations[id as usize];
         let next = edges.get(edges.partition_point(|edge| *edge < op.completed));
         let key = (history.groups[usize::from(op.group)].clone(), op.kind);
@@ -229,7 +254,13 @@ fn gone(history: &History, edges: &[Instant], faulted: &mut Faulted) {
     if history.merged {
         merged::lost_updates(history, note);
     } else {
-        undone::fates(history, &index::writes(history), note);
+        undone::fates(history, &index::writes(history), &mut note);
+        // What an older write has beaten is gone as well; without a fault that is the clocks' doing.
+        let order = index::Order::of(history);
+        lost::lost_writes(history, &order, |id, lost| {
+            let ended = history.operations[id as usize].completed;
+            note(id, lost && history.phase(ended) == Phase::Partitioned);
+        });
     }
 }
 
@@ -338,6 +369,23 @@ mod tests {
         assert_eq!(asked("a: w1 0..10; e: w2 160..165!; e: w3 220..225; a: w4 250..260!"), (0, 0));
     }
 
+    /// A session that is kept waiting asks for less; what it was to ask for fares as what others asked for.
+    #[test]
+    fn who_was_kept_waiting_counts_as_those_around_it() {
+        let asked = |text: &str| {
+            let lived = lived(text, None);
+            let of = outage(&lived, OpKind::Write);
+            (of.answered, of.asked, of.during.clone())
+        };
+        // Session e begins 40 of its 60 ms late: at 130 the last that was asked for is w2, at 160 it is w3.
+        let around = "a: w1 0..10; a: w2 120..125; c: w3 150..160!;";
+        assert_eq!(asked(around), (1, 2, vec![None]));
+        assert_eq!(asked(&format!("{around} e: w4 170..172; e: w5 198..199!")), (2, 4, vec![None]));
+        // Before all others it fares as the first of them; and if there are none, nobody knows.
+        assert_eq!(asked("a: w1 0..10; a: w2 150..155; e: w3 142..160!").0, 2);
+        assert_eq!(asked("a: w1 0..10; e: w2 160..165!; a: w3 250..260").1, 0);
+    }
+
     #[test]
     fn healing_has_its_own_time() {
         let after = |text: &str| outage(&lived(text, None), OpKind::Write).after.clone();
@@ -369,6 +417,9 @@ mod tests {
         assert_eq!(gone(text, 1), ms(30));
         assert_eq!(gone(text, 2), None);
         assert_eq!(gone("b: w1 0..10 #5; a: w2 160..170 #165", 1), ms(30));
+        // Under the fault an older write has beaten it; before, that was no fault's doing.
+        assert_eq!(gone("b: w1 105..110 #199; a: w2 120..130 #125", 1), ms(70));
+        assert_eq!(gone("b: w1 5..10 #99; a: w2 20..30 #25", 1), None);
     }
 
     #[test]

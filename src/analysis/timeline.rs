@@ -1,15 +1,20 @@
 //! A run moment by moment: how many operations were intended in each stretch of time, how many of them were
 //! answered, how long they took, and how many reads were stale.
 //!
-//! Stretches begin one millisecond long and double whenever there would be more than 96; since all
-//! begin at multiples of their length, timelines of different runs merge in any order.
+//! Stretches begin one millisecond long and double whenever there would be more than 96; but those of about a second
+//! do not before there would be more than 512, so that minutes are told second by second. Since all begin at
+//! multiples of their length, timelines of different runs merge in any order.
 
 use super::availability::took_effect;
 use crate::history::Operation;
 use crate::time::{Duration, Instant};
 
-/// A timeline has at most so many stretches.
-pub(super) const MOST: usize = 96;
+/// A timeline has at most so many stretches that are shorter than [`SECOND`].
+const MOST: u64 = 96;
+/// And so many others.
+const MOST_SECONDS: u64 = 512;
+/// The first power of two that is a second or more.
+const SECOND: Duration = Duration::millis(1_024);
 
 /// What was intended in one stretch of time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,7 +101,8 @@ impl Timeline {
     }
 
     fn at(&mut self, at: Instant) -> &mut Stretch {
-        while at.0 / self.step.0 >= MOST as u64 {
+        let most = |step| if step < SECOND { MOST } else { MOST_SECONDS };
+        while at.0 / self.step.0 >= most(self.step) {
             self.double();
         }
         let index = (at.0 / self.step.0) as usize;
@@ -155,6 +161,13 @@ mod tests {
         let answered: Vec<u64> = timeline.stretches().iter().map(|s| s.answered).collect();
         assert_eq!((answered.len(), answered[0], answered[5], answered[6]), (63, 1, 1, 1));
         assert_eq!((answered[62], answered.iter().sum()), (1, 4_u64));
+    }
+
+    #[test]
+    fn some_minutes_are_told_second_by_second() {
+        let step = |ms| of(&[read(0, 1), read(ms, 1)]).step();
+        assert_eq!([95_000, 97_000].map(step), [1_024, 1_024].map(Duration::millis));
+        assert_eq!([500_000, 525_000].map(step), [1_024, 2_048].map(Duration::millis));
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use super::args::ExplainArgs;
 use super::{print, select, style, style_end, terminal_width, unless_closed};
-use crate::analysis::{Verdict, exhibits, judge, stalest_read};
+use crate::analysis::{Verdict, exhibits, gone, judge, stalest_read};
 use crate::catalog::Catalog;
 use crate::history::{self, History, Operation, Status};
 use crate::op::{NodeId, OpKind};
@@ -43,6 +43,12 @@ pub(super) fn run(args: &ExplainArgs) -> anyhow::Result<ExitCode> {
     let _ = writeln!(text, "path      {}; writes: {}", offer.read_path, offer.write_path);
     let _ = writeln!(text, "promise   {}", offer.promise);
     let _ = writeln!(text, "verdict   {}", in_words(&verdict));
+    // No promise need be broken by it, but a swarm may have been asked for it.
+    match gone(&history).len() {
+        0 => {}
+        1 => text.push_str("gone      1 acknowledged write\n"),
+        n => drop(writeln!(text, "gone      {n} acknowledged writes")),
+    }
     if let Verdict::Violated(counterexample) = &verdict {
         let found = exhibits(&history, counterexample);
         let picture = SpaceTime::of_exhibits(plan.name.to_string(), &found);
@@ -123,6 +129,7 @@ fn chosen(
     if let Verdict::Violated(counterexample) = verdict {
         chosen.extend(counterexample.operations.iter().map(|op| ("part of the violation", *op)));
     }
+    chosen.extend(gone(history).first().map(|id| ("acknowledged, and gone in the end", *id)));
     let typical = [
         (OpKind::Write, "a write of median latency"),
         (OpKind::Read, "a read of median latency"),

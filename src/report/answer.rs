@@ -63,6 +63,8 @@ struct Told<'a> {
     partitioned: Option<f64>,
     /// The same of those without a majority, and of the others.
     sides: [Option<f64>; 2],
+    /// The same of writes, where it is reads that are told of.
+    writes: [Option<f64>; 2],
     /// The slowest region's median time until it was answered again, under the fault and after its end:
     /// `None` within if it was not, and without where nothing was asked.
     back: Option<Option<f64>>,
@@ -99,10 +101,10 @@ impl<'a> Told<'a> {
         let whole = if looks_first { "rmw" } else { &asks.op };
         let whole = kinds.into_iter().find(|kind| *kind == whole).unwrap_or("write");
         let asked = || cell.iter().filter(|row| row.op == whole && row.client_region == "all");
-        let side = |side: Side| {
+        let side = |side: Side, op: &str| {
             let lines = faults
                 .iter()
-                .filter(|line| line.cell == head.cell && line.op == whole)
+                .filter(|line| line.cell == head.cell && line.op == op)
                 .filter(|line| line.side == Some(side));
             let (answered, asked) =
                 lines.fold((0, 0), |sum, line| (sum.0 + line.answered, sum.1 + line.asked));
@@ -132,8 +134,10 @@ impl<'a> Told<'a> {
                     row.op == whole && row.phase == "partitioned" && row.client_region == "all"
                 })
                 .map(|row| row.availability()),
-            sides: [side(Side::Minority), side(Side::Majority)],
-            damage: figure(asks.counts, cell),
+            sides: [side(Side::Minority, whole), side(Side::Majority, whole)],
+            writes: [Side::Minority, Side::Majority]
+                .map(|of| side(of, "write").filter(|_| whole == "read")),
+            damage: figure(asks.counts, cell, faults),
         }
     }
 
@@ -165,6 +169,7 @@ impl<'a> Told<'a> {
                 let and = if i > 0 && minority.is_some() { " and" } else { "" };
                 let _ = write!(text, "{and} {} {who}", number::percent(share));
             }
+            self.writes_through(text);
         }
         if self.sides == [None; 2]
             && let Some(share) = self.partitioned
@@ -193,6 +198,15 @@ impl<'a> Told<'a> {
         if let Some(lingered) = self.lingered.filter(|ms| *ms > 0.0) {
             let ms = number::ms(lingered);
             let _ = write!(text, "; the last read that missed something older began {ms} after it");
+        }
+    }
+
+    /// Whose writes were answered, where it is reads that are told of.
+    fn writes_through(&self, text: &mut String) {
+        let told: Vec<String> =
+            self.writes.iter().flatten().map(|share| number::percent(*share)).collect();
+        if !told.is_empty() {
+            let _ = write!(text, ", of their writes {}", told.join(" and "));
         }
     }
 
@@ -285,8 +299,10 @@ impl Figure {
     }
 }
 
-/// The domain's damage in the rows of one cell, all phases together.
-fn figure(counts: Counts, cell: &[&Row]) -> Figure {
+/// The domain's damage in the rows of one cell, all phases together, or in its lines of faults.
+fn figure(counts: Counts, cell: &[&Row], faults: &[&FaultLine]) -> Figure {
+    let of_cell = || faults.iter().filter(|line| line.cell == cell[0].cell);
+    let keys = |part: fn(&FaultLine) -> Option<u64>| of_cell().filter_map(|l| part(l)).sum::<u64>();
     let of_op = |op: &'static str| {
         cell.iter().filter(move |row| row.op == op && row.client_region == "all")
     };
@@ -305,6 +321,7 @@ fn figure(counts: Counts, cell: &[&Row]) -> Figure {
         Counts::Lost => add("write", known),
         Counts::Undone => add("write", |row| (row.undone.unwrap_or(0), row.undone_of)),
         Counts::Conflicts => add("read", |row| (row.conflicts, row.ok)),
+        Counts::Overruled => (keys(|line| line.overruled), keys(|line| line.changed)),
     };
     let told = cell[0].damaged_runs.zip(cell[0].damaged_keys).filter(|_| counts == Counts::Damage);
     let runs = told.map(|(runs, keys)| (runs, keys, cell[0].damage_keys_of));

@@ -361,7 +361,7 @@ fn came_through<'c, 'a>(
     short: bool,
 ) -> Table<'c, 'a> {
     let mut head = vec!["mode".to_owned(), "level".to_owned()];
-    let brief = ["op", "cut off", "maj.", "back", "healed", "stale", "lost", "class"];
+    let brief = ["op", "cut off", "maj.", "back", "healed", "stale", "lost", "over", "class"];
     let heads = if short { brief } else { through::HEADS };
     head.extend(heads.map(str::to_owned));
     head.push(verdict_head(short));

@@ -16,7 +16,13 @@ pub(super) fn through(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'
         return;
     }
     out.push_str(
-        "<h3>Through the fault</h3><p class=reading>The share answered while the fault was in force, by          clients that a cut left without a majority of the replicas and by the others; when all of the others'          operations were answered again; how long all took to be answered after the healing; how long after          it a read missed what had been acknowledged before it; how far back what is gone in the end          reaches; and the class that these histories show.</p>         <div class=scroll><table><thead><tr><th>mode",
+        "<h3>Through the fault</h3><p class=reading>The share answered while the fault was in force, by \
+         clients that a cut left without a majority of the replicas and by the others; when all of the others' \
+         operations were answered again; how long all took to be answered after the healing; how long after \
+         it a read missed what had been acknowledged before it; how far back what is gone in the end reaches; \
+         of the keys that were changed, those that both sides changed and of which one side's version alone is \
+         kept; and the class that these histories show.</p>\
+         <div class=scroll><table><thead><tr><th>mode",
     );
     out.push_str(if varies(scenario) { "<th>variant" } else { "" });
     out.push_str("<th>level<th>verdict");

@@ -7,7 +7,7 @@ use super::view::{Cell, Scenario};
 use crate::results::Side;
 
 /// The heads of [`Line::columns`].
-pub(super) const HEADS: [&str; 8] = [
+pub(super) const HEADS: [&str; 9] = [
     "operation",
     "cut off",
     "majority",
@@ -15,6 +15,7 @@ pub(super) const HEADS: [&str; 8] = [
     "healed in",
     "stale for",
     "lost back to",
+    "overruled",
     "class",
 ];
 
@@ -23,7 +24,7 @@ pub(super) struct Line<'c, 'a> {
     /// The cell it is of.
     pub(super) cell: &'c Cell<'a>,
     /// Under [`HEADS`].
-    pub(super) columns: [String; 8],
+    pub(super) columns: [String; 9],
     /// The figures that decided the class.
     pub(super) reason: &'a str,
 }
@@ -68,6 +69,7 @@ fn line<'c, 'a>(scenario: &Scenario<'a>, cell: &'c Cell<'a>, op: &str) -> Option
         healed,
         most(|l| l.lingered_max_ms),
         most(|l| l.rpo_ms),
+        overruled(all),
         class(all),
     ];
     Some(Line { cell, columns, reason: &all.class_reason })
@@ -92,6 +94,16 @@ fn slowest(regions: impl Iterator<Item = (u64, u64, Option<f64>)>, silent: bool)
         Some((0, _)) if silent => "never".to_owned(),
         Some((back, of)) => format!("{back} of {of}"),
         None => most.map_or_else(|| "-".to_owned(), number::ms),
+    }
+}
+
+/// Keys that one side changed in vain, of those that were changed.
+fn overruled(line: &FaultLine) -> String {
+    match (line.overruled, line.changed) {
+        (Some(overruled), Some(changed)) if changed > 0 => {
+            format!("{} of {}", number::count(overruled), number::count(changed))
+        }
+        _ => "-".to_owned(),
     }
 }
 
@@ -122,7 +134,8 @@ mod tests {
         let write = lines.iter().find(|l| l.columns[0] == "write").expect("writes");
         assert_eq!(write.columns[3..5], ["1.84 s", "70.5 ms"]);
         assert!(lines.iter().any(|l| l.columns[6] == "88.8 ms"), "{:?}", write.columns);
-        assert!(lines.iter().any(|l| l.columns[7] == "PC/EL"), "{:?}", write.columns);
+        assert!(lines.iter().any(|l| l.columns[7] == "81 of 98"), "{:?}", write.columns);
+        assert!(lines.iter().any(|l| l.columns[8] == "PC/EL"), "{:?}", write.columns);
         assert!(all.iter().filter(|s| s.faults.is_empty()).all(|s| {
             let cells = s.cells();
             super::lines(s, &cells).is_empty()

@@ -7,6 +7,7 @@ use super::class::{self, Evidence};
 use super::figures::round;
 use super::row::{Check, FIGURE_MAX, Row, SCHEMA, VerdictWord, are_within};
 use crate::analysis::{Faulted, OPS, Outage, Summary, Timeline};
+use crate::guarantee::Guarantee;
 use crate::history::Phase;
 use crate::op::{OpKind, unknown};
 use crate::time::Duration;
@@ -59,8 +60,8 @@ pub struct FaultLine {
     pub op: String,
     /// Its side of the cut.
     pub side: Option<Side>,
-    /// Operations asked for under a fault of which can be said whether they were answered in it: those to
-    /// which their session did not come in time are not among them.
+    /// Operations asked for under a fault of which can be said whether they were answered in it. Those to which
+    /// their session did not come in time are taken to have fared as the one before them that was come to.
     pub asked: u64,
     /// Those that were answered.
     pub answered: u64,
@@ -88,6 +89,14 @@ pub struct FaultLine {
     /// Recovery point: the longest from the acknowledgement of a write that is gone in the end to the next
     /// beginning or end of a fault; `null` where none is gone.
     pub rpo_ms: Option<f64>,
+    /// Keys that clients on one side or the other of a cut changed under a fault, as they were told, each counted
+    /// anew for every fault; `null` but in the line of all writes, and where nobody is on a side.
+    pub changed: Option<u64>,
+    /// Of these, the ones that both sides changed.
+    pub contested: Option<u64>,
+    /// Of those, the ones of which one side's last version is kept and the other's is not, which nobody on the
+    /// side that prevails ever reads.
+    pub overruled: Option<u64>,
     /// What happened before the first fault is linearizable, whatever is promised.
     pub health: VerdictWord,
     /// PA or PC, of all regions together; `null` where nobody was cut off from the majority.
@@ -214,7 +223,27 @@ fn total(
         (evidence.stale, evidence.fresh_or_stale) = (slot.stale, slot.fresh_or_stale);
     }
     (line.partition_class, line.else_class, line.class_reason) = class::decide(&evidence);
+    if op == OpKind::Write && !meta.faults.sides.is_empty() {
+        contest(&mut line, meta, faulted);
+    }
     Some(line)
+}
+
+/// What both sides of a cut changed, and what became of it.
+fn contest(line: &mut FaultLine, meta: &CellMeta, faulted: &Faulted) {
+    let (mut changed, mut contested) = (0, 0);
+    for (regions, keys) in &faulted.changed {
+        let on = |side| regions.iter().any(|region| meta.faults.side(region) == Some(side));
+        let (minority, majority) = (on(Side::Minority), on(Side::Majority));
+        changed += if minority || majority { *keys } else { 0 };
+        contested += if minority && majority { *keys } else { 0 };
+    }
+    // In one order that agrees with real time every write was there for all to see.
+    let ordered =
+        meta.promise.implies(Guarantee::Linearizable) && line.verdict == VerdictWord::Holds;
+    let overruled = if ordered || faulted.keeps_both { 0 } else { contested };
+    (line.changed, line.contested, line.overruled) =
+        (Some(changed), Some(contested), Some(overruled));
 }
 
 fn line(
@@ -254,6 +283,9 @@ fn line(
         lingered_p50_ms,
         lingered_max_ms,
         rpo_ms: outage.oldest_gone.map(Duration::as_ms),
+        changed: None,
+        contested: None,
+        overruled: None,
         health: word(faulted.health.rank()),
         partition_class: None,
         else_class: None,
@@ -321,6 +353,11 @@ impl Check for FaultLine {
         are_within(FIGURE_MAX, &[("asked", self.asked as f64)])?;
         if self.answered > self.asked {
             return Err(format!("answered is {}, more than asked", self.answered));
+        }
+        let keys = [self.changed, self.contested, self.overruled].map(|keys| keys.unwrap_or(0));
+        are_within(FIGURE_MAX, &[("changed", keys[0] as f64)])?;
+        if keys[1] > keys[0] || keys[2] > keys[1] {
+            return Err("overruled is at most contested, and contested at most changed".into());
         }
         let figures = [
             ("rto_p50_ms", self.rto_p50_ms),

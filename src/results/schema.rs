@@ -249,7 +249,8 @@ pub const FAULT: &[Column] = &[
     column("asked", "operations",
         "Operations under a fault of which can be said whether they were answered in it. An \
          operation for which its session had no time before half its timeout had passed, or before the fault \
-         was over, counts in availability and nowhere here."),
+         was over, is taken to have fared as the last one before it of its region and kind for which there was \
+         time; for times it does not count."),
     column("answered", "operations", "Those that were answered."),
     column("faults", "faults",
         "Faults, over all seeds, in which such an operation was asked for."),
@@ -270,8 +271,16 @@ pub const FAULT: &[Column] = &[
          it, 0 if none did: median. Null for all but reads."),
     column("lingered_max_ms", "ms or null", "The longest."),
     column("rpo_ms", "ms or null",
-        "Recovery point: the longest time from the acknowledgement of a write that is gone in the end to \
-         the next beginning or end of a fault; null where none is gone."),
+        "Recovery point: the longest time from the acknowledgement of a write that is gone in the end, or was \
+         lost to an older one under a fault, to the next beginning or end of a fault; null where there is none."),
+    column("changed", "keys or null",
+        "In the line of all regions' writes: keys that clients on either side of a cut changed while a fault \
+         was in force, as they were told, each counted anew for every fault. Null where nobody is on a side."),
+    column("contested", "keys or null", "Of these, the ones that both sides changed."),
+    column("overruled", "keys or null",
+        "Of those, the ones of which the store keeps one side's last version alone, so that nobody on the side \
+         that prevails ever read what the other was told is written: all of them where versions have one order that \
+         is not linearizable or states replace one another, none where both stay beside each other or are joined."),
     column("health", "holds, unknown, violated",
         "Whether what happened before the first fault is linearizable, whatever is promised; the worst of \
          the seeds."),

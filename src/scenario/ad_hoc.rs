@@ -201,6 +201,11 @@ fn mode(name: &str, protocols: &dyn Protocols) -> Result<String, String> {
         }
         return Ok(text);
     }
+    if protocols.names().contains(&system) {
+        return Err(format!(
+            "-s {name}: {system} is a protocol and has no configurations; write {system}"
+        ));
+    }
     let names = known.iter().map(|known| known.name.as_str());
     Err(unknown("system or protocol", system, names.chain(protocols.names())))
 }

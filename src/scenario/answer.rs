@@ -22,6 +22,8 @@ pub enum Counts {
     Undone,
     /// Reads that returned several values.
     Conflicts,
+    /// Keys that both sides of a cut changed and of which one side's version alone is kept.
+    Overruled,
 }
 
 /// The class that a cell stands for: what it gives up when it cannot have both.

@@ -113,6 +113,10 @@ fn words_that_do_not_fit_get_the_nearest_that_do() {
     desk.write("two.csv", "# symmetric\nfrom\\to,here,there\nhere,-,20\nthere,-,-\n");
     for (words, says) in [
         ("-s etdc", "unknown system or protocol `etdc`; did you mean `etcd`?"),
+        (
+            "-s raft/default",
+            "-s raft/default: raft is a protocol and has no configurations; write raft",
+        ),
         ("-s mongodb/w2", "unknown configuration of MongoDB `w2`; did you mean `w1`?"),
         ("-s etcd --fault isolate-regoin", "unknown fault `isolate-regoin`; did you mean"),
         ("-s etcd --fault loss:us-est-1", "unknown region `us-est-1`; did you mean `us-east-1`?"),
@@ -204,6 +208,18 @@ fn a_swarm_counts_shrinks_and_keeps_what_breaks() {
         desk.run(&[&kept.split(' ').collect::<Vec<_>>()[..], &["-o", "k"]].concat()).status,
         1
     );
+    // What is gone breaks no promise of an asynchronous store; whoever replays it is shown it all the same.
+    let hasty = text
+        .replace("acknowledge = \"all\", fail_over", "acknowledge = \"async\", fail_over")
+        .replacen("\"linearizable\"", "\"eventual-nearest\"", 1);
+    desk.write("hasty.toml", &hasty);
+    let lossy = desk.run(&["swarm", "hasty.toml", "-p", "^sync$", "-n", "12", "--lossless"]);
+    assert_eq!(lossy.status, 1, "{}", lossy.stdout);
+    let command =
+        lossy.stdout.lines().find_map(|line| line.trim().strip_prefix("replay with: pacelc "));
+    let shown = desk.ok(&command.expect("a command").split(' ').collect::<Vec<_>>());
+    assert!(shown.contains("verdict   holds\ngone      "), "{shown}");
+    assert!(shown.contains(": acknowledged, and gone in the end\nwrite of key "), "{shown}");
     let one = desk.run(&[&words[..], &["--threads", "1"]].concat());
     let three = desk.run(&[&words[..], &["--threads", "3"]].concat());
     assert_eq!(one.stdout, three.stdout);

@@ -58,8 +58,12 @@ levels   = ["eventual-nearest"]
 "#;
 
 fn results() -> Results {
+    results_of(SCENARIO)
+}
+
+fn results_of(text: &str) -> Results {
     let catalog = Catalog::builtin();
-    let source = Source::new("class.toml", SCENARIO);
+    let source = Source::new("class.toml", text);
     let scenario = load(&source, &catalog, &Overrides::default()).expect("a scenario");
     let options = Options { seeds: 3, threads: 2, ..Options::default() };
     Suite::new(catalog, vec![scenario], options).run(&mut |_| {}).expect("it runs")
@@ -145,4 +149,51 @@ fn a_timeline_shows_the_fault_where_it_was() {
     assert!(share(16_500.0, 20_000.0) > 0.99);
     let reads = of("quorums/one", "ap-southeast-1", "read");
     assert!(reads.stale.iter().sum::<u64>() > 0 && reads.answered == reads.n);
+}
+
+/// Both sides of the cut change the same keys where both may write; what one side wrote is then overruled, unless
+/// both versions stay.
+#[test]
+fn keys_that_both_sides_changed_are_counted_and_what_became_of_them() {
+    let siblings = "[[modes]]\nname = \"siblings\"\nprotocol = \"multi-leader\"\n\
+                    levels = [\"eventual-nearest\"]\nconfig = { conflicts = \"siblings\" }\n";
+    let results = results_of(&format!("{SCENARIO}{siblings}"));
+    let of = |cell: &str| {
+        let line = line(&results, cell, "all", "write");
+        let known = |keys: Option<u64>| keys.expect("there are sides");
+        (known(line.changed), known(line.contested), known(line.overruled))
+    };
+    // Three seeds of twenty keys.
+    for cell in ["quorums/one", "every-region/eventual-nearest"] {
+        let (changed, contested, overruled) = of(cell);
+        assert!(changed == 60 && contested > 50 && overruled == contested, "{cell}: {overruled}");
+    }
+    let (changed, contested, overruled) = of("siblings/eventual-nearest");
+    assert!(changed == 60 && contested > 50 && overruled == 0, "{overruled} of {contested}");
+    for cell in ["consensus/linearizable", "consensus/eventual-nearest", "quorums/quorum"] {
+        let (changed, contested, overruled) = of(cell);
+        assert!(changed > 50 && (contested, overruled) == (0, 0), "{cell}: {contested} contested");
+    }
+    let read = line(&results, "quorums/one", "all", "read");
+    assert_eq!((read.changed, read.contested, read.overruled), (None, None, None));
+}
+
+/// A session that waits for its timeout asks less often. What a side was answered is not the better for it: it is
+/// what clients were to ask for.
+#[test]
+fn a_side_that_is_kept_waiting_is_not_said_to_be_answered() {
+    let results = results();
+    for (cell, op) in [("leader-cut/linearizable", "write"), ("quorums/one", "read")] {
+        for region in ["us-east-1", "ap-southeast-1"] {
+            let line = line(&results, cell, region, op);
+            let of = |row: &&pacelc::results::Row| {
+                (row.cell == line.cell && row.op == op)
+                    && (row.phase == "partitioned" && row.client_region == region)
+            };
+            let row = results.rows.iter().find(of).expect("a row");
+            let share = line.answered as f64 / line.asked as f64;
+            let whole = row.answered.expect("known") as f64 / row.answerable.expect("known") as f64;
+            assert!((share - whole).abs() < 0.06, "{cell} {op} {region}: {share} is not {whole}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 
 use crate::common::{plans, simulate};
 use pacelc::catalog::Catalog;
+use pacelc::guarantee::Guarantee;
 use pacelc::scenario::plan::{FaultKind, Plan, RandomKind};
 use pacelc::scenario::{Overrides, Source, find, load, regression};
 use pacelc::suite::{Swarm, Swarmed, shrink};
@@ -46,6 +47,22 @@ fn nothing_is_lost_that_all_or_a_quorum_have_acknowledged() {
         assert!(loaded.contains(&cell.loaded_ns), "{}: {}", cell.cell, cell.loaded_ns);
         assert!(cell.virtual_ns > cell.loaded_ns, "{}: nobody waits", cell.cell);
     }
+}
+
+/// What waits for others loses nothing, and that says something: under the same schedules and fail-over one that
+/// waits for nobody does.
+#[test]
+fn the_same_schedules_lose_what_an_asynchronous_primary_had_not_shipped() {
+    let text = random()
+        .text
+        .replace("acknowledge = \"all\", fail_over", "acknowledge = \"async\", fail_over");
+    let text =
+        text.replacen("levels   = [\"linearizable\"]", "levels   = [\"eventual-nearest\"]", 1);
+    assert_ne!(text, random().text);
+    let (_, found) = run(&Source::new("async.toml", &text), 40, 2, true);
+    assert!(found[0].cell.contains("/sync/") && found[0].promise == Guarantee::Eventual);
+    assert!(found[0].gone > 0 && found[0].broken.len() > 1, "{:?}", found[0]);
+    assert!(found[1..].iter().all(|cell| cell.gone == 0 && cell.broken.is_empty()));
 }
 
 /// The same scenario with a primary that acknowledges before its disk, and a leader before its majority.

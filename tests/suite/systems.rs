@@ -3,11 +3,14 @@
 
 use crate::common::swarm::{perturbed, promise};
 use crate::common::{plans, simulate};
-use pacelc::analysis::{Verdict, judge};
+use pacelc::analysis::{Context, Verdict, judge, summarize};
 use pacelc::catalog::Catalog;
-use pacelc::history::{Operation, Status};
+use pacelc::guarantee::Guarantee;
+use pacelc::history::{Operation, Phase, Status};
+use pacelc::op::OpKind;
 use pacelc::scenario::{Overrides, Source, load, systems};
 use pacelc::time::Duration;
+use std::collections::BTreeMap;
 
 /// A scenario whose modes are these, as TOML.
 fn scenario(modes: &str) -> String {
@@ -35,17 +38,26 @@ arrivals = {{ poisson = {{ rate = 20 }} }}
 
 #[test]
 fn every_configuration_runs_and_keeps_what_its_protocol_promises() {
-    let mut modes = String::new();
+    let mut modes: BTreeMap<&str, String> = BTreeMap::new();
     for system in systems::all().expect("every file is well formed") {
         for one in &system.configurations {
-            modes.push_str(&format!(
+            let object = match one.config.get("conflicts").and_then(|rule| rule.as_str()) {
+                Some("pn-counter") => "counter",
+                Some("add-wins" | "cart-union") => "set",
+                _ => "register",
+            };
+            modes.entry(object).or_default().push_str(&format!(
                 "[[modes]]\nsystem = \"{}\"\nconfiguration = \"{}\"\n",
                 system.name, one.name
             ));
         }
     }
-    let cells = plans(&scenario(&modes));
-    assert!(cells.len() > 60, "{}", cells.len());
+    let of = |(object, modes): (&&str, &String)| {
+        let mix = format!("object = \"{object}\"\nread = 0.5\nupdate = 0.5");
+        plans(&scenario(modes).replace("ycsb     = \"A\"", &mix))
+    };
+    let cells: Vec<_> = modes.iter().flat_map(of).collect();
+    assert!(cells.len() > 70, "{}", cells.len());
     let mut broken = Vec::new();
     for cell in &cells {
         let claim = cell.claim.as_ref().expect("a system's level");
@@ -91,6 +103,24 @@ fn riak_answers_a_quorum_on_the_side_that_is_cut_off_by_fallback_copies() {
         let (strict, asked) = answered(configuration, false);
         assert!(strict == 0 && asked > 0, "{configuration}: {strict} of {asked}");
     }
+}
+
+/// A server of CouchDB takes a revision for what it says that it continues, and nobody writes without having read. So one
+/// database by itself has no conflicts, and its reads are fresh.
+#[test]
+fn one_couchdb_by_itself_has_no_conflicts() {
+    let text = scenario("[[modes]]\nsystem = \"couchdb\"\n")
+        .replace("\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"", "\"us-east-1\"")
+        .replace("region   = \"eu-west-1\"", "region   = \"us-east-1\"")
+        // So far apart that no read and its write have another write between them.
+        .replace("rate = 20", "rate = 2");
+    let cell = plans(&text).remove(0);
+    let history = simulate(&cell, 1).history;
+    let context =
+        Context { promise: Guarantee::Eventual, timeout: cell.timeout, regions: Vec::new() };
+    let reads =
+        summarize(&history, &context).slot_of_all(Phase::Healthy, OpKind::Read).expect("some");
+    assert!(reads.fresh_or_stale > 100 && reads.stale == 0, "{} stale reads", reads.stale);
 }
 
 #[test]

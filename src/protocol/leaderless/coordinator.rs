@@ -21,6 +21,8 @@ struct Slot {
     op: OpId,
     attempt: u32,
     round: Round,
+    /// The record after which all is safe that is kept for silent replicas.
+    kept: Option<WriteId>,
 }
 
 /// Rounds in progress, in slots that are used again.
@@ -83,7 +85,7 @@ impl Rounds {
             (self.slots.len() - 1) as u32
         });
         self.slots[slot as usize] =
-            Some(Slot { serial, client, op: ask.op, attempt: ask.attempt, round });
+            Some(Slot { serial, client, op: ask.op, attempt: ask.attempt, round, kept: None });
         Ticket { slot, serial }
     }
 
@@ -211,6 +213,9 @@ impl Server {
             return self.hints.on_stored(ticket.serial, cx);
         }
         if let Some(slot) = self.rounds.get(ticket) {
+            if slot.kept.take_if(|kept| self.store.is_durable(*kept)).is_some() {
+                slot.round.on_kept();
+            }
             let step = slot.round.on_stored(&self.places, from);
             self.perform(ticket, step, cx);
         }
@@ -281,7 +286,8 @@ impl Server {
             return;
         }
         if let Some(slot) = self.rounds.get(ticket) {
-            slot.round.stand_in(&self.places, owners);
+            slot.round.keep_for(owners);
+            slot.kept = Some(safe);
         }
         self.acknowledge_once(safe, me, ticket, cx);
     }

@@ -55,6 +55,8 @@ pub(super) struct Round {
     stored: Set,
     /// For whom the coordinator stands in; they count like those that have answered.
     stood_in_for: Set,
+    /// For whom it keeps a write that its disk may not have yet: nobody else need, and it does not count before.
+    kept_for: Set,
     /// The newest that was heard of, or what is written.
     pub(super) best: Copies,
     /// What a read must not be older than.
@@ -94,6 +96,7 @@ impl Round {
             holders: 0,
             stored: 0,
             stood_in_for: 0,
+            kept_for: 0,
             best: match span.count {
                 0 if merges => Copies::Cell(Box::default()),
                 0 => Copies::One(Default::default()),
@@ -142,6 +145,7 @@ impl Round {
             holders: 0,
             stored: 0,
             stood_in_for: 0,
+            kept_for: 0,
             best: copies,
             floor: Version::default(),
         };
@@ -182,13 +186,22 @@ impl Round {
         places.enough(self.read, self.answered | self.stood_in_for, self.span)
     }
 
-    /// The coordinator stands in for these from now on: a read may have enough with that, and a write that is
-    /// kept for them once the disk has it.
+    /// The coordinator answers for these from now on, with which a read may have enough.
     pub(super) fn stand_in(&mut self, places: &Places, silent: Set) -> Step {
         self.stood_in_for |= silent;
         let current = self.best.versions().iter().all(|best| *best >= self.floor);
         let may_end = self.is_reading() && self.answered != 0 && current;
         if may_end && self.has_read(places) { self.decide(places) } else { Step::default() }
+    }
+
+    /// It keeps a write for these, who count once that is on disk, as what they acknowledge themselves is.
+    pub(super) fn keep_for(&mut self, silent: Set) {
+        self.kept_for |= silent;
+    }
+
+    /// What is kept is on disk.
+    pub(super) fn on_kept(&mut self) {
+        self.stood_in_for |= self.kept_for;
     }
 
     /// Those who have answered are behind the session: the others are asked too.
@@ -291,7 +304,7 @@ impl Round {
 
     /// Replicas that were sent a write, have not acknowledged it, and have nobody who keeps it for them.
     pub(super) fn missing(&self) -> Set {
-        if self.is_write { self.asked & !self.stored & !self.stood_in_for } else { 0 }
+        if self.is_write { self.asked & !self.stored & !self.kept_for } else { 0 }
     }
 
     /// Whether nothing that is still to come would change anything.

@@ -103,8 +103,25 @@ fn a_coordinator_that_stands_in_alone_needs_its_own_copy_and_no_other() {
     assert!(round.on_fetched(&places, NodeId(1), &one(4)).answer);
     let (mut round, _) = Round::write(&env.config, &places, KEY, Acks::Two, one(9), &mut rng());
     assert!(!round.on_stored(&places, NodeId(1)).answer);
-    assert_eq!(round.stand_in(&places, 0b100), Step::default(), "it is on no disk yet");
+    round.keep_for(0b100);
+    assert_eq!(round.missing(), 0b001, "nobody else need keep it");
+    assert!(!round.on_stored(&places, NodeId(1)).answer, "what it keeps is on no disk yet");
+    round.on_kept();
     assert_eq!((round.on_stored(&places, NodeId(1)).answer, round.missing()), (true, 0b001));
+}
+
+/// W counts what is on disks. A replica that answers late must not be counted with what the coordinator has only
+/// in its memory.
+#[test]
+fn what_is_kept_for_others_counts_when_it_is_on_disk_and_not_before() {
+    let env = env("sloppy = true", 1);
+    let places = Places::new(&env);
+    let (mut round, _) = Round::write(&env.config, &places, KEY, Acks::Two, one(9), &mut rng());
+    // Its disk is slow; the two others are silent for too long, and then one of them answers.
+    round.keep_for(0b101);
+    assert!(!round.on_stored(&places, NodeId(0)).answer, "one copy is safe, not two");
+    round.on_kept();
+    assert!(round.on_stored(&places, NodeId(1)).answer);
 }
 
 #[test]

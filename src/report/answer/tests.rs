@@ -90,6 +90,19 @@ fn sides_of_a_cut_and_what_had_no_answer_are_told() {
         "{text}"
     );
     assert!(text.contains("; 10.0 % got no answer or an error;"), "{text}");
+    // Where reads are told of, one wants to know who could write.
+    let reads = Asks { op: "read".into(), ..asks(Counts::Damage, &BOTH) };
+    let read = |side, answered| FaultLine { op: "read".into(), ..line(side, answered) };
+    let both = [
+        read(Side::Minority, 200),
+        read(Side::Majority, 200),
+        line(Side::Minority, 0),
+        line(Side::Majority, 190),
+    ];
+    let rows_too = told(&reads, &rows, &both);
+    let says =
+        "answered 100 % of those cut off and 100 % of the others, of their writes 0 % and 95.0 %";
+    assert!(rows_too.contains(says), "{rows_too}");
     let whole = Row { op: "rmw".into(), n: 500, failed: 400, ..row("raft", "all", 70.0) };
     rows.push(whole);
     let rmw = told(&asks(Counts::Damage, &BOTH), &rows, &faults);
@@ -171,4 +184,22 @@ fn what_mending_took_is_told_by_the_run() {
         text.contains("; mending took 2 hints and 10 messages of repair a run, 3 kB;"),
         "{text}"
     );
+}
+
+#[test]
+fn what_one_side_changed_in_vain_is_counted_in_the_lines_of_faults() {
+    let line = |mode: &str, overruled| FaultLine {
+        op: "write".into(),
+        changed: Some(100),
+        contested: Some(80),
+        overruled: Some(overruled),
+        ..crate::results::testing::fault(&format!("shop/{mode}/linearizable"))
+    };
+    let rows = [cell("raft", 70.0, 240.0, 0, 0), cell("alone", 2.0, 3.0, 0, 0)].concat();
+    let lines = [line("raft", 0), line("alone", 80)];
+    let text = told(&asks(Counts::Overruled, &BOTH), &rows, &lines);
+    assert!(text.contains("no units oversold among 100 sales (at 95 % fewer than"), "{text}");
+    assert!(text.contains("80 units oversold among 100 sales (80.0 %, 95 %"), "{text}");
+    let none = told(&asks(Counts::Overruled, &BOTH), &rows, &[]);
+    assert!(none.contains("cannot be counted"), "nobody was apart: {none}");
 }
