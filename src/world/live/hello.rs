@@ -193,15 +193,15 @@ pub(super) async fn dial(
     let hello = Hello { cluster, settings, from, to, nonce: nonce()? };
     say(stream, &hello).await?;
     let answer: Result<Welcome, String> = hear(stream).await?;
-    let welcome = answer.map_err(refused)?;
+    let welcome = answer.map_err(|why| refused(&why))?;
     identity.verify("answers", &hello, &welcome.nonce, &welcome.proof)?;
     say(stream, &identity.proof("dials", &hello, &welcome.nonce)?).await?;
     let verdict: Verdict = hear(stream).await?;
-    Ok(verdict.map_err(refused)?)
+    Ok(verdict.map_err(|why| refused(&why))?)
 }
 
 /// What the other side says to whoever it sends away. Nobody knows who it is: its words must not steer a terminal.
-fn refused(why: String) -> String {
+fn refused(why: &str) -> String {
     let plain = why.chars().map(|c| if c.is_control() { ' ' } else { c });
     format!("refused: {}", plain.collect::<String>())
 }
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn the_words_of_whoever_refuses_do_not_steer_a_terminal() {
-        let told = refused("no\u{1b}[2J\r\nthis is another cluster".to_owned());
+        let told = refused("no\u{1b}[2J\r\nthis is another cluster");
         assert_eq!(told, "refused: no [2J  this is another cluster");
     }
 
