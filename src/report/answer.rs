@@ -334,6 +334,17 @@ fn word(class: Class) -> &'static str {
         Class::Cp => "CP",
         Class::Ap => "AP",
         Class::Hybrid => "Hybrid",
+        Class::Waits => "Waits",
+        Class::AtOnce => "At once",
+    }
+}
+
+/// The same within a sentence.
+fn inline(class: Class) -> &'static str {
+    match class {
+        Class::Waits => "waiting",
+        Class::AtOnce => "answering at once",
+        other => word(other),
     }
 }
 
@@ -376,12 +387,12 @@ fn side_by_side(asks: &Asks, told: &[Told<'_>]) -> String {
         };
         let broken =
             if one.head.verdict == VerdictWord::Violated { ", promise broken" } else { "" };
-        parts.push(format!("{} {speed}, with {}{broken}", word(one.class), cost(one)));
+        parts.push(format!("{} {speed}, with {}{broken}", inline(one.class), cost(one)));
     }
     if parts.is_empty() {
         return String::new();
     }
-    let (first, with) = (word(base.class), cost(base));
+    let (first, with) = (inline(base.class), cost(base));
     format!(
         "\n\nFor the region that waits longest, beside {first} with {with}: {}.",
         parts.join("; ")

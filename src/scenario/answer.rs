@@ -38,6 +38,12 @@ pub enum Class {
     /// Some of either.
     #[serde(rename = "hybrid")]
     Hybrid,
+    /// Where nothing is cut and what is weighed is time alone: time.
+    #[serde(rename = "waits")]
+    Waits,
+    /// The same: what it would have waited for.
+    #[serde(rename = "at-once")]
+    AtOnce,
 }
 
 /// A scenario's `[answer]`.
@@ -69,9 +75,13 @@ pub(super) fn answer(document: &Document, plans: &[Plan]) -> Result<Option<Answe
         return Err(Refusal::at(given.span(), unknown("kind of operation", op, ops)));
     }
     let mut cells = Vec::new();
-    for (class, names) in
-        [(Class::Cp, &entry.cp), (Class::Ap, &entry.ap), (Class::Hybrid, &entry.hybrid)]
-    {
+    for (class, names) in [
+        (Class::Cp, &entry.cp),
+        (Class::Ap, &entry.ap),
+        (Class::Waits, &entry.waits),
+        (Class::AtOnce, &entry.at_once),
+        (Class::Hybrid, &entry.hybrid),
+    ] {
         for name in names {
             let given = name.get_ref();
             let tails = plans.iter().map(tail);

@@ -75,6 +75,10 @@ pub(super) struct AnswerEntry {
     pub(super) ap: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) hybrid: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) waits: Vec<Spanned<String>>,
+    #[serde(default, rename = "at-once")]
+    pub(super) at_once: Vec<Spanned<String>>,
 }
 
 /// The figures of one cell.

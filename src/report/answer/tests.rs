@@ -71,6 +71,20 @@ fn latency_refusals_and_damage_are_told_with_their_intervals() {
 }
 
 #[test]
+fn where_nothing_is_cut_off_waiting_stands_against_answering_at_once() {
+    let mut rows = cell("sync", 50.0, 50.0, 0, 0);
+    rows.extend(cell("async", 1.0, 1.0, 50, 18));
+    let cells = [(Class::Waits, "sync"), (Class::AtOnce, "async")];
+    let told = told(&asks(Counts::Damage, &cells), &rows, &[]);
+    assert!(told.starts_with("Waits: sync (linearizable"), "{told}");
+    assert!(told.contains("\n\nAt once: async (linearizable"), "{told}");
+    assert!(
+        told.contains("beside waiting with no units oversold: answering at once 50 times as fast"),
+        "{told}"
+    );
+}
+
+#[test]
 fn sides_of_a_cut_and_what_had_no_answer_are_told() {
     let mut rows = cell("raft", 70.0, 240.0, 0, 0);
     (rows[0].ok, rows[0].failed, rows[0].unknown) = (900, 60, 40);

@@ -35,9 +35,9 @@ fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
         drawing.more_title = "The other variants, and each client region";
     }
     let variants = if scenario.axis().is_some() {
-        let last = scenario.variants.last().copied()?;
-        drawing.remark = format!("Drawn at {last}.");
-        vec![last]
+        let (variant, remark) = far_out(scenario)?;
+        drawing.remark = remark;
+        vec![variant]
     } else {
         scenario.variants.clone()
     };
@@ -79,6 +79,22 @@ fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     drawing.keys = mode_keys(scenario, &shown, KeyMark::Line);
     drawing.remark = format!("{} {}", drawing.remark, counted.words()).trim().to_owned();
     (!drawing.panels.is_empty()).then_some(drawing)
+}
+
+/// The last variant at which every mode keeps the rate, and how that is said: beyond it figures tell how long the
+/// run was. If there is none, the last.
+fn far_out<'a>(scenario: &Scenario<'a>) -> Option<(&'a str, String)> {
+    let last = scenario.variants.last().copied()?;
+    let kept = |variant: &&&str| {
+        let mut here = scenario.rows.iter().filter(|r| r.variant == **variant);
+        here.all(|r| r.sustained != Some(false))
+    };
+    match scenario.variants.iter().rev().find(kept).copied().filter(|kept| *kept != last) {
+        Some(kept) => {
+            Some((kept, format!("Drawn at {kept}, beyond which not every mode keeps the rate.")))
+        }
+        None => Some((last, format!("Drawn at {last}."))),
+    }
 }
 
 /// A line: what it shows, and the levels that share it.
@@ -304,5 +320,25 @@ mod tests {
         assert_eq!(titles[3..], ["Reads, levels that one mode has", "Writes"]);
         assert!(all[0].levels.len() > reads.len() + 2, "levels of one mode alone share a panel");
         assert_eq!(drawing.more.len(), titles.len() * all[0].regions().len());
+    }
+
+    #[test]
+    fn what_nobody_carries_is_not_the_variant_that_is_drawn() {
+        let (note, mut rows, curves) = sample::run();
+        let remark = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let axis = all.iter().find(|one| one.axis().is_some()).expect("one has an axis");
+            let (variant, remark) = far_out(axis).expect("it has variants");
+            assert!(remark.starts_with(&format!("Drawn at {variant}")), "{remark}");
+            let at = axis.variants.iter().position(|one| *one == variant);
+            (axis.name.to_owned(), axis.variants.len() - 1 - at.expect("one of them"))
+        };
+        let (name, from_the_end) = remark(&rows);
+        assert_eq!(from_the_end, 0);
+        let last = rows.iter().rfind(|row| row.scenario == name).expect("it has rows");
+        let last = last.variant.clone();
+        let late = |row: &&mut Row| row.scenario == name && row.variant == last;
+        rows.iter_mut().filter(late).for_each(|row| row.sustained = Some(false));
+        assert_eq!(remark(&rows).1, 1);
     }
 }

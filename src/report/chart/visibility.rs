@@ -17,11 +17,13 @@ pub(super) const CHART: Chart = Chart {
     name: "visibility",
     title: "How soon a write is seen",
     reading: "Share of reads that return the key's latest acknowledged write or a newer one, by \
-              the time t between that acknowledgement and the start of the read. The shade is \
+              the time t between that acknowledgement and the start of the read, in all phases together, a \
+              fault's included. The shade is \
               the 95 % interval; points of fewer than a hundred reads are not drawn, nor levels \
               at which every read was fresh; levels whose points lie within each other's intervals share \
-              a picture. Rings are the model WARS of that paper, drawn from the \
-              scenario's own delays without the simulator, where it applies.",
+              a picture. Rings are the model WARS of Bailis et al. (Probabilistically \
+              Bounded Staleness, VLDB 2012), drawn from the scenario's own delays without the simulator, \
+              where it applies.",
     draw,
 };
 
