@@ -171,27 +171,28 @@ fn check(history: &History) -> Verdict {
 fn two_holders(history: &History) -> Keys {
     // What ends and what begins at one instant are concurrent, so ends come first.
     let mut events: Vec<(Instant, bool, u32, u32, u32)> = Vec::new();
-    for (op, effect) in history.operations.iter().zip(&history.effects) {
+    for (id, (op, effect)) in (0..).zip(history.operations.iter().zip(&history.effects)) {
         match effect.update {
             Update::Lock(process) if op.status == Status::Ok => {
-                events.push((op.completed, true, op.key.0, process, op.session));
+                events.push((op.completed, true, op.key.0, process, id));
             }
             Update::Unlock(process) => {
-                events.push((op.invoked, false, op.key.0, process, op.session));
+                events.push((op.invoked, false, op.key.0, process, id));
             }
             _ => {}
         }
     }
     events.sort_unstable();
+    let momentary = super::objects::momentary(history);
     let (mut keys, mut holders) = (Keys::new(), BTreeMap::<u32, Vec<u32>>::new());
-    for (_, granted, key, process, _) in events {
+    for (_, granted, key, process, id) in events {
         let here = holders.entry(key).or_default();
         let at = here.iter().position(|holder| *holder == process);
         if granted {
             let (of, hits) = keys.entry(key).or_default();
             *of += 1;
             *hits += u64::from(here.iter().any(|holder| *holder != process));
-            if at.is_none() {
+            if at.is_none() && !momentary.contains(&id) {
                 here.push(process);
             }
         } else if let Some(at) = at {

@@ -22,6 +22,7 @@ use crate::guarantee::Guarantee;
 use crate::history::{History, Status};
 use crate::op::{Object, OpKind, State, Update, Value};
 use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) const FOLD: Checker = Checker {
     name: "objects",
@@ -227,6 +228,7 @@ fn two_holders(history: &History) -> Option<Counterexample> {
         }
     }
     events.sort_unstable();
+    let momentary = momentary(history);
     let mut holders = vec![None; history.keys as usize];
     for (_, _, id) in events {
         let op = &history.operations[id as usize];
@@ -244,12 +246,31 @@ fn two_holders(history: &History) -> Option<Counterexample> {
                 );
                 return Some(counterexample(message, &[by, id]));
             }
-            (Update::Lock(process), _) => *holder = Some((process, id)),
+            (Update::Lock(process), _) if !momentary.contains(&id) => *holder = Some((process, id)),
             (Update::Unlock(process), Some((other, _))) if other == process => *holder = None,
             _ => {}
         }
     }
     None
+}
+
+/// Grants whose owner began to give the lock up in the instant in which it was told that it had it: they stand
+/// in nobody's way.
+pub(super) fn momentary(history: &History) -> BTreeSet<u32> {
+    let (mut latest, mut found) = (BTreeMap::new(), BTreeSet::new());
+    for (id, (op, effect)) in (0..).zip(history.operations.iter().zip(&history.effects)) {
+        match effect.update {
+            Update::Lock(process) if op.status == Status::Ok => {
+                latest.insert((op.key, process), (op.completed, id));
+            }
+            Update::Unlock(process) => {
+                let grant = latest.remove(&(op.key, process)).filter(|(at, _)| *at == op.invoked);
+                found.extend(grant.map(|(_, id)| id));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// What happened to one version: its reads, refused updates among them.

@@ -4,8 +4,9 @@ use crate::common::{plan, simulate};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::catalog::Catalog;
 use pacelc::guarantee::Guarantee;
+use pacelc::op::Value;
 use pacelc::scenario::plan::{Length, Plan};
-use pacelc::time::Duration;
+use pacelc::time::{Duration, Instant};
 use pacelc::world::live::Options;
 
 /// Writes in `a` that its primary ships to two backups, under the settings and over the links given.
@@ -84,4 +85,31 @@ fn in_real_time_too_what_is_held_back_is_waited_for_and_tomorrow_is_unknown() {
         let tomorrow = tomorrow.join().expect("no panic");
         assert!(matches!(&tomorrow, Verdict::Unknown(_)), "{tomorrow:?}");
     });
+}
+
+#[test]
+fn replicas_that_have_different_keys_are_at_rest_when_those_of_each_key_agree() {
+    let text = r#"
+        question = "When have replicas come to rest that have different keys?"
+        analysis = "Two of three replicas keep each key, and one of them is cut off for a while."
+        regions = { symmetric = true, intra_az_rtt_ms = 0.2, cross_az_rtt_ms = 1.0, rtt_ms = { a = { b = 20, c = 30 }, b = { c = 40 } } }
+        replicas = ["a", "b", "c"]
+        duration = "10s"
+        levels = ["one"]
+        clients = [{ region = "a", sessions = 4 }]
+        workload = { read = 0.2, update = 0.8, records = 20, arrivals = { poisson = { rate = 20 } } }
+        faults = [{ cut = ["b"], start = "2s", end = "5s" }]
+        [[modes]]
+        protocol = "leaderless"
+        config = { n = 2 }
+    "#;
+    let run = simulate(&plan(text), 1);
+    assert!(
+        run.ended < Instant::ZERO + Duration::secs(60),
+        "{:?}: nobody need be waited for",
+        run.ended
+    );
+    assert_eq!(judge(&run.history, Guarantee::Eventual), Verdict::Holds);
+    let apart = run.history.finals.iter().any(|state| state.values.contains(&Value::NOT_HELD));
+    assert!(apart, "every replica has every key");
 }

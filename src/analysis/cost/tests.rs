@@ -61,6 +61,8 @@ fn a_lock_granted_while_another_holds_it_has_two_holders() {
     let turns = "a: w1 0..1; a: w2 2..3; b: w3 2..4; b: w4 6..7";
     let one = drawn(turns, Object::Lock, 0, &[a, free[0], b, free[1]], 0);
     assert_eq!(told(&one), (2, 0, 0, 1), "it was being freed when the other got it");
+    let at_once = drawn("a: w1 0..1; a: w2 1..2; b: w3 3..4", Object::Lock, 0, &[a, free[0], b], 0);
+    assert_eq!(told(&at_once), (2, 0, 0, 1), "given up in the instant in which it was granted");
     // Three at once: the third meets holders although one of them has gone.
     let text = "a: w1 0..1; b: w2 2..3; b: w3 4..5; c: w4 6..7";
     let three = drawn(text, Object::Lock, 0, &[a, b, free[1], Update::Lock(2)], 0);

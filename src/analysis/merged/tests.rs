@@ -4,8 +4,8 @@ use super::super::testing::story;
 use super::super::{Context, Summary, judge, summarize};
 use super::*;
 use crate::guarantee::Guarantee;
-use crate::history::{Effect, Phase};
-use crate::op::{Contents, Key};
+use crate::history::{Commit, Effect, Phase};
+use crate::op::{Contents, Key, Rank};
 
 /// A history of merged registers that ends with these values of key 0.
 fn registers(text: &str, last: &[u32]) -> History {
@@ -107,6 +107,34 @@ fn a_counter_that_counts_a_copy_twice_is_caught() {
     assert!(lost(&summed).is_empty() && lost(&history(7, 7)) == [false, false]);
     let reads = [7, 5, 2, 0].map(|seen| missed(&history(seen, 7))[0]);
     assert_eq!(reads, [0, 1, 2, 2], "at least so many");
+}
+
+/// What replicas never call decided may be lost as well.
+#[test]
+fn a_counter_that_forgets_what_it_acknowledged_is_caught_whatever_was_decided() {
+    let effects = [(Update::Add(5), 5), (Update::Add(2), 7), (Update::Add(-3), 4), (READ, 5)];
+    let ends = |outcome: &str, last: i64| {
+        let text = format!("a: w1 0..1 #1; b: w2 2..3; c: w3 {outcome}; d: r1 6..7");
+        let mut history = objects(&text, Object::Counter, &effects, last as u64);
+        // By what is decided, all is well.
+        let (at, rank) = (Instant::ZERO, Rank::AS_DECIDED);
+        let decided = |value: u32| Commit { at, key: Key(0), value: Value(value), rank };
+        history.commits = match last {
+            5 => vec![decided(1)],
+            7 => vec![decided(1), decided(2)],
+            4 => vec![decided(1), decided(2), decided(3)],
+            other => panic!("{other}"),
+        };
+        judge(&history, Guarantee::Eventual)
+    };
+    assert_eq!(ends("4..5", 4), Verdict::Holds);
+    assert_eq!([4, 7].map(|last| ends("4..?", last)), [Verdict::Holds, Verdict::Holds]);
+    assert_eq!(
+        ends("4..5", 5).message(),
+        "the counter of key 0 ends at 5, but all updates acknowledged add up to 4, and those whose outcome is \
+         unknown to 0 or 0 more"
+    );
+    assert!(ends("4..5!", 4).message().contains("add up to 7"), "what failed did nothing");
 }
 
 #[test]

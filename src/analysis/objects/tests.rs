@@ -146,6 +146,19 @@ fn a_lock_is_never_held_by_two() {
     ];
     let handed = drawn(text, (Object::Lock, 0), &handed);
     assert_eq!(judge(&handed, Guarantee::Linearizable), Verdict::Holds);
+
+    // Given up in the instant in which it was granted: the next one may have it then, or later.
+    for next in ["b: w3 2..3 #3", "b: w3 4..5 #5"] {
+        let text = format!("a: w1 0..2 #1; a: w2 2..3 #2; {next}");
+        let brief = [lock(7, 1), (Update::Unlock(7), 1, None), lock(8, 2)];
+        let brief = drawn(&text, (Object::Lock, 0), &brief);
+        assert_eq!(judge(&brief, Guarantee::Linearizable), Verdict::Holds, "{next}");
+    }
+    // It may not be granted while another holds it, however short the time.
+    let text = "a: w1 0..2 #1; b: w2 3..4 #3; b: w3 4..5 #5";
+    let within = [lock(7, 1), lock(8, 2), (Update::Unlock(8), 2, None)];
+    let message = told(&drawn(text, (Object::Lock, 0), &within), Guarantee::Eventual);
+    assert!(message.starts_with("mutual exclusion is broken: session 1 wrote w2"), "{message}");
 }
 
 #[test]

@@ -238,9 +238,11 @@ impl Order {
         self.pending.iter().map(|Reverse(entry)| *entry)
     }
 
-    /// Puts back what a replica finds on its disk.
+    /// Puts back what a replica finds on its disk, once.
     pub(super) fn recall(&mut self, entry: Entry) {
-        self.pending.push(Reverse(entry));
+        if !self.pending.iter().any(|Reverse(known)| *known == entry) {
+            self.pending.push(Reverse(entry));
+        }
     }
 
     /// Its own write sets that are not known to be safe, from a number on.

@@ -312,7 +312,12 @@ impl Replica<Certification> for Server {
                 Record::Promise(epoch) => server.ballot.promised = *epoch,
                 Record::Entry(entry) => server.order.recall(*entry),
                 Record::Image(image) => {
+                    // Of the entries written again behind an image of the same view a crash may have lost some.
+                    let same = image.epoch == server.order.epoch();
+                    let beyond = |entry: &Entry| same && entry.stamp > image.upto;
+                    let beyond: Vec<Entry> = server.order.pending().filter(beyond).collect();
                     server.adopt(image);
+                    beyond.into_iter().for_each(|entry| server.order.recall(entry));
                     server.ballot.promised = server.ballot.promised.max(image.epoch);
                 }
             }

@@ -3,7 +3,7 @@
 mod net;
 mod swarm;
 
-use super::{Certification, Config, Need, Wish};
+use super::{Certification, Config, Entry, Need, Record, Wish};
 use crate::op::Value;
 use crate::protocol::Protocol as _;
 use crate::time::Duration;
@@ -71,6 +71,29 @@ fn what_was_acknowledged_outlives_a_crash_of_all() {
     let read = net.ask(9, 0, Wish::Read, Need::Latest);
     net.run_for(500);
     assert!(matches!(end(&net, read), Some(End::Read { value: Value(1), version: 1 })));
+}
+
+#[test]
+fn what_is_on_disk_and_not_delivered_outlives_a_crash_in_the_middle_of_an_image() {
+    let mut net = group(3);
+    net.ask(9, 0, write(1), Need::Latest);
+    while net.server(0).order.pending().count() == 0 {
+        net.run_for(1);
+    }
+    let (image, entry) = (net.server(0).image(), net.server(0).order.pending().next());
+    net.crash(0);
+    let waiting = |net: &mut Net| {
+        net.start(0);
+        let waiting: Vec<Entry> = net.server(0).order.pending().collect();
+        net.crash(0);
+        waiting
+    };
+    let entry = entry.expect("one waits");
+    assert_eq!(waiting(&mut net), [entry]);
+    net.had_written(0, Record::Image(Box::new(image)));
+    assert_eq!(waiting(&mut net), [entry], "what should stand behind the image is lost");
+    net.had_written(0, Record::Entry(entry));
+    assert_eq!(waiting(&mut net), [entry], "it is there twice and counts once");
 }
 
 #[test]

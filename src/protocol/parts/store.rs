@@ -38,8 +38,9 @@ pub struct Tenure {
 pub enum Record {
     /// The entry after the previous one.
     Entry(Command),
-    /// All that came before.
-    Snapshot(Box<Snapshot>, Tenure),
+    /// All that came before: what is applied, who orders, and what of the log is not applied yet. One record,
+    /// for a crash may keep the first of several and lose the rest.
+    Snapshot(Box<Snapshot>, Tenure, Box<[Command]>),
     /// Who orders from now on.
     Tenure(Tenure),
 }
@@ -92,8 +93,9 @@ impl Store {
         for record in records {
             match record {
                 Record::Entry(command) => store.log.push_back(*command),
-                Record::Snapshot(snapshot, tenure) => {
+                Record::Snapshot(snapshot, tenure, behind) => {
                     store.reset((**snapshot).clone());
+                    store.log.extend(behind.iter().copied());
                     store.tenure = *tenure;
                 }
                 Record::Tenure(tenure) => store.tenure = *tenure,
@@ -243,7 +245,7 @@ impl Store {
         self.reset(snapshot.clone());
         (self.sent, self.durable) = (index, 0);
         self.syncing.clear();
-        let id = cx.persist(Record::Snapshot(Box::new(snapshot), self.tenure));
+        let id = cx.persist(Record::Snapshot(Box::new(snapshot), self.tenure, Box::default()));
         self.syncing.push_back((id, index));
         self.snapshot = (index, Some(id));
     }
@@ -327,19 +329,65 @@ impl Store {
         Snapshot { index: self.applied, table: self.table.clone() }
     }
 
-    /// Writes a snapshot if the log on disk has grown by `every` applied entries, and what is not
-    /// applied yet once more behind it; the log before it is dropped when it is safe.
+    /// Writes a snapshot if the log on disk has grown by `every` applied entries, with what is not
+    /// applied yet; the log before it is dropped when it is safe.
     pub fn compact<P: Protocol<Record = Record>>(&mut self, every: u64, cx: &mut ReplicaCx<'_, P>) {
         if self.snapshot.1.is_some() || self.applied < self.snapshot.0 + every {
             return;
         }
         // Recovery counts entries, so one that the snapshot holds must not come behind it.
         self.flush(cx);
-        let id = cx.persist(Record::Snapshot(Box::new(self.snapshot()), self.tenure));
+        let behind =
+            (self.applied + 1..=self.last()).filter_map(|index| self.entry(index)).collect();
+        let id = cx.persist(Record::Snapshot(Box::new(self.snapshot()), self.tenure, behind));
         self.snapshot = (self.applied, Some(id));
-        for index in self.applied + 1..=self.last() {
-            if let Some(command) = self.entry(index) {
-                cx.persist(Record::Entry(command));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::chain::Chain;
+    use super::*;
+    use crate::op::{Key, OpId, Update, Value};
+    use crate::protocol::{Cx, Effect, Effects};
+    use crate::rng::Rng;
+    use crate::time::LocalTime;
+
+    fn write(n: u32) -> Command {
+        let (update, client) = (Update::Put, NodeId(9));
+        Command { key: Key(0), value: Value(n), update, client, op: OpId(n) }
+    }
+
+    /// A machine that stops while a snapshot is being written may find any beginning of what it wrote.
+    #[test]
+    fn what_was_synced_and_not_applied_outlives_a_crash_in_the_middle_of_a_snapshot() {
+        let mut store = Store::recover(1, Contents::default(), &[]);
+        let (mut effects, mut rng) = (Effects::<Chain>::default(), Rng::stream(1, "node", 0));
+        let mut cx = ReplicaCx(Cx::new(&mut effects, &mut rng, LocalTime(0)));
+        (1..=5).for_each(|n| store.append(write(n), &mut cx));
+        store.on_durable(WriteId(4), &mut cx);
+        store.apply_all(2, &mut cx);
+        store.compact(1, &mut cx);
+        store.append(write(6), &mut cx);
+        let persisted = effects.queue.drain(..).filter_map(|effect| match effect {
+            Effect::Persist(record) => Some(record),
+            _ => None,
+        });
+        let records: Vec<Record> = persisted.collect();
+        let snapshot = records.iter().position(|one| matches!(one, Record::Snapshot(..)));
+        let snapshot = snapshot.expect("it is time for one");
+        for kept in 5..=records.len() {
+            for from in [0, snapshot.min(kept)] {
+                let again = Store::recover(1, Contents::default(), &records[from..kept]);
+                let expected = if kept == records.len() { 6 } else { 5 };
+                // What came before the snapshot may go once that is on disk.
+                if kept > snapshot || from == 0 {
+                    assert_eq!(again.last(), expected, "records {from} to {kept}");
+                    let entries = (again.base() + 1..=again.last()).map(|at| again.entry(at));
+                    assert!(
+                        entries.zip(again.base() as u32 + 1..).all(|(e, n)| e == Some(write(n)))
+                    );
+                }
             }
         }
     }

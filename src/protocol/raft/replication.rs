@@ -191,9 +191,12 @@ impl Replica {
         let peer = &mut self.peers[from.index()];
         // One gap makes every later message fail too; going back once is enough.
         if beat.sent >= peer.rewound {
-            let base = self.log.base().index;
-            let common = if hint.index < base { hint } else { self.log.floor(hint) };
-            peer.next = peer.matched.max(common.index) + 1;
+            let base = self.log.base();
+            let common = if hint.index < base.index { hint } else { self.log.floor(hint) };
+            // A base of a later term is not in a log that ends in an earlier one: only a snapshot helps.
+            let common =
+                if common.term > hint.term { base.index.saturating_sub(1) } else { common.index };
+            peer.next = peer.matched.max(common) + 1;
             peer.resumed = peer.next - 1;
             peer.rewound = cx.clock();
             self.feed(from, cx);

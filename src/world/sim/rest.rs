@@ -1,7 +1,7 @@
 //! When the simulated world looks whether its replicas have come to rest, and at what.
 
 use super::Sim;
-use crate::op::Key;
+use crate::op::{Key, Value};
 use crate::protocol::{Protocol, Replica as _};
 use crate::time::{Duration, Instant};
 use crate::world::rest::{Digest, Patience};
@@ -31,17 +31,15 @@ impl<P: Protocol> Sim<'_, P> {
         hosts.chain(timers).fold(self.network.latest(), Instant::max)
     }
 
-    /// Whether all replicas that are up would answer alike.
+    /// Whether all replicas that are up would answer alike, each for the keys that it has.
     fn is_settled(&self) -> bool {
-        let mut up = self.replicas.iter().filter_map(|host| host.machine.as_ref());
-        let Some(first) = up.next() else { return true };
-        up.all(|other| {
-            (0..self.keys()).map(Key).all(|key| {
-                let state = |at: &P::Replica| {
-                    (at.inspect(key), at.inspect_word(key), at.inspect_siblings(key))
-                };
-                state(first) == state(other)
-            })
+        (0..self.keys()).map(Key).all(|key| {
+            let up = self.replicas.iter().filter_map(|host| host.machine.as_ref());
+            let mut states = up
+                .map(|at| (at.inspect(key), at.inspect_word(key), at.inspect_siblings(key)))
+                .filter(|(value, ..)| *value != Value::NOT_HELD);
+            let first = states.next();
+            states.all(|other| Some(&other) == first.as_ref())
         })
     }
 

@@ -141,6 +141,12 @@ impl Net {
         self.step(at, |machine, cx| *machine = Some(Server::recover(env, &log, cx)));
     }
 
+    /// A record that a node had on disk when it stopped.
+    pub(super) fn had_written(&mut self, at: usize, record: Record) {
+        self.nodes[at].records.push(record);
+        self.nodes[at].durable += 1;
+    }
+
     pub(super) fn crash(&mut self, at: usize) {
         let node = &mut self.nodes[at];
         node.machine = None;

@@ -63,15 +63,28 @@ impl Names {
         true
     }
 
-    /// Adds all of the others; says whether any was new.
+    /// Adds all of the others; says whether any was new. It takes as long as there are runs, however many names
+    /// they stand for.
     pub fn join(&mut self, other: &Self) -> bool {
-        let mut new = false;
-        for run in &other.0 {
-            for n in run.first.n..=run.last {
-                new |= self.insert(Name { n, ..run.first });
+        let known =
+            |run: &Run| self.before(run.first).is_some_and(|(_, ours)| run.last <= ours.last);
+        if other.0.iter().all(known) {
+            return false;
+        }
+        let mut runs = [&self.0[..], &other.0[..]].concat();
+        runs.sort_unstable_by_key(|run| run.first);
+        self.0.clear();
+        for run in runs {
+            match self.0.last_mut() {
+                Some(last)
+                    if last.first.client == run.first.client && run.first.n <= last.last + 1 =>
+                {
+                    last.last = last.last.max(run.last);
+                }
+                _ => self.0.push(run),
             }
         }
-        new
+        true
     }
 
     /// Tells of each run: its first name and its last number.

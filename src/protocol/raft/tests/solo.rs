@@ -3,9 +3,9 @@
 
 use super::super::log::{Entry, Position, Term};
 use super::super::replica::{Replica, Role};
-use super::super::{Append, Beat, Config, Msg, Raft, Record, Timer};
+use super::super::{Append, Beat, Config, Image, Msg, Raft, Record, Timer};
 use crate::op::{Key, Level, NodeId, Op, OpId, Request, Update, Value};
-use crate::protocol::parts::table::Command;
+use crate::protocol::parts::table::{Command, Table};
 use crate::protocol::{Cx, Effect, Effects, Env, Replica as _, ReplicaCx, WriteId};
 use crate::rng::Rng;
 use crate::time::{Duration, LocalTime};
@@ -256,6 +256,34 @@ fn a_snapshot_record_carries_the_term_and_the_vote() {
     let again = Solo::recover(3, &records, config);
     assert_eq!((again.replica.term, again.replica.vote), (Term(1), Some(NodeId(0))));
     assert_eq!((again.replica.commit, again.replica.log.last()), (1, at(1, 1)));
+}
+
+/// It led an earlier term, and what it left undecided ends where this leader's log begins, or beyond.
+#[test]
+fn a_follower_whose_log_ends_at_the_leaders_base_in_an_earlier_term_is_sent_a_snapshot() {
+    let table = Table::new(4, crate::op::Contents::default());
+    let image = Box::new(Image { last: at(3, 9), stamp: LocalTime(0), table });
+    let snapshot = Record::Snapshot { term: Term(3), vote: None, image };
+    let told = |hint: Position| {
+        let records = [snapshot.clone(), record(10, write(3, 10))];
+        let mut leader = Solo::recover(3, &records, Config::default());
+        leader.elect();
+        let (term, beat) = (leader.replica.term, Beat { round: 0, sent: leader.now });
+        let sent = leader.hears(1, Msg::Mismatch { term, hint, beat });
+        let image =
+            sent.iter().any(|(to, msg)| *to == NodeId(1) && matches!(msg, Msg::Install { .. }));
+        let first = sent.iter().find_map(|(_, msg)| match msg {
+            Msg::Append(append) => Some(append.prev),
+            _ => None,
+        });
+        (image, first)
+    };
+    for behind in [at(1, 5), at(1, 9), at(2, 12)] {
+        assert_eq!(told(behind), (true, Some(at(3, 9))), "{behind:?}");
+    }
+    for common in [at(3, 9), at(3, 12)] {
+        assert!(!told(common).0, "{common:?}: the base is in it");
+    }
 }
 
 /// Clocks may be 10 ms off, and timestamps are closed at once.
