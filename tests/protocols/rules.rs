@@ -201,7 +201,7 @@ fn an_update_that_several_logs_hold_counts_once() {
 }
 
 #[test]
-fn what_goes_on_from_something_is_read_before_it_is_written_and_that_is_what_it_costs() {
+fn a_cart_is_read_before_it_is_written_and_that_is_what_it_costs() {
     let cost_in = |(protocol, level): (&str, &str), rule: &str, object: &str| {
         let config = format!("{{ conflicts = \"{rule}\" }}");
         let text = triangle([69.6, 218.9, 182.2], "a", protocol, &config, level)
@@ -214,7 +214,7 @@ fn what_goes_on_from_something_is_read_before_it_is_written_and_that_is_what_it_
         let cost = |rule, object| cost_in(store, rule, object);
         let registers =
             ["last-write-wins", "siblings", "revision-tree"].map(|rule| cost(rule, "register"));
-        assert_eq!(registers, [69.6, 69.6, 2.0 * 69.6]);
+        assert_eq!(registers, [69.6; 3]);
         assert_eq!((cost("pn-counter", "counter"), cost("cart-union", "set")), (69.6, 2.0 * 69.6));
     }
 }

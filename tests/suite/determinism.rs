@@ -82,8 +82,8 @@ smoke-objects/paxos       928180c0ef615de9 3c8bfe2927953886
 smoke-probe/async         80446c1f1f6bbd70 80446c1f1f6bbd70
 smoke-probe/semi-sync     9fa7577db65870ac 9fa7577db65870ac
 smoke-probe/raft          789a428d5a495bbd 789a428d5a495bbd
-smoke-random/sync         302bd5dc341c74d4 431fe193dc46b163
-smoke-random/semi-sync    81cb0997d4a02fc7 90d98412de9bcd0a
+smoke-random/sync         2693eb7a25c0a799 80db1d66c1e28894
+smoke-random/semi-sync    9ee4cff47fb0e4c9 be7f9a2d9dbd1b58
 smoke-random/raft         a1cc8ed1125e661e 25797602057a52db
 smoke-random/paxos        51f5eca8fb82912c 2f5f5e303455c546
 smoke-serial/serial       904f9796fb651cd1 1bc6891e838a88b8

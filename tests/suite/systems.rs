@@ -3,11 +3,9 @@
 
 use crate::common::swarm::{perturbed, promise};
 use crate::common::{plans, simulate};
-use pacelc::analysis::{Context, Verdict, judge, summarize};
+use pacelc::analysis::{Verdict, judge};
 use pacelc::catalog::Catalog;
-use pacelc::guarantee::Guarantee;
-use pacelc::history::{Operation, Phase, Status};
-use pacelc::op::OpKind;
+use pacelc::history::{Operation, Status};
 use pacelc::scenario::{Overrides, Source, load, systems};
 use pacelc::time::Duration;
 use std::collections::BTreeMap;
@@ -103,24 +101,6 @@ fn riak_answers_a_quorum_on_the_side_that_is_cut_off_by_fallback_copies() {
         let (strict, asked) = answered(configuration, false);
         assert!(strict == 0 && asked > 0, "{configuration}: {strict} of {asked}");
     }
-}
-
-/// A server of CouchDB takes a revision for what it says that it continues, and nobody writes without having read. So one
-/// database by itself has no conflicts, and its reads are fresh.
-#[test]
-fn one_couchdb_by_itself_has_no_conflicts() {
-    let text = scenario("[[modes]]\nsystem = \"couchdb\"\n")
-        .replace("\"us-east-1\", \"eu-west-1\", \"ap-southeast-1\"", "\"us-east-1\"")
-        .replace("region   = \"eu-west-1\"", "region   = \"us-east-1\"")
-        // So far apart that no read and its write have another write between them.
-        .replace("rate = 20", "rate = 2");
-    let cell = plans(&text).remove(0);
-    let history = simulate(&cell, 1).history;
-    let context =
-        Context { promise: Guarantee::Eventual, timeout: cell.timeout, regions: Vec::new() };
-    let reads =
-        summarize(&history, &context).slot_of_all(Phase::Healthy, OpKind::Read).expect("some");
-    assert!(reads.fresh_or_stale > 100 && reads.stale == 0, "{} stale reads", reads.stale);
 }
 
 #[test]

@@ -183,7 +183,7 @@ impl Protocol for Leaderless {
             OpKind::Read | OpKind::Scan if config.write_back => Some(c + r + w),
             OpKind::Read | OpKind::Scan => Some(c + r),
             // Now and then they must be preceded by a read.
-            OpKind::Write if config.conflicts.may_read_first() => None,
+            OpKind::Write if matches!(config.conflicts, Rule::AddWins | Rule::CartUnion) => None,
             OpKind::Write if config.write_back => Some(c * 2 + r + w + geometry.disk),
             OpKind::Write => Some(c + w + geometry.disk),
             OpKind::Rmw => None,

@@ -249,7 +249,7 @@ impl Protocol for MultiLeader {
         // Of a tree only one leaf is shown, and what was taken out of a cart may come back.
         let shows_all = !matches!(config.conflicts, Rule::RevisionTree | Rule::CartUnion);
         let written = match config.conflicts {
-            Rule::CartUnion | Rule::RevisionTree => "nearest replica, read before it is written",
+            Rule::CartUnion => "nearest replica, read before it is written",
             Rule::AddWins => "nearest replica, removes after a read",
             _ => near,
         };
@@ -328,7 +328,9 @@ impl Protocol for MultiLeader {
         match (op, level) {
             (OpKind::Rmw, _) => None,
             // Now and then they must be preceded by a read.
-            (OpKind::Write, _) if config.conflicts.may_read_first() => None,
+            (OpKind::Write, _) if matches!(config.conflicts, Rule::AddWins | Rule::CartUnion) => {
+                None
+            }
             // The stamp is the clock at the write's arrival, and is waited out beside the disk.
             (OpKind::Write, Level::Bounded(_)) => {
                 Some(near + geometry.disk.max(config.max_clock_error))

@@ -125,23 +125,16 @@ impl Rule {
         }
     }
 
-    /// Whether a session must have read a key before this update of it: it changes a cart, continues a
-    /// revision, or takes out what was there. What it has read is part of the update, so that a copy of it
-    /// that comes late, or to another replica, is the same update.
+    /// Whether a session must have read a key before this update of it: it changes a cart, or takes out
+    /// what was there. What it has read is part of the update, so that a copy of it that comes late, or
+    /// to another replica, is the same update.
     #[must_use]
     pub fn reads_first(self, update: Update) -> bool {
         match self {
-            // CouchDB refuses a revision that does not say which one it continues.
-            Self::CartUnion | Self::RevisionTree => true,
+            Self::CartUnion => true,
             Self::AddWins => matches!(update, Update::Remove(_)),
             _ => false,
         }
-    }
-
-    /// Whether some update must be preceded by a read.
-    #[must_use]
-    pub fn may_read_first(self) -> bool {
-        matches!(self, Self::RevisionTree | Self::AddWins | Self::CartUnion)
     }
 
     /// Whether updates are merged and not put into one order.
