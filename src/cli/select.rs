@@ -163,7 +163,9 @@ pub(super) fn cell(args: &ExplainArgs, catalog: &Catalog) -> anyhow::Result<(Sce
     }
     let source = match file {
         Some(path) => Source::open(path)?,
-        None => find(name.split('/').next().unwrap_or(name)).map_err(|e| anyhow!(e))?,
+        None => find(name.split('/').next().unwrap_or(name)).map_err(|error| {
+            anyhow!("{error}; of a scenario of your own name the file as well, --file FILE")
+        })?,
     };
     let overrides = Overrides { regions: regions.map(str::to_owned) };
     cell_of(load(&source, catalog, &overrides)?, name)

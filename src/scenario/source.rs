@@ -221,7 +221,12 @@ fn plain(message: &str) -> String {
         return "nothing belongs into this table; write the name alone, and settings beside it"
             .to_owned();
     }
-    one_line.replacen("missing field", "missing key", 1)
+    let missing = match &*one_line {
+        "missing field `question`" => ", what the scenario asks, in a sentence",
+        "missing field `analysis`" => ", what it shows and why, in a paragraph or more",
+        _ => "",
+    };
+    one_line.replacen("missing field", "missing key", 1) + missing
 }
 
 /// The settings of each distribution that has several.
