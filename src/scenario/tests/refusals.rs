@@ -245,7 +245,11 @@ fn impossible_published_figures_get_their_line() {
 fn impossible_prose_and_places_get_their_line() {
     for (old, new, expected) in [
         ("question = \"What does it cost?\"", "question = \" \"", "1: question is empty"),
-        ("question = \"What does it cost?\"\n", "", "1: missing key `question`, what the scenario asks"),
+        (
+            "question = \"What does it cost?\"\n",
+            "",
+            "1: missing key `question`, what the scenario asks",
+        ),
         ("\"eu-west-1\"", "{ region = \"eu-west-1\", name = \"n0\" }", "4: the name `n0` means"),
         (
             "\"eu-west-1\"",
