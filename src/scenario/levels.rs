@@ -34,7 +34,11 @@ impl Served<'_> {
     fn against(&self, level: Level) -> Option<String> {
         let Self { protocol, object, .. } = self;
         if !self.is_offered(level) {
-            return Some(format!("{protocol} does not offer {level}"));
+            let more = self.protocols.offered_with(protocol, self.config, level);
+            let unless = more.map_or(String::new(), |more| {
+                format!(" unless config has {}", more.replace('\n', ", "))
+            });
+            return Some(format!("{protocol} does not offer {level}{unless}"));
         }
         if !self.serves(level) {
             return Some(format!("{protocol} does not offer {level} for a {object}"));
