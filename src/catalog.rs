@@ -32,6 +32,8 @@ pub struct ProtocolEntry {
     pub about: &'static str,
     /// The smallest settings it has, in TOML.
     pub plain: &'static str,
+    /// Settings to write beside those, each in TOML, that change what is offered.
+    pub further: &'static [&'static str],
     /// What it can do about updates that did not know of each other; none where they have one order.
     pub rules: &'static [Rule],
     check: fn(&toml::Table, u32) -> Result<(), String>,
@@ -56,6 +58,7 @@ impl ProtocolEntry {
             name: P::NAME,
             about: P::ABOUT,
             plain: P::PLAIN,
+            further: P::FURTHER,
             rules: P::RULES,
             check: |config, replicas| P::validate(&parse::<P>(config)?, replicas),
             offer: |config, level| P::offer(&parse::<P>(config).ok()?, level),
@@ -105,16 +108,34 @@ impl ProtocolEntry {
     /// The levels it offers under its smallest settings, in the order of [`Level::NAMES`].
     #[must_use]
     pub fn levels(&self) -> Vec<(Level, Offer)> {
-        let settings = self.plain.parse().unwrap_or_default();
+        self.levels_under("")
+    }
+
+    /// The levels that it offers under each of its further settings and not, or not so, under the smallest.
+    #[must_use]
+    pub fn further_levels(&self) -> Vec<(&'static str, Vec<(Level, Offer)>)> {
+        let plain = self.levels();
+        let others = |settings: &&'static str| {
+            let mut levels = self.levels_under(settings);
+            levels.retain(|other| !plain.contains(other));
+            (*settings, levels)
+        };
+        self.further.iter().map(others).collect()
+    }
+
+    fn levels_under(&self, settings: &str) -> Vec<(Level, Offer)> {
+        let settings = format!("{}\n{settings}", self.plain).parse().unwrap_or_default();
         let levels = Level::NAMES.iter().filter_map(|name| name.parse().ok());
         levels.filter_map(|level| Some((level, self.offer(&settings, level)?))).collect()
     }
 
-    /// What keys may hold under its smallest settings, and under each of its conflict rules.
+    /// What keys may hold under its smallest settings, under further ones, and under each of its conflict rules.
     #[must_use]
     pub fn objects(&self) -> Vec<Object> {
         let mut found = (self.objects)(&self.plain.parse().unwrap_or_default()).to_vec();
-        for object in self.rules.iter().flat_map(|rule| rule.objects()) {
+        let settings = |more: &&str| format!("{}\n{more}", self.plain).parse().unwrap_or_default();
+        let further = self.further.iter().map(settings).flat_map(|under| (self.objects)(&under));
+        for object in self.rules.iter().flat_map(|rule| rule.objects()).chain(further) {
             if !found.contains(object) {
                 found.push(*object);
             }
@@ -242,6 +263,21 @@ impl Protocols for Catalog {
         self.find(protocol).is_some_and(|entry| entry.offer(config, asked).is_some())
     }
 
+    fn offered_with(
+        &self,
+        protocol: &str,
+        config: &toml::Table,
+        asked: Level,
+    ) -> Option<&'static str> {
+        let entry = self.find(protocol)?;
+        let offers = |more: &&&str| {
+            let more: toml::Table = more.parse().unwrap_or_default();
+            let settings: toml::Table = config.clone().into_iter().chain(more).collect();
+            entry.offer(&settings, asked).is_some()
+        };
+        entry.further.iter().find(offers).copied()
+    }
+
     fn serves(&self, protocol: &str, config: &toml::Table, at: Level, object: Object) -> bool {
         self.find(protocol).is_some_and(|entry| (entry.serves)(config, at, object))
     }
@@ -280,6 +316,38 @@ mod tests {
             assert_eq!((entry.check)(&settings, 3), Ok(()), "{}", entry.name);
             assert!(!entry.levels().is_empty(), "{} offers nothing", entry.name);
         }
+    }
+
+    /// Whoever looks for a level finds the settings that offer it.
+    #[test]
+    fn every_level_is_listed_and_further_settings_change_something() {
+        let mut listed: Vec<Level> = Vec::new();
+        for entry in Catalog::builtin().protocols() {
+            listed.extend(entry.levels().into_iter().map(|(level, _)| level));
+            for (settings, levels) in entry.further_levels() {
+                let table = format!("{}\n{settings}", entry.plain).parse().expect(settings);
+                assert_eq!((entry.check)(&table, 3), Ok(()), "{} {settings}", entry.name);
+                assert!(!levels.is_empty(), "{} {settings} changes nothing", entry.name);
+                listed.extend(levels.into_iter().map(|(level, _)| level));
+            }
+        }
+        for name in Level::NAMES {
+            let level: Level = name.parse().expect(name);
+            assert!(listed.contains(&level), "{name} is nowhere");
+        }
+    }
+
+    #[test]
+    fn who_asks_for_what_other_settings_offer_is_told_which() {
+        let catalog = Catalog::builtin();
+        let with = |protocol, config: &str, level: &str| {
+            let config = config.parse().expect("settings");
+            catalog.offered_with(protocol, &config, level.parse().expect("a level"))
+        };
+        assert_eq!(with("multi-leader", "topology = 'ring'", "causal"), Some("causal = true"));
+        assert_eq!(with("multi-leader", "conflicts = 'siblings'", "causal"), None);
+        assert_eq!(with("paxos", "", "local-serial"), Some("scope = \"region\""));
+        assert_eq!(with("raft", "", "quorum"), None);
     }
 
     /// Where there is a choice of conflict rules, the setting takes those that are listed.

@@ -266,7 +266,8 @@ fn beside_what_was_told(history: &History, last: &FinalState) -> Option<String> 
         let end = i128::from(*word as i64);
         (!(sum + least..=sum + most).contains(&end)).then(|| {
             format!(
-                "the {object} of key {key} ends at {end}, but all updates acknowledged add up to {sum}, and                  those whose outcome is unknown to {least} or {most} more"
+                "the {object} of key {key} ends at {end}, but all updates acknowledged add up to {sum}, and \
+                 those whose outcome is unknown to {least} or {most} more"
             )
         })
     })

@@ -5,6 +5,7 @@ use super::{print, select};
 use crate::analysis::CHECKERS;
 use crate::catalog::Catalog;
 use crate::guarantee::Guarantee;
+use crate::op::Level;
 use crate::protocol::Offer;
 use crate::protocol::parts::merge::Rule;
 use crate::scenario::Scenario;
@@ -102,7 +103,7 @@ fn cells(scenarios: &[Scenario], catalog: &Catalog) -> String {
     text
 }
 
-/// Settings decide how a level is served; these are the smallest that each protocol has.
+/// Settings decide how a level is served: the smallest that each protocol has, and what others change.
 fn protocols(catalog: &Catalog) -> String {
     let mut text = String::new();
     for entry in catalog.protocols() {
@@ -115,13 +116,21 @@ fn protocols(catalog: &Catalog) -> String {
         let rules: Vec<&str> = entry.rules.iter().map(|rule| rule.name()).collect();
         let conflicts = if rules.is_empty() { "none, writes have one order" } else { "" };
         let _ = writeln!(text, "  conflicts: {conflicts}{}", rules.join(", "));
-        for (level, Offer { promise, read_path, .. }) in entry.levels() {
-            let (level, promise) = (level.to_string(), promise.to_string());
-            let _ = writeln!(text, "  {level:19}  promises {promise:19}  {read_path}");
+        levels(&mut text, &entry.levels());
+        for (settings, others) in entry.further_levels() {
+            let _ = writeln!(text, "  with {}:", settings.replace('\n', ", "));
+            levels(&mut text, &others);
         }
         text.push('\n');
     }
     text
+}
+
+fn levels(text: &mut String, levels: &[(Level, Offer)]) {
+    for (level, Offer { promise, read_path, .. }) in levels {
+        let (level, promise) = (level.to_string(), promise.to_string());
+        let _ = writeln!(text, "  {level:19}  promises {promise:19}  {read_path}");
+    }
 }
 
 /// Each kind with its checkers: those that judge it besides the ones that judge everything.

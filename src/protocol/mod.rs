@@ -49,6 +49,9 @@ pub trait Protocol: Sized + 'static {
     const ABOUT: &'static str;
     /// The smallest settings there are, in TOML: what has no default, with a usual value.
     const PLAIN: &'static str = "";
+    /// Settings to write beside those, each in TOML, under which it offers other levels, promises more or serves
+    /// in another way.
+    const FURTHER: &'static [&'static str] = &[];
     /// What its setting `conflicts` takes, or the one rule it has; none where writes have one order.
     const RULES: &'static [Rule] = &[];
     /// Its settings, as the `config` table of a scenario's mode.

@@ -232,6 +232,7 @@ pub(super) struct WorkloadEntry {
     pub(super) object: Option<Spanned<String>>,
     pub(super) units: Option<Spanned<u32>>,
     pub(super) hold_ms: Option<Spanned<Distribution>>,
+    pub(super) decrement: Option<Spanned<f64>>,
     pub(super) arrivals: Option<Spanned<ArrivalsEntry>>,
     pub(super) think_ms: Option<Spanned<Distribution>>,
 }

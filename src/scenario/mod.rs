@@ -60,6 +60,7 @@
 //!                                  # stock (take 1), lock (lock, hold, unlock)
 //! # units  = 10                    # of a stock: what each key has at first
 //! # hold_ms = 20                   # of a lock: how long it is held
+//! # decrement = 0.3                # of a counter: the share of updates that take 1; default 0
 //! arrivals = { poisson = { rate = 100 } }   # or constant, or "closed"; rate is per client group
 //! # think_ms = 5                   # pause between operations; closed arrivals only
 //!
@@ -202,6 +203,16 @@ pub trait Protocols {
     /// The smallest settings that the protocol has, in TOML; none where it needs none.
     fn plain(&self, _protocol: &str) -> &'static str {
         ""
+    }
+
+    /// Settings, in TOML, with which the protocol would offer a level that it does not, so configured.
+    fn offered_with(
+        &self,
+        _protocol: &str,
+        _config: &toml::Table,
+        _asked: Level,
+    ) -> Option<&'static str> {
+        None
     }
 
     /// What keys may hold in the protocol, so configured.

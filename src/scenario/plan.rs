@@ -343,6 +343,8 @@ pub struct Mix {
     pub scan_max: u16,
     /// Milliseconds for which a lock that was granted is held.
     pub hold_ms: Distribution,
+    /// The share of a counter's updates that take 1 from it; the others add 1.
+    pub decrement: f64,
     /// When operations begin.
     pub arrivals: Arrivals,
 }

@@ -65,6 +65,18 @@ pub(super) fn contents(entry: &WorkloadEntry) -> Result<Contents, Refusal> {
         let message = format!("hold_ms belongs to object = \"lock\"; this one is a {object}");
         return Err(Refusal::at(hold.span(), message));
     }
+    if let Some(share) = &entry.decrement {
+        let value = *share.get_ref();
+        if object != Object::Counter {
+            let message =
+                format!("decrement belongs to object = \"counter\"; this one is a {object}");
+            return Err(Refusal::at(share.span(), message));
+        }
+        if !(0.0..=1.0).contains(&value) {
+            let message = format!("decrement is {value}; a share is from 0 to 1");
+            return Err(Refusal::at(share.span(), message));
+        }
+    }
     Ok(Contents { object, initial })
 }
 
@@ -102,7 +114,8 @@ pub(super) fn mix(
     let scan_max = scan_max.map_or(SCAN_MAX, |scan_max| *scan_max.get_ref());
     let hold_ms = common.get_ref().hold_ms.as_ref();
     let hold_ms = hold_ms.map_or(Distribution::ZERO, |hold| hold.get_ref().clone());
-    Ok(Mix { read, update, insert, scan, rmw, keys, scan_max, hold_ms, arrivals })
+    let decrement = common.get_ref().decrement.as_ref().map_or(0.0, |share| *share.get_ref());
+    Ok(Mix { read, update, insert, scan, rmw, keys, scan_max, hold_ms, decrement, arrivals })
 }
 
 /// What a group says that is not its own to say.
@@ -112,6 +125,7 @@ fn shared(own: &WorkloadEntry) -> Option<(&'static str, std::ops::Range<usize>)>
         .or(span("object", own.object.as_ref().map(Spanned::span)))
         .or(span("units", own.units.as_ref().map(Spanned::span)))
         .or(span("hold_ms", own.hold_ms.as_ref().map(Spanned::span)))
+        .or(span("decrement", own.decrement.as_ref().map(Spanned::span)))
 }
 
 /// What stands in a plan whose load is a probe: never asked for.
@@ -125,6 +139,7 @@ pub(super) fn no_mix() -> Mix {
         keys: KeyChoice::Uniform,
         scan_max: SCAN_MAX,
         hold_ms: Distribution::ZERO,
+        decrement: 0.0,
         arrivals: Arrivals::Closed { think_ms: Distribution::ZERO },
     }
 }
@@ -330,6 +345,8 @@ mod tests {
             ("object = 'set'\nunits = 3", "units belong to object = \"stock\"; this one is a set"),
             ("units = 3", "this one is a register"),
             ("object = 'counter'\nhold_ms = 3", "hold_ms belongs to object = \"lock\""),
+            ("object = 'set'\ndecrement = 0.5", "decrement belongs to object = \"counter\""),
+            ("object = 'counter'\ndecrement = 1.5", "a share is from 0 to 1"),
         ] {
             let message = read(text).unwrap_err();
             assert!(message.contains(expected), "{text}: {message}");

@@ -62,7 +62,15 @@ fn unbroken(cell: &Plan, mut guarantees: Vec<Guarantee>) -> Vec<Guarantee> {
 /// Every level of a mode breaks whatever it does not promise, but for what the catalogue says it keeps all the
 /// same.
 fn all_broken(mode: &str, least: usize) {
-    let of_mode = |plan: &Plan| plan.name.scenario == "test" && plan.name.mode == mode;
+    all_broken_but(mode, least, None);
+}
+
+/// The same without one level.
+fn all_broken_but(mode: &str, least: usize, without: Option<&str>) {
+    let of_mode = |plan: &Plan| {
+        let level = plan.name.level.to_string();
+        plan.name.scenario == "test" && plan.name.mode == mode && Some(&*level) != without
+    };
     let (mut surprises, mut tried) = (Vec::new(), 0);
     let catalog = Catalog::builtin();
     for cell in cells().into_iter().filter(of_mode) {
@@ -181,6 +189,11 @@ fn a_sync_with_a_leader_that_was_deposed_and_has_not_noticed_is_sequential_and_n
 }
 
 #[test]
+fn commit_wait_promises_no_less_than_it_keeps() {
+    all_broken("commit-wait", 10);
+}
+
+#[test]
 fn closed_timestamps_promise_no_less_than_they_keep() {
     all_broken("follower-reads", 20);
 }
@@ -206,6 +219,17 @@ fn clocks_beyond_the_uncertainty_break_what_followers_serve_and_only_that() {
 #[test]
 fn plain_quorums_promise_no_less_than_they_keep() {
     all_broken("plain", 10);
+}
+
+#[test]
+fn clients_that_coordinate_promise_no_less_than_they_keep() {
+    // With one replica in each region that level asks all of them, and who asks all does not turn back.
+    all_broken_but("library", 20, Some("each-quorum"));
+}
+
+#[test]
+fn atomic_registers_asked_for_less_promise_no_less_than_they_keep() {
+    all_broken("abd", 10);
 }
 
 #[test]

@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// Settings beside each protocol's plain ones that send other messages: the file's name, the protocol,
 /// the settings.
-const OTHERS: [(&str, &str, &str); 15] = [
+const OTHERS: [(&str, &str, &str); 18] = [
     (
         "primary-backup-fail-over",
         "primary-backup",
@@ -40,6 +40,9 @@ const OTHERS: [(&str, &str, &str); 15] = [
     ("multi-leader-ring", "multi-leader", "topology = \"ring\""),
     ("paxos-region", "paxos", "scope = \"region\""),
     ("multi-leader-siblings", "multi-leader", "conflicts = \"siblings\""),
+    ("multi-leader-counter", "multi-leader", "conflicts = \"pn-counter\""),
+    ("multi-leader-set", "multi-leader", "conflicts = \"add-wins\""),
+    ("leaderless-counter", "leaderless", "conflicts = \"pn-counter\""),
     ("escrow-optimistic", "escrow", "guard = \"none\""),
     ("kubernetes-two-members", "kubernetes", "control_plane = 2"),
 ];
@@ -180,8 +183,13 @@ fn tell(text: &mut String, step: &Step, since: Instant) {
 
 /// What the second write and the read after it caused; in a cut, the third as well.
 fn interaction(entry: &ProtocolEntry, config: &str, level: Level, cut: Option<&Cut>) -> String {
-    // Registers, where a protocol has them.
-    let object = if entry.name == "escrow" { "stock" } else { "register" };
+    // Registers, where a protocol has them, so configured.
+    let object = match entry.name {
+        "escrow" => "stock",
+        _ if config.contains("pn-counter") => "counter",
+        _ if config.contains("add-wins") => "set",
+        _ => "register",
+    };
     let mut text = script(entry.name, config, level, BESIDE_B, object);
     if let Some(Cut { site, .. }) = cut {
         let _ = write!(text, "[[faults]]\ncut = [\"{site}\"]\nstart = \"2s\"\nend = \"6s\"");

@@ -6,7 +6,7 @@ use crate::common::{only_latency, plan, plans, simulate, triangle};
 use pacelc::analysis::{Context, Slot, Verdict, judge, summarize};
 use pacelc::guarantee::Guarantee;
 use pacelc::history::{History, Phase, Status, read, write};
-use pacelc::op::{OpKind, Value};
+use pacelc::op::{OpKind, Update, Value};
 use pacelc::scenario::plan::Plan;
 use pacelc::time::Duration;
 
@@ -75,6 +75,15 @@ fn a_revision_tree_keeps_the_losers_and_hides_them() {
 fn a_counter_loses_no_increment_and_counts_none_twice() {
     let [_, writes] = swarm("pn-counter");
     assert_eq!((writes.placed, writes.lost), (writes.ok, 0));
+}
+
+#[test]
+fn a_counter_that_is_taken_from_as_well_loses_nothing_either() {
+    let [_, writes] = swarm("up-and-down");
+    assert_eq!((writes.placed, writes.lost), (writes.ok, 0));
+    let history = simulate(&cells("up-and-down")[0], 1).history;
+    let takes = history.effects.iter().filter(|effect| effect.update == Update::Add(-1)).count();
+    assert!(takes > 20, "only {takes} decrements");
 }
 
 #[test]

@@ -11,8 +11,25 @@ use std::path::Path;
 const BEGIN: &str = "<!-- coverage: made by tests/suite/coverage.rs -->\n";
 const END: &str = "<!-- end of coverage -->";
 
-/// The levels, each with its promise where that has another name.
+/// The levels, each with its promise where that has another name; then those that other settings add, or under
+/// which more is promised.
 fn levels(entry: &ProtocolEntry) -> String {
+    let plain = entry.levels();
+    let mut text = named(plain.clone());
+    for (settings, mut others) in entry.further_levels() {
+        let known = |level, promise| {
+            plain.iter().any(|(other, offer)| (*other, offer.promise) == (level, promise))
+        };
+        others.retain(|(level, offer)| !known(*level, offer.promise));
+        if !others.is_empty() {
+            let settings = settings.replace('\n', ", ");
+            let _ = write!(text, "; with `{settings}`: {}", named(others));
+        }
+    }
+    text
+}
+
+fn named(levels: Vec<(Level, Offer)>) -> String {
     let level = |(level, offer): (Level, Offer)| {
         let (level, promise) = (level.to_string(), offer.promise.to_string());
         match level.strip_prefix(&promise) {
@@ -20,7 +37,7 @@ fn levels(entry: &ProtocolEntry) -> String {
             None => format!("`{level}` ({promise})"),
         }
     };
-    entry.levels().into_iter().map(level).collect::<Vec<_>>().join(", ")
+    levels.into_iter().map(level).collect::<Vec<_>>().join(", ")
 }
 
 fn table() -> String {

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 /// threads or the day. If a change was meant, take the new table from this test's failure, and say in
 /// the commit what changed.
 const DIGESTS: &str = "
-smoke-conflicts/multi-leader 7bc6cebb2fb360ec f8e7077941cf50a5
-smoke-conflicts/leaderless 1b61aa3fae41587d 61a022d7009dd6db
+smoke-conflicts/multi-leader 2fa8ac1e525796d0 14911490cbfc90c0
+smoke-conflicts/leaderless 25df665450899f2e 38afc3a1e82d62c6
 smoke-cut/async           2b8197713bc80f20 16161551e45ee24d
 smoke-cut/semi-sync       93c38dbecdf3b46a a521e499335717e6
 smoke-cut/remote-write    e2d856896e9faf0e ba3ea36dc448b352

@@ -156,6 +156,7 @@ impl Protocol for Chain {
     const ABOUT: &'static str = "A write walks along all replicas and is answered by the last (van \
         Renesse and Schneider 2004); with `apportioned`, all serve reads (CRAQ, Terrace and Freedman \
         2009).";
+    const FURTHER: &'static [&'static str] = &["apportioned = true"];
     type Config = Config;
     type Msg = Msg;
     type Record = Record;

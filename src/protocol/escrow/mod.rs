@@ -128,6 +128,8 @@ impl Protocol for Escrow {
     const ABOUT: &'static str = "Every replica sells from its own share of a stock and asks others for theirs \
         when it has run out (O'Neil 1986, Barbará and Garcia-Molina 1994, Balegas et al. 2015); without \
         guard, each decides by its own copy (Saito and Shapiro 2005)";
+    const FURTHER: &'static [&'static str] =
+        &["guard = \"none\"", "guard = \"none\"\nconflicts = \"last-write-wins\""];
     const RULES: &'static [Rule] = &[Rule::PnCounter];
     type Config = Config;
     type Msg = Msg;

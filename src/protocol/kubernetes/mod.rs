@@ -43,6 +43,7 @@ pub use config::Config;
 pub use machine::Machine;
 pub use message::{Answer, Msg, Put, Timer};
 
+use super::parts::beyond;
 use super::parts::quorum::majority;
 use super::{Geometry, Offer, Protocol, ReplicaCx, raft};
 use crate::guarantee::Guarantee;
@@ -87,6 +88,10 @@ impl Protocol for Kubernetes {
         };
         let write_path = "kubectl apply: API server, etcd's leader, majority";
         Some(Offer { read_path, write_path, promise })
+    }
+
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        beyond::of_one_order(Self::offer(config, level)?.promise, guarantee)
     }
 
     fn theory(

@@ -94,6 +94,7 @@ impl Protocol for Leaderless {
     const ABOUT: &'static str = "Reads and writes ask as many replicas as they want; the last write \
         wins, or updates are merged; hints, read repair, anti-entropy (Dynamo 2007, Cassandra, Riak; Attiya \
         et al. 1995)";
+    const FURTHER: &'static [&'static str] = &["write_back = true"];
     const RULES: &'static [Rule] = &Rule::ALL;
     type Config = Config;
     type Msg = Msg;
@@ -145,12 +146,17 @@ impl Protocol for Leaderless {
         config.fits(level, replicas)
     }
 
-    fn kept_beyond(_: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+    fn kept_beyond(config: &Config, level: Level, guarantee: Guarantee) -> Option<&'static str> {
+        // A library stamps as its session would, unless a majority does.
+        let library = config.coordinator == Coordinator::Client && !config.write_back;
+        let by_session = library || stamped_by_session(level);
+        let meets = acks(level).is_some_and(|(read, write)| config.intersect(read, write));
         match guarantee {
-            Guarantee::MonotonicWrites if stamped_by_session(level) => {
-                Some("a session's stamps increase")
-            }
-            Guarantee::WritesFollowReads if stamped_by_session(level) => Some(
+            Guarantee::ReadYourWrites if library && meets => Some(
+                "a read meets the session's last write, and none that is older has a higher stamp",
+            ),
+            Guarantee::MonotonicWrites if by_session => Some("a session's stamps increase"),
+            Guarantee::WritesFollowReads if by_session => Some(
                 "sessions stamp by their own clocks, which agree here, and above what they wrote",
             ),
             _ => None,

@@ -1,13 +1,17 @@
 //! Rounds, copies and hints as stories, by hand. Whole clusters are run in `tests/`.
 
+use super::super::parts::merge::{Cell, Item, Name, Names};
 use super::super::parts::version::Version;
+use super::client::Session;
 use super::config::Config;
 use super::message::{Copies, Msg, Record, Ticket, Timer};
 use super::places::Places;
 use super::round::{Round, Span, Step};
 use super::{Ask, Job, Leaderless, Server};
-use crate::op::{Acks, Key, NodeId, OpId, Rank, Value};
-use crate::protocol::{Cx, Effect, Effects, Env, Replica as _, ReplicaCx, WriteId};
+use crate::op::{Acks, Key, Level, NodeId, Op, OpId, Rank, Request, Update, Value};
+use crate::protocol::{
+    Client as _, ClientCx, Cx, Effect, Effects, Env, Replica as _, ReplicaCx, WriteId,
+};
 use crate::rng::Rng;
 use crate::time::{Duration, LocalTime};
 use std::sync::Arc;
@@ -351,5 +355,34 @@ fn a_snapshot_keeps_copies_and_hints_and_bounds_the_log() {
         assert_eq!(again.server.inspect(key), node.server.inspect(key));
         let span = Span { first: key, count: 0 };
         assert_eq!(again.server.copies(span), node.server.copies(span));
+    }
+}
+
+/// A slow coordinator answers a read that its client has given up; the session's next write must stand beside
+/// what nobody was shown.
+#[test]
+fn a_read_answered_after_it_was_given_up_is_replaced_by_no_write() {
+    for (given_up, stand) in [(true, 2), (false, 1)] {
+        let (mut effects, mut rng) = (Effects::default(), Rng::stream(1, "node", 0));
+        let mut session = Session::start(env("conflicts = 'siblings'", 8));
+        let name = Name { client: 7, n: 1 };
+        let item = Item { name, version: version(1), word: 0, length: 0, element: 0 };
+        let mut there = Cell::put(item, Names::default());
+        let mut cx = ClientCx(Cx::new(&mut effects, &mut rng, LocalTime(0)));
+        let (key, level) = (Key(3), Level::EventualNearest);
+        session.on_request(Request { id: OpId(1), key, op: Op::Read, level }, &mut cx);
+        if given_up {
+            session.on_given_up();
+        }
+        let copies = Copies::Cell(Box::new(there.clone()));
+        session.on_message(NodeId(0), Msg::Reply { op: OpId(1), attempt: 0, copies }, &mut cx);
+        let op = Op::Write(Value(2), Update::Put);
+        session.on_request(Request { id: OpId(2), key, op, level }, &mut cx);
+        let sent = effects.queue.drain(..).filter_map(|effect| match effect {
+            Effect::Send { msg: Msg::Update(_, cell), .. } => Some(cell),
+            _ => None,
+        });
+        sent.for_each(|cell| _ = there.join(&cell));
+        assert_eq!(there.live().len(), stand, "given up: {given_up}");
     }
 }

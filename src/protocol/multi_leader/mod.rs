@@ -211,6 +211,7 @@ impl Protocol for MultiLeader {
     const ABOUT: &'static str = "Every replica takes writes and ships its log afterwards; the last write \
         wins, or updates are merged: siblings, revision trees, counters, sets, carts; causal on request \
         (Bayou 1997, Dynamo 2007, COPS 2011, MySQL, CouchDB, Riak)";
+    const FURTHER: &'static [&'static str] = &["causal = true"];
     const RULES: &'static [Rule] = &Rule::ALL;
     type Config = Config;
     type Msg = Msg;

@@ -113,7 +113,7 @@ impl Protocol for Paxos {
     const NAME: &'static str = "paxos";
     const ABOUT: &'static str = "Paxos for each key, proposed by the replica nearest to the client, without \
         leader or log (Lamport 2001, CASPaxos 2018, Cassandra's lightweight transactions)";
-    const PLAIN: &'static str = "";
+    const FURTHER: &'static [&'static str] = &["scope = \"region\""];
     type Config = Config;
     type Msg = Msg;
     type Record = Record;

@@ -63,6 +63,8 @@ impl Protocol for Raft {
     const NAME: &'static str = "raft";
     const ABOUT: &'static str = "A log replicated through an elected leader to a majority, with \
         ReadIndex, lease, bounded, session and local reads (Ongaro and Ousterhout 2014)";
+    const FURTHER: &'static [&'static str] =
+        &["sync = true", "uncertainty = \"5ms\"\nreads = \"closed-timestamp\""];
     type Config = Config;
     type Msg = Msg;
     type Record = Record;

@@ -221,7 +221,12 @@ impl Load {
         let session = &mut self.sessions[client as usize];
         match self.object {
             Object::Register => Update::Put,
-            Object::Counter => Update::Add(1),
+            Object::Counter => {
+                let share = self.mixes[usize::from(session.group)].decrement;
+                // Who never takes draws nothing.
+                let takes = share > 0.0 && session.rng.unit() < share;
+                Update::Add(if takes { -1 } else { 1 })
+            }
             Object::Set => {
                 let (element, insert) = (session.rng.below(64) as u8, session.rng.below(2) == 0);
                 if insert { Update::Insert(element) } else { Update::Remove(element) }
