@@ -380,9 +380,12 @@ mod tests {
         // Session e begins 40 of its 60 ms late: at 130 the last that was asked for is w2, at 160 it is w3.
         let around = "a: w1 0..10; a: w2 120..125; c: w3 150..160!";
         assert_eq!(asked(around), (1, 2, vec![None]));
-        assert_eq!(asked(&format!("{around}; e: w4 170..172; e: w5 198..199!")), (2, 4, vec![None]));
+        assert_eq!(
+            asked(&format!("{around}; e: w4 170..172; e: w5 198..199!")),
+            (2, 4, vec![None])
+        );
         // Before all others it fares as the first of them; and if there are none, nobody knows.
-        assert_eq!(asked("a: w1 0..10; a: w2 150..155; e: w3 142..160!").0, 2);
+        assert_eq!(asked("a: w1 0..10; e: w2 142..160!; a: w3 150..155").0, 2);
         assert_eq!(asked("a: w1 0..10; e: w2 160..165!; a: w3 250..260").1, 0);
     }
 
