@@ -385,7 +385,7 @@ mod tests {
             (2, 4, vec![None])
         );
         // Before all others it fares as the first of them; and if there are none, nobody knows.
-        assert_eq!(asked("a: w1 0..10; a: w2 150..155; e: w3 142..160!").0, 2);
+        assert_eq!(asked("a: w1 0..10; e: w2 142..160!; a: w3 150..155").0, 2);
         assert_eq!(asked("a: w1 0..10; e: w2 160..165!; a: w3 250..260").1, 0);
     }
 
