@@ -131,9 +131,9 @@ fn boot(
     inbox: &mut mpsc::Receiver<Input<Notes>>,
 ) -> Vec<u64> {
     if hub.life(0) == 0 {
-        node.take(Input::Boot { life: 0 })
+        node.take(Input::Boot { life: 0 });
     } else {
-        hub.boot(0)
+        hub.boot(0);
     }
     loop {
         match inbox.blocking_recv().expect("the log answers") {
