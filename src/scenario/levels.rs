@@ -39,15 +39,11 @@ impl Served<'_> {
     fn against_as(&self, level: Level, written: &str) -> Option<String> {
         let Self { protocol, object, .. } = self;
         if !self.is_offered(level) {
-<<<<<<< HEAD
-            return Some(format!("{protocol} does not offer {written}"));
-=======
             let more = self.protocols.offered_with(protocol, self.config, level);
             let unless = more.map_or(String::new(), |more| {
                 format!(" unless config has {}", more.replace('\n', ", "))
             });
-            return Some(format!("{protocol} does not offer {level}{unless}"));
->>>>>>> n02
+            return Some(format!("{protocol} does not offer {written}{unless}"));
         }
         if !self.serves(level) {
             return Some(format!("{protocol} does not offer {written} for a {object}"));
