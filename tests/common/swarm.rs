@@ -19,6 +19,18 @@ use pacelc::time::Duration;
 /// How long operations keep coming.
 const LENGTH: Duration = Duration::secs(8);
 
+/// The protocols whose logs begin with a snapshot.
+const SNAPSHOTS: [&str; 8] = [
+    "primary-backup",
+    "raft",
+    "chain",
+    "paxos",
+    "certification",
+    "leaderless",
+    "multi-leader",
+    "escrow",
+];
+
 /// Every mode under every level it offers, over two loads: a tight one of all kinds of operations,
 /// and YCSB's A at planned times.
 pub(crate) fn cells() -> Vec<Plan> {
@@ -63,11 +75,20 @@ pub(crate) fn perturbed(plan: &Plan, seed: u64) -> Plan {
         host.clock.drift_ppm = 200.0 * rng.unit() - 100.0;
     }
     plan.faults = faults(&plan, rng);
+    snapshots(&mut plan, &mut Rng::stream(seed, "snapshots", 0));
     // What is regular by stamps is so only if clocks agree with real time.
     if promise(&plan) == Guarantee::Regular {
         plan.replicas.iter_mut().for_each(|host| host.clock = ClockError::default());
     }
     plan
+}
+
+/// In half of the seeds a snapshot every few records, so that crashes meet one that is being written.
+fn snapshots(plan: &mut Plan, rng: &mut Rng) {
+    let every = 2 + rng.below(40) as i64;
+    if SNAPSHOTS.contains(&&*plan.protocol) && rng.below(2) == 0 {
+        plan.config.insert("snapshot_every".into(), every.into());
+    }
 }
 
 fn links(plan: &mut Plan, rng: &mut Rng) {
