@@ -13,7 +13,7 @@ pub(super) fn gist(scenario: &Scenario<'_>) -> Option<String> {
     let cells = scenario.cells();
     let reads = || {
         let held = |c: &&Cell<'_>| c.head.verdict == VerdictWord::Holds;
-        let usable = |r: &&Row| r.p50_ms.is_finite() && r.p50_ms > 0.0;
+        let usable = |r: &&Row| r.p50_ms.is_finite() && r.p50_ms >= 0.0;
         cells.iter().filter(held).filter_map(move |c| Some((c, c.healthy("read").filter(usable)?)))
     };
     let fastest = |wanted: fn(&Row) -> bool| {
@@ -24,11 +24,16 @@ pub(super) fn gist(scenario: &Scenario<'_>) -> Option<String> {
     let times = strong.p50_ms / weak.p50_ms;
     // A run in which consistency is free has another story, which the picture tells.
     let stale = weak.stale_rate.filter(|_| times >= 1.5)?;
-    let times = if times < 9.95 { format!("{times:.1}") } else { format!("{times:.0}") };
+    let times = match times {
+        times if times < 9.95 => format!(": <b>{times:.1} times as fast</b>"),
+        times if times.is_finite() => format!(": <b>{times:.0} times as fast</b>"),
+        // Beside no time at all nothing is so many times as fast.
+        _ => String::new(),
+    };
     Some(format!(
         "In <a href=\"#{}\">{}</a> the median linearizable read takes <b>{}</b> or more \
-         (<code>{}</code>). A read that may be stale takes <b>{}</b> (<code>{}</code>): \
-         <b>{times} times as fast</b>, and <b>{}</b> of its answers were stale.",
+         (<code>{}</code>). A read that may be stale takes <b>{}</b> (<code>{}</code>)\
+         {times}, and <b>{}</b> of its answers were stale.",
         anchor(scenario.name),
         escape(scenario.name),
         number::ms(strong.p50_ms),
@@ -53,6 +58,11 @@ mod tests {
             said.contains("linearizable read takes") && said.contains("times as fast"),
             "{said}"
         );
+        let at_once = |r: &&mut Row| r.promise != "linearizable" && r.op == "read";
+        let mut free = rows.clone();
+        free.iter_mut().filter(at_once).for_each(|r| r.p50_ms = 0.0);
+        let said = of(&free).expect("both kinds are read");
+        assert!(said.contains("takes <b>0 ms</b>") && !said.contains("times as fast"), "{said}");
         rows.retain(|r| r.promise != "linearizable");
         assert_eq!(of(&rows), None);
     }

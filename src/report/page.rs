@@ -97,7 +97,7 @@ pub(super) fn headline<'s, 'a>(all: &'s [Scenario<'a>]) -> Option<&'s Scenario<'
     };
     let mut best: Option<&Scenario<'_>> = None;
     for scenario in all.iter().filter(|s| s.axis().is_none()) {
-        let has_plane = || scenario.rows.iter().any(|r| r.stale_rate.is_some() && r.p50_ms > 0.0);
+        let has_plane = || scenario.rows.iter().any(|r| r.stale_rate.is_some() && r.p50_ms >= 0.0);
         // The first of equals stays: scenarios come in the order their authors chose.
         if has_plane() && best.is_none_or(|b| worth(&scenario) > worth(&b)) {
             best = Some(scenario);

@@ -187,7 +187,8 @@ fn latency(
     let ys = || {
         series
             .iter()
-            .flat_map(|s| s.rows.iter().flat_map(|r| [r.1.p50_ms, r.1.theory_ms.unwrap_or(0.0)]))
+            .flat_map(|s| s.rows.iter().flat_map(|r| [Some(r.1.p50_ms), r.1.theory_ms]))
+            .flatten()
             .filter(|y| y.is_finite())
     };
     let x = x_axis(xs(), fitted)?;
@@ -196,7 +197,7 @@ fn latency(
         // Of two lengths of time the slope is what counts; a mark at 0 stands clear of the axis.
         Axis::linear([high * -0.06, high * 1.25], number::tick_ms)?
     } else {
-        Axis::log(ys(), number::tick_ms)?
+        Axis::latencies(ys())?
     };
     let height = 430;
     inline((WIDTH, height), about, |area, tips| {

@@ -45,7 +45,12 @@ pub(super) struct Axis {
     ends: (f64, f64),
     ticks: Vec<(f64, String)>,
     minor: Vec<f64>,
+    /// Whether 0, which has no logarithm, has a place of its own before the decades.
+    zero: bool,
 }
+
+/// Share of an axis with a place for 0 that is before the gap, and that is before the decades.
+const GAP: (f64, f64) = (0.1, 0.125);
 
 impl Axis {
     /// Decades that hold all of `values`, at least a factor of four; only positive finite ones
@@ -71,6 +76,40 @@ impl Axis {
         let axis = Self::log(values, label)?;
         let (low, high) = axis.ends;
         Some(Self::log_between(low, high * libm::pow(high / low, 0.28), label))
+    }
+
+    /// Decades for latencies, in ms, some of which may be 0.
+    pub(super) fn latencies(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        Self::beside_zero(values.into_iter().collect(), Self::log)
+    }
+
+    /// The same with room at the high end.
+    pub(super) fn roomy_latencies(values: impl IntoIterator<Item = f64>) -> Option<Self> {
+        Self::beside_zero(values.into_iter().collect(), Self::roomy_log)
+    }
+
+    fn beside_zero(
+        values: Vec<f64>,
+        decades: fn(Vec<f64>, fn(f64) -> String) -> Option<Self>,
+    ) -> Option<Self> {
+        let zero = values.contains(&0.0);
+        // Where everything takes no time, some decades show that the axis has them.
+        let axis = decades(values, number::tick_ms);
+        let axis = axis.or_else(|| decades(vec![1.0], number::tick_ms).filter(|_| zero))?;
+        Some(if zero { axis.with_zero() } else { axis })
+    }
+
+    /// Sets a place for latencies of 0 before the decades, apart by a gap: beside them no distance
+    /// would be honest, and at their low end 0 would be read as the least of them.
+    pub(super) fn with_zero(mut self) -> Self {
+        self.zero = true;
+        self.ticks.insert(0, (0.0, number::tick_ms(0.0)));
+        self
+    }
+
+    /// Where the gap between 0 and the decades begins and ends, from 0 (low end) to 1 (high end).
+    pub(super) fn gap(&self) -> Option<(f64, f64)> {
+        self.zero.then_some(GAP)
     }
 
     /// Decades between two given ends.
@@ -154,7 +193,7 @@ impl Axis {
 
     fn new(scale: Scale, low: f64, high: f64, ticks: Vec<(f64, String)>) -> Self {
         let (a, b) = (scale.apply(low), scale.apply(high));
-        Self { scale, low: a, high: b, ends: (low, high), ticks, minor: Vec::new() }
+        Self { scale, low: a, high: b, ends: (low, high), ticks, minor: Vec::new(), zero: false }
     }
 
     /// Keeps at most `most` labels, evenly thinned.
@@ -203,7 +242,12 @@ impl Axis {
     /// Where `value` lies from 0 (low end) to 1 (high end); not finite counts as the low end.
     pub(super) fn part(&self, value: f64) -> f64 {
         let part = (self.scale.apply(value) - self.low) / (self.high - self.low);
-        if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 }
+        let part = if part.is_finite() { part.clamp(0.0, 1.0) } else { 0.0 };
+        match self.gap() {
+            Some((from, _)) if value <= 0.0 => from / 2.0,
+            Some((_, to)) => to + part * (1.0 - to),
+            None => part,
+        }
     }
 }
 
@@ -286,6 +330,24 @@ mod tests {
         let narrow = Axis::log([69.0, 70.0], number::tick_ms).expect("positive");
         assert!(narrow.ticks.len() >= 3, "{:?}", labels(&narrow));
         assert!(Axis::log([0.0, f64::NAN, -1.0], number::tick_ms).is_none());
+    }
+
+    #[test]
+    fn a_latency_of_zero_has_a_place_of_its_own_before_the_decades() {
+        let axis = Axis::latencies([69.6, 0.0, 218.9]).expect("finite");
+        assert_eq!(labels(&axis)[..2], ["0", "70 ms"]);
+        let (from, to) = axis.gap().expect("0 is among them");
+        assert!(axis.part(0.0) < from && to <= axis.part(1e-9) && axis.part(69.6) > to + 0.05);
+        assert_eq!(axis.part(1e9), 1.0);
+        assert_eq!(labels(&axis.fitted(600, |_| 80))[..2], ["0", "70 ms"]);
+        // Where none is 0, all is as without; and 0 alone is an axis, too.
+        let (plain, log) =
+            (Axis::latencies([69.0, 220.0]), Axis::log([69.0, 220.0], number::tick_ms));
+        let (plain, log) = (plain.expect("positive"), log.expect("positive"));
+        assert_eq!((labels(&plain), plain.gap()), (labels(&log), None));
+        assert_eq!(plain.part(100.0), log.part(100.0));
+        assert_eq!(labels(&Axis::roomy_latencies([0.0, f64::NAN]).expect("0"))[0], "0");
+        assert!(Axis::roomy_latencies([f64::NAN]).is_none());
     }
 
     #[test]

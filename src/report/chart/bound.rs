@@ -83,7 +83,7 @@ fn farthest<'a>(scenario: &Scenario<'a>) -> Option<Pair<'a>> {
 }
 
 fn points<'a>(scenario: &Scenario<'a>, pair: &Pair<'_>) -> Vec<Point<'a>> {
-    let usable = |row: &&Row| row.p50_ms.is_finite() && row.p50_ms > 0.0;
+    let usable = |row: &&Row| row.p50_ms.is_finite() && row.p50_ms >= 0.0;
     let point = |cell: super::super::view::Cell<'a>| {
         let read = cell.row("healthy", pair.read, "read").filter(usable)?;
         let write = cell.row("healthy", pair.write, "write").filter(usable)?;
@@ -143,9 +143,12 @@ fn panel<'a>(
 }
 
 /// Decades that hold all latencies and the bound, with room below for the shaded corner.
-fn axis(all: impl Iterator<Item = f64>, bound: f64, room: f64) -> Axis {
-    let ends = all.fold((bound / 4.0, bound * 1.2), |(low, high), v| (v.min(low), v.max(high)));
-    Axis::log_between(ends.0 / 2.5, ends.1 * room, number::tick_ms)
+fn axis(mut all: impl Iterator<Item = f64> + Clone, bound: f64, room: f64) -> Axis {
+    let positive = all.clone().filter(|v| *v > 0.0);
+    let ends =
+        positive.fold((bound / 4.0, bound * 1.2), |(low, high), v| (v.min(low), v.max(high)));
+    let axis = Axis::log_between(ends.0 / 2.5, ends.1 * room, number::tick_ms);
+    if all.any(|v| v == 0.0) { axis.with_zero() } else { axis }
 }
 
 fn name<'a>(p: &Point<'a>, Spot { at, ink, .. }: Spot) -> Name<'a> {
@@ -200,6 +203,22 @@ mod tests {
         assert!(sums("eventual").iter().any(|sum| *sum < pair.ms));
         let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.panels[0].svg.contains("not linearizable"));
+    }
+
+    #[test]
+    fn a_latency_of_zero_is_drawn_in_the_corner_that_no_linearizable_store_reaches() {
+        let (note, mut rows, curves) = sample::run();
+        let count = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let pair = farthest(&all[0]).expect("three regions");
+            let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
+            (points(&all[0], &pair).len(), drawing.panels[0].svg.matches(">0</text>").count())
+        };
+        let (before, zeros) = count(&rows);
+        assert_eq!(zeros, 0);
+        let at_once = |row: &&mut Row| row.system == "async" && row.op == "read";
+        rows.iter_mut().filter(at_once).for_each(|row| row.p50_ms = 0.0);
+        assert_eq!(count(&rows), (before, 1), "reads have a place for 0, writes need none");
     }
 
     #[test]

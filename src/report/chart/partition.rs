@@ -68,7 +68,7 @@ fn pairs<'a>(
             Some(side) => scenario.answered(&cell.head.cell, side, op)?,
             None => cell.row("partitioned", "all", op)?.availability(),
         };
-        (healthy.p50_ms.is_finite() && healthy.p50_ms > 0.0).then_some((healthy, share))
+        (healthy.p50_ms.is_finite() && healthy.p50_ms >= 0.0).then_some((healthy, share))
     };
     let here = scenario.cells().into_iter().filter(|c| c.head.variant == variant);
     here.filter_map(pair).collect()
@@ -80,7 +80,7 @@ fn panel<'a>(
     pairs: &[(&'a Row, f64)],
     counted: &mut Counted,
 ) -> Option<String> {
-    let x = Axis::roomy_log(pairs.iter().map(|p| p.0.p50_ms), number::tick_ms)?;
+    let x = Axis::roomy_latencies(pairs.iter().map(|p| p.0.p50_ms))?;
     let ticks = [0.0, 0.25, 0.5, 0.75, 1.0];
     let ticks = ticks.map(|t| (t, number::tick_percent(t))).to_vec();
     let y = Axis::with_ticks(-0.06, 1.08, ticks);

@@ -43,9 +43,8 @@ fn draw(scenario: &Scenario<'_>, counted: &mut Counted) -> Option<Drawing> {
     };
     let cells = scenario.cells();
     let all_rows = || scenario.rows.iter().filter(|r| r.phase == "healthy");
-    let y = Axis::log(
+    let y = Axis::latencies(
         all_rows().filter(|r| variants.contains(&&*r.variant)).flat_map(|r| [r.p10_ms, r.p999_ms]),
-        number::tick_ms,
     )?;
     let mut shown: Vec<&str> = Vec::new();
     let panels_each = scenario.levels.len() + 1;
@@ -339,5 +338,19 @@ mod tests {
         let late = |row: &&mut Row| row.scenario == name && row.variant == last;
         rows.iter_mut().filter(late).for_each(|row| row.sustained = Some(false));
         assert_eq!(remark(&rows).2, 1);
+    }
+
+    #[test]
+    fn latencies_of_zero_have_a_floor_that_says_so() {
+        let (note, mut rows, curves) = sample::run();
+        let floors = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
+            drawing.panels.iter().filter(|p| p.svg.contains(">0</text>")).count()
+        };
+        assert_eq!(floors(&rows), 0);
+        let first = rows.iter_mut().find(|r| r.op == "read" && r.phase == "healthy");
+        first.expect("a read").p10_ms = 0.0;
+        assert!(floors(&rows) > 1, "panels share their axis");
     }
 }

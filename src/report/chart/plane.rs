@@ -99,7 +99,7 @@ pub(super) fn keys(scenario: &Scenario<'_>) -> Vec<Key> {
     for (shape, promise) in promises {
         keys.push(Key { ink: Ink::SOFT, mark: KeyMark::Mark(shape), label: promise.to_owned() });
     }
-    let theory = |r: &Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t > 0.0);
+    let theory = |r: &Row| r.promise == "linearizable" && r.theory_ms.is_some_and(|t| t >= 0.0);
     if scenario.rows.iter().filter(|r| r.client_region == "all").any(|r| theory(r)) {
         let label = "closed form of the cheapest linearizable operation".to_owned();
         keys.push(Key { ink: Ink::BOUND, mark: KeyMark::Dots, label });
@@ -152,7 +152,7 @@ pub(super) fn points<'a>(scenario: &Scenario<'a>, op: &str) -> Vec<Point<'a>> {
             theory: row.theory_ms,
         })
     };
-    let usable = |p: &Point<'_>| p.latency.is_finite() && p.latency > 0.0;
+    let usable = |p: &Point<'_>| p.latency.is_finite() && p.latency >= 0.0;
     scenario.cells().into_iter().filter_map(point).filter(usable).collect()
 }
 
@@ -184,8 +184,10 @@ impl<'s> Picture<'s> {
         if points.len() < 2 {
             return None;
         }
-        let theory = points.iter().filter_map(|p| p.theory);
-        let x = Axis::roomy_log(points.iter().map(|p| p.latency).chain(theory), number::tick_ms)?;
+        // A closed form of 0 needs its place only where the line is drawn that it stands for.
+        let theory = points.iter().filter_map(|p| p.theory).filter(|t| *t > 0.0);
+        let latencies = points.iter().map(|p| p.latency).chain(theory).chain(cheapest(points));
+        let x = Axis::roomy_latencies(latencies)?;
         let rates: Vec<f64> = points.iter().filter_map(|p| p.rate).collect();
         let y = Axis::log(rates.iter().copied(), number::tick_percent).map(|_| {
             let low = rates.iter().copied().fold(1.0, f64::min);
@@ -252,6 +254,7 @@ impl<'s> Picture<'s> {
         let layout = Layout { outer, x: Some(&self.x_title), y: "", left: self.left };
         let band = Frame::new(area, x, ticks, layout)?;
         self.name_lanes(area, points, (left, band_top))?;
+        band.cut(area)?;
         let from = if upper.is_some() { top + 52 } else { band_top };
         self.theory(area, &band, points, (from, bottom))?;
         let at = |p: &Point<'_>| match (p.rate, &upper) {
@@ -324,12 +327,7 @@ impl<'s> Picture<'s> {
         points: &[&Point<'_>],
         (top, bottom): (i32, i32),
     ) -> Drawn {
-        let linearizable = |p: &&&Point<'_>| p.row.promise == "linearizable";
-        let least = points.iter().filter(linearizable).filter_map(|p| p.theory);
-        let least = least.filter(|t| *t > 0.0).fold(f64::INFINITY, f64::min);
-        if !least.is_finite() {
-            return Ok(());
-        }
+        let Some(least) = cheapest(points.iter().copied()) else { return Ok(()) };
         let x = band.at(least, 0.0).0;
         line(area, &[(x, top), (x, bottom)], Ink::BOUND.styled(Style::Dotted), 3)
     }
@@ -359,6 +357,13 @@ impl<'s> Picture<'s> {
         }
         line(area, &path, Ink::AXIS.styled(Style::Dashed), 2)
     }
+}
+
+/// Closed form of the cheapest linearizable operation, in ms.
+fn cheapest<'p, 'a: 'p>(points: impl IntoIterator<Item = &'p Point<'a>>) -> Option<f64> {
+    let linearizable = points.into_iter().filter(|p| p.row.promise == "linearizable");
+    let forms = linearizable.filter_map(|p| p.theory).filter(|t| t.is_finite() && *t >= 0.0);
+    forms.min_by(f64::total_cmp)
 }
 
 impl Point<'_> {
@@ -400,6 +405,27 @@ mod tests {
         assert!(tip.contains("none of") && tip.contains("at most"), "{tip}");
         let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
         assert!(drawing.panels[0].svg.contains("none seen (&lt; "));
+    }
+
+    #[test]
+    fn a_latency_of_zero_is_drawn_and_so_is_a_closed_form_of_zero() {
+        let (note, mut rows, curves) = sample::run();
+        let look = |rows: &[Row]| {
+            let all = view::scenarios(Some(&note), rows, &curves);
+            let points = points(&all[0], "read");
+            let picture = Picture::new(&points, &all[0], "read", (WIDTH, 400)).expect("points");
+            let drawing = draw(&all[0], &mut Counted::default()).expect("drawn");
+            let zero = drawing.panels[0].svg.contains(">0</text>");
+            (points.len(), picture.x.gap().is_some(), zero, cheapest(&points))
+        };
+        let (before, gap, zero, least) = look(&rows);
+        assert!(!gap && !zero && least.is_some_and(|t| t > 0.0));
+        // As beside the leader under constant delays: async answers at once, linearizably too.
+        let at_once = |row: &&mut Row| row.system == "async" && row.op == "read";
+        for row in rows.iter_mut().filter(at_once) {
+            (row.p50_ms, row.theory_ms) = (0.0, Some(0.0));
+        }
+        assert_eq!(look(&rows), (before, true, true, Some(0.0)));
     }
 
     #[test]

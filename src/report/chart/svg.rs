@@ -215,6 +215,8 @@ pub(super) fn mark(area: &Area<'_>, spot: &Spot, radius: i32) -> Drawn {
 /// Axes and grid with room for labels around them.
 pub(super) struct Frame<'a> {
     chart: ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>,
+    /// Of its axes, between 0 and the decades.
+    gaps: (Option<(f64, f64)>, Option<(f64, f64)>),
 }
 
 /// Where a frame goes and what is written around it.
@@ -238,6 +240,7 @@ impl<'a> Frame<'a> {
         let above = if layout.y.is_empty() { 2 } else { 52 };
         let inner = area.clone().shrink((left, top), (width, height));
         let x = x.fitted((width - layout.left) as i32 - 26, letters::width);
+        let gaps = (x.gap(), y.gap());
         let mut chart = ChartBuilder::on(&inner)
             .margin_right(26)
             .margin_top(above)
@@ -256,7 +259,8 @@ impl<'a> Frame<'a> {
             .y_label_style(text(Ink::SOFT, HPos::Right, VPos::Center))
             .set_all_tick_mark_size(8)
             .draw()?;
-        let frame = Self { chart };
+        let frame = Self { chart, gaps };
+        frame.cut(area)?;
         let (_, bottom_right) = frame.corners();
         if !layout.y.is_empty() {
             let style = text(Ink::SOFT, HPos::Left, VPos::Top);
@@ -267,6 +271,23 @@ impl<'a> Frame<'a> {
             write(area, (bottom_right.0, bottom_right.1 + 46), words, style)?;
         }
         Ok(frame)
+    }
+
+    /// Takes away what was drawn between 0 and the decades of an axis, the axis itself too, so that
+    /// one sees that it is broken there.
+    pub(super) fn cut(&self, area: &Area<'_>) -> Drawn {
+        let ((left, top), (right, bottom)) = self.corners();
+        let along =
+            |from: i32, to: i32, part: f64| from + libm::round(part * f64::from(to - from)) as i32;
+        if let Some(gap) = self.gaps.0 {
+            let [from, to] = [gap.0, gap.1].map(|part| along(left, right, part));
+            block(area, (from, top - 2), (to, bottom + 2), Ink::PAPER)?;
+        }
+        if let Some(gap) = self.gaps.1 {
+            let [from, to] = [gap.0, gap.1].map(|part| along(bottom, top, part));
+            block(area, (left - 2, to), (right + 2, from), Ink::PAPER)?;
+        }
+        Ok(())
     }
 
     /// The plotting area's top left and bottom right.

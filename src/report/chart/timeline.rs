@@ -151,7 +151,7 @@ fn panel(scenario: &Scenario<'_>, all: &[&TimelineLine], measure: &Measure) -> O
     let last = all.iter().map(end).fold(0.0, f64::max);
     let values = || all.iter().flat_map(|l| (0..l.n.len()).filter_map(|at| (measure.value)(l, at)));
     let y = if measure.is_time {
-        Axis::log(values(), number::tick_ms)?
+        Axis::latencies(values())?
     } else {
         values().next()?;
         let ticks = [0.0, 0.25, 0.5, 0.75, 1.0].map(|t| (t, number::tick_percent(t))).to_vec();
