@@ -333,6 +333,7 @@ mod tests {
             let from_the_end = axis.variants.len() - 1 - at.expect("one of them");
             (axis.name.to_owned(), variant.to_owned(), from_the_end)
         };
+        rows.iter_mut().for_each(|row| row.sustained = Some(true));
         let (name, last, from_the_end) = remark(&rows);
         assert_eq!(from_the_end, 0);
         let late = |row: &&mut Row| row.scenario == name && row.variant == last;
