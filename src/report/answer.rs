@@ -329,6 +329,11 @@ fn figure(counts: Counts, cell: &[&Row], faults: &[&FaultLine]) -> Figure {
     Figure { hits, of, runs, oldest: oldest.filter(|_| counts == Counts::Stale) }
 }
 
+/// What a paragraph begins with, whatever its class.
+pub(super) fn words() -> [&'static str; 5] {
+    [Class::Cp, Class::Ap, Class::Hybrid, Class::Waits, Class::AtOnce].map(word)
+}
+
 fn word(class: Class) -> &'static str {
     match class {
         Class::Cp => "CP",

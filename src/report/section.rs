@@ -81,7 +81,7 @@ pub(super) fn section(
 
 /// The class a paragraph of an answer speaks of, so that one finds it.
 fn classes(mut answer: String) -> String {
-    for class in ["CP", "AP", "Hybrid"] {
+    for class in super::answer::words() {
         answer = answer.replace(&format!("<p>{class}: "), &format!("<p><b>{class}:</b> "));
     }
     answer
