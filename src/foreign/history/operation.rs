@@ -92,7 +92,7 @@ pub enum Outcome {
 pub struct Operation {
     /// When it began, in the ticks of its history.
     pub invoked: u64,
-    /// When it ended; [`NEVER`] if that is not known.
+    /// When it ended; [`NEVER`](super::NEVER) if that is not known.
     pub completed: u64,
     /// The number of the process.
     pub process: u32,

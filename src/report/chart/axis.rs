@@ -49,8 +49,11 @@ pub(super) struct Axis {
     zero: bool,
 }
 
+/// A part of an axis, from 0 (its low end) to 1 (its high end).
+pub(super) type Gap = (f64, f64);
+
 /// Share of an axis with a place for 0 that is before the gap, and that is before the decades.
-const GAP: (f64, f64) = (0.1, 0.125);
+const GAP: Gap = (0.1, 0.125);
 
 impl Axis {
     /// Decades that hold all of `values`, at least a factor of four; only positive finite ones
@@ -80,22 +83,18 @@ impl Axis {
 
     /// Decades for latencies, in ms, some of which may be 0.
     pub(super) fn latencies(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        Self::beside_zero(values.into_iter().collect(), Self::log)
+        Self::beside_zero(values.into_iter().collect(), |all| Self::log(all, number::tick_ms))
     }
 
     /// The same with room at the high end.
     pub(super) fn roomy_latencies(values: impl IntoIterator<Item = f64>) -> Option<Self> {
-        Self::beside_zero(values.into_iter().collect(), Self::roomy_log)
+        Self::beside_zero(values.into_iter().collect(), |all| Self::roomy_log(all, number::tick_ms))
     }
 
-    fn beside_zero(
-        values: Vec<f64>,
-        decades: fn(Vec<f64>, fn(f64) -> String) -> Option<Self>,
-    ) -> Option<Self> {
+    fn beside_zero(values: Vec<f64>, decades: impl Fn(Vec<f64>) -> Option<Self>) -> Option<Self> {
         let zero = values.contains(&0.0);
         // Where everything takes no time, some decades show that the axis has them.
-        let axis = decades(values, number::tick_ms);
-        let axis = axis.or_else(|| decades(vec![1.0], number::tick_ms).filter(|_| zero))?;
+        let axis = decades(values).or_else(|| decades(vec![1.0]).filter(|_| zero))?;
         Some(if zero { axis.with_zero() } else { axis })
     }
 
@@ -108,7 +107,7 @@ impl Axis {
     }
 
     /// Where the gap between 0 and the decades begins and ends, from 0 (low end) to 1 (high end).
-    pub(super) fn gap(&self) -> Option<(f64, f64)> {
+    pub(super) fn gap(&self) -> Option<Gap> {
         self.zero.then_some(GAP)
     }
 

@@ -8,7 +8,7 @@
 use super::super::VerdictWord;
 use super::super::html::escape;
 use super::super::theme::{Ink, Shape, Style, picture_css, size};
-use super::axis::Axis;
+use super::axis::{Axis, Gap};
 use super::letters;
 use super::repaint::repaint;
 use plotters::backend::SVGBackend;
@@ -216,7 +216,7 @@ pub(super) fn mark(area: &Area<'_>, spot: &Spot, radius: i32) -> Drawn {
 pub(super) struct Frame<'a> {
     chart: ChartContext<'a, SVGBackend<'a>, Cartesian2d<Axis, Axis>>,
     /// Of its axes, between 0 and the decades.
-    gaps: (Option<(f64, f64)>, Option<(f64, f64)>),
+    gaps: [Option<Gap>; 2],
 }
 
 /// Where a frame goes and what is written around it.
@@ -240,7 +240,7 @@ impl<'a> Frame<'a> {
         let above = if layout.y.is_empty() { 2 } else { 52 };
         let inner = area.clone().shrink((left, top), (width, height));
         let x = x.fitted((width - layout.left) as i32 - 26, letters::width);
-        let gaps = (x.gap(), y.gap());
+        let gaps = [x.gap(), y.gap()];
         let mut chart = ChartBuilder::on(&inner)
             .margin_right(26)
             .margin_top(above)
@@ -279,11 +279,11 @@ impl<'a> Frame<'a> {
         let ((left, top), (right, bottom)) = self.corners();
         let along =
             |from: i32, to: i32, part: f64| from + libm::round(part * f64::from(to - from)) as i32;
-        if let Some(gap) = self.gaps.0 {
+        if let Some(gap) = self.gaps[0] {
             let [from, to] = [gap.0, gap.1].map(|part| along(left, right, part));
             block(area, (from, top - 2), (to, bottom + 2), Ink::PAPER)?;
         }
-        if let Some(gap) = self.gaps.1 {
+        if let Some(gap) = self.gaps[1] {
             let [from, to] = [gap.0, gap.1].map(|part| along(bottom, top, part));
             block(area, (left - 2, to), (right + 2, from), Ink::PAPER)?;
         }
