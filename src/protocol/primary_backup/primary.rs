@@ -46,7 +46,8 @@ pub(super) struct Primary {
     /// Snapshots for backups that must not have them before its own disk has what is in them.
     installs: Vec<(NodeId, Box<Snapshot>)>,
     scratch: Vec<u64>,
-    stamps: Vec<LocalTime>,
+    /// How far as many backups as are asked for were, when that last changed.
+    had: u64,
 }
 
 type E = Env<PrimaryBackup>;
@@ -70,7 +71,7 @@ impl Primary {
             lag: Lag::default(),
             installs: Vec::new(),
             scratch: Vec::with_capacity(replicas),
-            stamps: Vec::with_capacity(replicas),
+            had: 0,
         };
         primary.patience.begin(&env.config, store.last(), cx.clock());
         primary.on_beat(env, store, cx);
@@ -132,9 +133,9 @@ impl Primary {
 
     /// When a majority, this node included, has last been known to hear it.
     fn confirmed(&mut self, env: &E) -> LocalTime {
-        self.stamps.clear();
-        self.stamps.extend(env.peers().map(|peer| self.echoed[peer.index()]));
-        kth_largest(&mut self.stamps, majority(env.replicas) - 1)
+        self.scratch.clear();
+        self.scratch.extend(env.peers().map(|peer| self.echoed[peer.index()].0));
+        LocalTime(kth_largest(&mut self.scratch, majority(env.replicas) - 1))
     }
 
     /// How long it may go without, if it is to give way then.
@@ -240,9 +241,15 @@ impl Primary {
             Acknowledge::Async => u64::MAX,
             Acknowledge::All => self.shown(env),
             Acknowledge::Any(k) => {
+                // Confirmations only grow: while fewer than k are beyond what k had, that has not moved.
+                let beyond = env.peers().filter(|peer| self.acked[peer.index()] > self.had);
+                if beyond.count() < *k as usize {
+                    return self.had;
+                }
                 self.scratch.clear();
                 self.scratch.extend(env.peers().map(|peer| self.acked[peer.index()]));
-                kth_largest(&mut self.scratch, *k as usize)
+                self.had = kth_largest(&mut self.scratch, *k as usize);
+                self.had
             }
             Acknowledge::First { k, of } => {
                 let connected =
