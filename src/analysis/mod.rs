@@ -162,17 +162,37 @@ pub fn stalest_read(history: &History) -> Option<u32> {
 #[must_use]
 pub fn gone(history: &History) -> Vec<u32> {
     let mut gone = Vec::new();
-    let note = |id: u32, is_gone: bool| gone.extend(is_gone.then_some(id));
-    if history.merged {
-        merged::lost_updates(history, note);
-    } else {
-        let mut note = note;
-        undone::fates(history, &index::writes(history), &mut note);
-        lost::lost_writes(history, &index::Order::of(history), note);
-    }
+    each_gone(history, |id, _| gone.push(id));
     gone.sort_unstable();
     gone.dedup();
     gone
+}
+
+/// How an acknowledged write came to be gone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Gone {
+    /// It was taken back, or a merge has forgotten it.
+    TakenBack,
+    /// An older one has won.
+    Beaten,
+}
+
+/// Tells of each acknowledged write that is gone in the end, in no order and of some twice.
+fn each_gone(history: &History, mut tell: impl FnMut(u32, Gone)) {
+    let taken_back = |id: u32, gone: bool| {
+        if gone {
+            tell(id, Gone::TakenBack);
+        }
+    };
+    if history.merged {
+        return merged::lost_updates(history, taken_back);
+    }
+    undone::fates(history, &index::writes(history), taken_back);
+    lost::lost_writes(history, &index::Order::of(history), |id, lost| {
+        if lost {
+            tell(id, Gone::Beaten);
+        }
+    });
 }
 
 /// What an operation read: keys and values, nothing unless it is a read or a scan that is ok, or an

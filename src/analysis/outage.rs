@@ -24,7 +24,7 @@
 use super::availability::{self, each_measured, took_effect, under_fault};
 use super::contested::{self, Changed};
 use super::timeline::Timeline;
-use super::{Verdict, index, judge, lineage, lost, merged, staleness, undone};
+use super::{Gone, Verdict, each_gone, index, judge, lineage, merged, staleness};
 use crate::guarantee::Guarantee;
 use crate::history::{History, Operation, Phase, Status};
 use crate::op::{OpKind, Value};
@@ -243,25 +243,18 @@ fn stale_reads<'a>(
 
 /// Looks how far back what is gone reaches.
 fn gone(history: &History, edges: &[Instant], faulted: &mut Faulted) {
-    let mut note = |id: u32, gone: bool| {
+    each_gone(history, |id, how| {
         let op = &history.operations[id as usize];
+        // What an older write has beaten without a fault is the clocks' doing.
+        if how == Gone::Beaten && history.phase(op.completed) != Phase::Partitioned {
+            return;
+        }
         let next = edges.get(edges.partition_point(|edge| *edge < op.completed));
         let key = (history.groups[usize::from(op.group)].clone(), op.kind);
-        if let (true, Some(next), Some(outage)) = (gone, next, faulted.outages.get_mut(&key)) {
+        if let (Some(next), Some(outage)) = (next, faulted.outages.get_mut(&key)) {
             outage.oldest_gone = outage.oldest_gone.max(Some(next.since(op.completed)));
         }
-    };
-    if history.merged {
-        merged::lost_updates(history, note);
-    } else {
-        undone::fates(history, &index::writes(history), &mut note);
-        // What an older write has beaten is gone as well; without a fault that is the clocks' doing.
-        let order = index::Order::of(history);
-        lost::lost_writes(history, &order, |id, lost| {
-            let ended = history.operations[id as usize].completed;
-            note(id, lost && history.phase(ended) == Phase::Partitioned);
-        });
-    }
+    });
 }
 
 /// What had happened by an instant: what was under way is not known to have ended.

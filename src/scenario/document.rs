@@ -77,7 +77,7 @@ pub(super) struct AnswerEntry {
     pub(super) hybrid: Vec<Spanned<String>>,
     #[serde(default)]
     pub(super) waits: Vec<Spanned<String>>,
-    #[serde(default, rename = "at-once")]
+    #[serde(default)]
     pub(super) at_once: Vec<Spanned<String>>,
 }
 

@@ -53,6 +53,24 @@ pub(crate) fn promise(plan: &Plan) -> Guarantee {
     entry.offer(&plan.config, plan.name.level).expect("the level is offered").promise
 }
 
+/// Guarantees that do not follow from the promise.
+pub(crate) fn not_promised(promise: Guarantee) -> Vec<Guarantee> {
+    let all = [
+        Guarantee::Linearizable,
+        Guarantee::Regular,
+        Guarantee::BoundedStaleness(Duration::millis(100)),
+        Guarantee::BoundedVersions(1),
+        Guarantee::Sequential,
+        Guarantee::Causal,
+        Guarantee::Session,
+        Guarantee::ReadYourWrites,
+        Guarantee::MonotonicReads,
+        Guarantee::MonotonicWrites,
+        Guarantee::WritesFollowReads,
+    ];
+    all.into_iter().filter(|guarantee| !promise.implies(*guarantee)).collect()
+}
+
 /// The plan in this seed's weather.
 pub(crate) fn perturbed(plan: &Plan, seed: u64) -> Plan {
     let mut plan = plan.clone();

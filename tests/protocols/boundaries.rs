@@ -3,7 +3,7 @@
 //! A promise that nothing could break would be too weak, and a checker that found nothing would be
 //! blind. The weather is that of the conformance tests.
 
-use crate::common::swarm::{cells, perturbed, promise};
+use crate::common::swarm::{cells, not_promised, perturbed, promise};
 use crate::common::{plan, plans, simulate, triangle};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::catalog::Catalog;
@@ -14,24 +14,6 @@ use pacelc::time::Duration;
 
 /// In how many seeds a break must be found.
 const SEEDS: u64 = 300;
-
-/// Guarantees that do not follow from the promise.
-fn not_promised(promise: Guarantee) -> Vec<Guarantee> {
-    let all = [
-        Guarantee::Linearizable,
-        Guarantee::Regular,
-        Guarantee::BoundedStaleness(Duration::millis(100)),
-        Guarantee::BoundedVersions(1),
-        Guarantee::Sequential,
-        Guarantee::Causal,
-        Guarantee::Session,
-        Guarantee::ReadYourWrites,
-        Guarantee::MonotonicReads,
-        Guarantee::MonotonicWrites,
-        Guarantee::WritesFollowReads,
-    ];
-    all.into_iter().filter(|guarantee| !promise.implies(*guarantee)).collect()
-}
 
 /// The plan in this seed's weather, with clocks on which nobody can rely to order writes.
 fn without_clocks(plan: &Plan, seed: u64) -> Plan {

@@ -1,7 +1,7 @@
 //! Kubernetes with three etcd members and three workers: promises in bad weather and where they end, exact
 //! latencies, and what the curated scenario says.
 
-use crate::common::swarm::{perturbed, perturbed_in_gray, promise};
+use crate::common::swarm::{not_promised, perturbed, perturbed_in_gray, promise};
 use crate::common::{only_latency, plans, simulate};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::catalog::Catalog;
@@ -42,21 +42,6 @@ fn cluster(config: &str, client: &str, load: &str) -> Vec<Plan> {
     ))
 }
 
-/// What is served from caches is promised to be the same in the end, and nothing of this.
-const NOT_PROMISED: [Guarantee; 11] = [
-    Guarantee::Linearizable,
-    Guarantee::Regular,
-    Guarantee::BoundedStaleness(Duration::millis(100)),
-    Guarantee::BoundedVersions(1),
-    Guarantee::Sequential,
-    Guarantee::Causal,
-    Guarantee::Session,
-    Guarantee::ReadYourWrites,
-    Guarantee::MonotonicReads,
-    Guarantee::MonotonicWrites,
-    Guarantee::WritesFollowReads,
-];
-
 fn in_weather() -> Vec<Plan> {
     let clients = r#"{ region = "a", sessions = 4 }, { region = "b", sessions = 4 }"#;
     let load = "[workload]\nycsb = \"A\"\nrecords = 5\narrivals = { poisson = { rate = 20 } }";
@@ -88,12 +73,14 @@ fn what_is_served_from_caches_is_seen_to_be_stale() {
     let entry = catalog.find("kubernetes").expect("built in");
     let mut surprises = Vec::new();
     for cell in in_weather().iter().filter(|cell| cell.name.level != Level::Linearizable) {
-        let mut unbroken: Vec<Guarantee> = NOT_PROMISED.to_vec();
+        // What is served from caches is promised to be the same in the end, and nothing more.
+        let not_promised = not_promised(Guarantee::Eventual);
+        let mut unbroken = not_promised.clone();
         for seed in 1..=150 {
             let history = simulate(&perturbed(cell, seed), seed).history;
             unbroken.retain(|one| !matches!(judge(&history, *one), Verdict::Violated(_)));
         }
-        for one in NOT_PROMISED {
+        for one in not_promised {
             let reason = entry.kept_beyond(&cell.config, cell.name.level, one);
             if unbroken.contains(&one) != reason.is_some() {
                 surprises.push(format!("{}: {one} ({reason:?})", cell.name));

@@ -1,8 +1,8 @@
 //! Tasks behind a pointer: one type for tokio, whatever runs in them.
 //!
-//! tokio makes some hundred functions for every type of future that it is given, and there is one such type
-//! for each place and protocol: a quarter of the library was that. An allocation at a task's start
-//! and a jump at each wake-up are nothing beside a socket.
+//! tokio's functions are compiled anew for every type of future that it is given, and without this there would be
+//! one such type for each place and protocol. An allocation at a task's start and a jump at each wake-up
+//! are nothing beside a socket.
 
 use std::pin::Pin;
 use tokio::runtime::Runtime;
