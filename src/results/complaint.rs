@@ -8,27 +8,37 @@ use crate::op::{nearest, unknown};
 /// Where every column is explained.
 const EXPLAINED: &str = "docs/results.md explains all of them";
 
-/// Serde's sentence about an object whose keys are called so (columns, of a line), without the place in the text.
-pub(super) fn plain(said: &str, keys: &str) -> String {
-    let names = |rest: &'_ str| -> Vec<String> {
-        // "`given`, expected one of `a`, `b`": every second piece between backquotes is a name.
-        rest.split('`').skip(1).step_by(2).map(str::to_owned).collect()
-    };
-    let names = |prefix| said.strip_prefix(prefix).map(names).unwrap_or_default();
-    if let [given, known @ ..] = &names("unknown field")[..] {
-        let known: Vec<&str> = known.iter().map(String::as_str).collect();
-        return match nearest(given, &known) {
+/// What the parser said about an object whose keys are called so (columns, of a line), without the place in the text.
+pub(super) fn about(error: &serde_json::Error, keys: &str) -> String {
+    let text = error.to_string();
+    let end = text.rfind(" at line ").unwrap_or(text.len());
+    plain(&text[..end], keys)
+}
+
+fn plain(said: &str, keys: &str) -> String {
+    if let Some((given, known)) = refused(said, "unknown field `") {
+        let given = given.escape_debug();
+        return match nearest(&given.to_string(), &known) {
             Some(name) => format!("unknown {keys} `{given}`; did you mean `{name}`? {EXPLAINED}"),
             None => format!("unknown {keys} `{given}`; {EXPLAINED}"),
         };
     }
-    if let [given, known @ ..] = &names("unknown variant")[..] {
-        return unknown("value", given, known.iter().map(String::as_str));
+    if let Some((given, known)) = refused(said, "unknown variant `") {
+        return unknown("value", &given.escape_debug().to_string(), known.into_iter());
     }
-    if let [missing] = &names("missing field")[..] {
+    if let Some(missing) = said.strip_prefix("missing field `").and_then(|s| s.strip_suffix('`')) {
         return format!("missing {keys} `{missing}`; {EXPLAINED}");
     }
-    said.to_owned()
+    // One line, whatever the file quotes.
+    said.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The name that was refused and those that are known. Serde quotes the first as it stands, so it may hold
+/// anything, a line's end and a backquote too.
+fn refused<'t>(said: &'t str, prefix: &str) -> Option<(&'t str, Vec<&'t str>)> {
+    let (given, known) = said.strip_prefix(prefix)?.rsplit_once("`, expected ")?;
+    // "one of `a`, `b`": every second piece between backquotes is a name.
+    Some((given, known.split('`').skip(1).step_by(2).collect()))
 }
 
 #[cfg(test)]
@@ -55,5 +65,9 @@ mod tests {
             "missing column `n`; docs/results.md explains all of them"
         );
         assert_eq!(plain("expected value", "column"), "expected value");
+        assert_eq!(
+            plain("unknown field `a`b\nc`, expected `n`", "column"),
+            "unknown column `a`b\\nc`; docs/results.md explains all of them"
+        );
     }
 }

@@ -6,6 +6,7 @@
 //! the interruption is dropped. When the results have been written, the journal is removed.
 
 use super::aggregate::CellResult;
+use super::complaint;
 use super::place::prepare;
 use super::row::SCHEMA;
 use super::store::{StoreError, cannot, parse};
@@ -86,7 +87,9 @@ impl Journal {
                 _ if index + 1 == cells.len() => break,
                 Ok(_) => break,
                 Err(error) => {
-                    let message = format!("the journal is damaged: {error}");
+                    let said = complaint::about(&error, "column");
+                    let message =
+                        format!("the journal is damaged: {said} (at byte {})", error.column());
                     return Err(StoreError::Line { path, line: index as u64 + 2, message });
                 }
             }
@@ -243,7 +246,7 @@ mod tests {
         std::fs::write(&path, text.replacen("\"rows\"", "\"rose\"", 1)).expect("written");
         let error = Journal::resume(folder.path(), "f").expect_err("damaged").to_string();
         assert!(
-            error.contains("journal.jsonl:2: the journal is damaged: unknown field"),
+            error.contains("journal.jsonl:2: the journal is damaged: unknown column `rose`; did you mean `rows`?"),
             "{error}"
         );
         std::fs::write(&path, &text[..10]).expect("written");

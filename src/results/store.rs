@@ -277,9 +277,7 @@ pub(super) fn parse<T: DeserializeOwned>(
     line: Option<u64>,
 ) -> Result<T, StoreError> {
     let wrong = |error: serde_json::Error| {
-        let text = error.to_string();
-        let end = text.rfind(" at line ").unwrap_or(text.len());
-        let said = complaint::plain(&text[..end], if line.is_some() { "column" } else { "key" });
+        let said = complaint::about(&error, if line.is_some() { "column" } else { "key" });
         let line = line.unwrap_or(error.line() as u64);
         let message = format!("{said} (at byte {})", error.column());
         StoreError::Line { path: path.to_owned(), line, message }
