@@ -51,6 +51,7 @@ impl Acceptors {
                         acceptors.accept(key, cell.accepted, cell.held).ok();
                         acceptors.promise(key, cell.promised).ok();
                         acceptors.choose(key, cell.chosen);
+                        acceptors.cell_mut(key).shown = cell.shown;
                     }
                 }
             }
@@ -86,14 +87,6 @@ impl Acceptors {
             (accepted, held.recent[0].max(self.beside.get(key)))
         };
         Found::Many(keys.map(newest).collect())
-    }
-
-    /// The newest version of a key that is known to be chosen and remembered; that of a key which was never
-    /// written if there is none.
-    pub(super) fn newest_chosen(&self, key: Key) -> Version {
-        let Cell { held, chosen, .. } = self.cell(key);
-        let known = held.recent.into_iter().find(|version| version.rank <= chosen);
-        known.unwrap_or_default()
     }
 
     /// The store around these holds a version of a key.
@@ -135,6 +128,7 @@ impl Acceptors {
         let cell = self.cell_mut(key);
         let before = std::mem::replace(&mut cell.held, held);
         cell.accepted = ballot;
+        cell.show();
         self.digest ^=
             fingerprint(key, before.recent[0].rank) ^ fingerprint(key, held.recent[0].rank);
         Ok(())
@@ -145,6 +139,7 @@ impl Acceptors {
         let cell = self.cell_mut(key);
         let news = rank > cell.chosen;
         cell.chosen = cell.chosen.max(rank);
+        cell.show();
         news
     }
 
@@ -198,7 +193,22 @@ impl Acceptors {
 
 fn unheard(contents: Contents) -> Cell {
     let least = Ballot::default();
-    Cell { promised: least, accepted: least, held: Held::first(contents), chosen: least }
+    Cell {
+        promised: least,
+        accepted: least,
+        held: Held::first(contents),
+        chosen: least,
+        shown: Version::default(),
+    }
+}
+
+impl Cell {
+    /// Remembers what is held and known to be chosen. A held version that is older than the chosen one need not
+    /// be chosen itself: it may have been accepted by a minority, and the chosen one built upon another.
+    fn show(&mut self) {
+        let found = self.held.recent.into_iter().find(|version| version.rank == self.chosen);
+        self.shown = found.unwrap_or(self.shown);
+    }
 }
 
 /// What a version adds to the digest; nothing while the key was never written.
@@ -246,6 +256,25 @@ mod tests {
         }
         assert_eq!(acceptors.accept(key, ballot(7), write(7)), Ok(()));
         assert_eq!(acceptors.promise(key, ballot(6)), Err(ballot(7)));
+    }
+
+    #[test]
+    fn what_a_minority_accepted_is_not_shown_when_something_newer_is_chosen() {
+        let key = Key(0);
+        let shown = |acceptors: &Acceptors| acceptors.cell(key).shown.value;
+        let mut acceptors = Acceptors::recover(1, Contents::default(), &[]);
+        acceptors.accept(key, ballot(3), write(3)).expect("nothing is promised");
+        assert_eq!(shown(&acceptors), Value::INITIAL);
+        acceptors.choose(key, ballot(3));
+        assert_eq!(shown(&acceptors), Value(3));
+        acceptors.accept(key, ballot(5), write(5)).expect("nothing higher is promised");
+        // Others have chosen 7, upon 3.
+        acceptors.choose(key, ballot(7));
+        assert_eq!(shown(&acceptors), Value(3));
+        let snapshot = Record::Snapshot([acceptors.cell(key)].into());
+        assert_eq!(shown(&Acceptors::recover(1, Contents::default(), &[snapshot])), Value(3));
+        acceptors.accept(key, ballot(8), write(7)).expect("nothing higher is promised");
+        assert_eq!(shown(&acceptors), Value(7));
     }
 
     #[test]

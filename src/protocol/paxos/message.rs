@@ -169,8 +169,10 @@ pub struct Cell {
     pub accepted: Ballot,
     /// What it holds.
     pub held: Held,
-    /// The newest version that it knows to be chosen.
+    /// The rank of the newest version that it knows to be chosen, whether it holds that or not.
     pub chosen: Rank,
+    /// The newest version that it has held and knows to be chosen.
+    pub shown: Version,
 }
 
 /// Timers.

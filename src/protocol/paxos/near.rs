@@ -41,7 +41,7 @@ impl Server {
             Job::Read(count) => {
                 let keys = (0..u32::from(count)).map(|i| Key(key.0.saturating_add(i)));
                 let versions: Box<[Version]> =
-                    keys.map(|key| self.acceptors.newest_chosen(key)).collect();
+                    keys.map(|key| self.acceptors.cell(key).shown).collect();
                 let ret = Ret::Values(versions.iter().map(|version| version.value).collect());
                 return cx.send(client, Msg::Seen(op, ret, Seen::Many(versions)));
             }
@@ -55,7 +55,7 @@ impl Server {
 
     /// The newest version that is known to be chosen, as a client reads it, if there is a state to it.
     fn known(&self, key: Key) -> Option<(Version, Ret)> {
-        let Cell { held, chosen, .. } = self.acceptors.cell(key);
+        let Cell { held, chosen, shown, .. } = self.acceptors.cell(key);
         let is_register = self.env.contents.is_register();
         if held.recent[0].rank == chosen {
             let ret = match is_register {
@@ -64,8 +64,7 @@ impl Server {
             };
             return Some((held.recent[0], ret));
         }
-        let version = self.acceptors.newest_chosen(key);
-        (is_register && version.rank == chosen).then_some((version, Ret::Value(version.value)))
+        (is_register && shown.rank == chosen).then_some((shown, Ret::Value(shown.value)))
     }
 }
 

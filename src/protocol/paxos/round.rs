@@ -6,8 +6,8 @@
 //! state at one ballot: then it is chosen already, and phase 1 was enough.
 
 use super::super::parts::version::Version;
-use super::message::{Ballot, Held};
-use crate::op::{NodeId, Ret, State, Update, Value};
+use super::message::{Ballot, Held, REMEMBERED};
+use crate::op::{NodeId, Rank, Ret, State, Update, Value};
 
 /// What a round is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,8 +68,11 @@ pub(super) struct Round {
     same: u32,
     /// The newest version that stores around acceptors have beside what was accepted.
     beside: Version,
-    /// What an earlier ballot of this round proposed the update upon, and the word that came of it.
-    tried: Option<(Version, u64)>,
+    /// What an earlier ballot of this round proposed the update upon.
+    tried: Option<Version>,
+    /// The latest proposals of the update, by the rank it would have, and the words that would come of it: an older
+    /// one may be chosen after a newer was made upon something else.
+    proposed: [(Rank, u64); REMEMBERED],
 }
 
 impl Round {
@@ -85,6 +88,7 @@ impl Round {
             same: 0,
             beside: Version::default(),
             tried: None,
+            proposed: [(Rank::default(), 0); REMEMBERED],
         }
     }
 
@@ -92,6 +96,7 @@ impl Round {
     pub(super) fn restart(&mut self, ballot: Ballot, first: Held) {
         *self = Self {
             tried: self.tried,
+            proposed: self.proposed,
             ..Self::new(self.goal, self.majority as usize, ballot, first)
         };
     }
@@ -149,9 +154,11 @@ impl Round {
     /// The update upon what was found, unless it is in there.
     fn carry_out(&mut self, value: Value, update: Update) -> Option<(Answer, Held)> {
         let held = self.held;
-        if let Some((upon, word)) = self.tried {
-            if held.recent.iter().any(|version| version.value == value) {
-                return Some((Answer::Applied(word), held));
+        if let Some(upon) = self.tried {
+            if let Some(at) = held.recent.iter().position(|version| version.value == value) {
+                let word =
+                    if at == 0 { Some(held.word) } else { self.word_of(held.recent[at].rank) };
+                return word.map(|word| (Answer::Applied(word), held));
             }
             // What was proposed upon a version it remembers would be remembered too.
             if !held.remembers(upon) {
@@ -161,12 +168,20 @@ impl Round {
         let Some(word) = update.on(held.state()) else {
             return Some((Answer::Refused, held));
         };
-        self.tried = Some((held.recent[0], word));
+        self.tried = Some(held.recent[0]);
         // What was found is older than the ballot, unless it came from another region.
         let after = Ballot { time: held.recent[0].rank.time + 1, ..self.ballot };
         let is_older = held.recent[0].rank < self.ballot;
         let version = Version { rank: if is_older { self.ballot } else { after }, value };
+        self.proposed.rotate_right(1);
+        self.proposed[0] = (version.rank, word);
         Some((Answer::Applied(word), held.with(version, word)))
+    }
+
+    /// The word that came of the update where it has this rank, if that is remembered.
+    fn word_of(&self, rank: Rank) -> Option<u64> {
+        let (_, word) = self.proposed.iter().find(|(proposed, _)| *proposed == rank)?;
+        Some(*word)
     }
 
     /// An acceptor has accepted.
@@ -206,7 +221,7 @@ impl Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::op::{Contents, Rank};
+    use crate::op::Contents;
 
     fn ballot(time: u64) -> Ballot {
         Rank { time, node: 0 }
@@ -276,6 +291,30 @@ mod tests {
         again.restart(ballot(30), first());
         again.on_promise(NodeId(0), ballot(23), &later);
         assert_eq!(again.on_promise(NodeId(1), ballot(23), &later), Next::Unknown);
+    }
+
+    #[test]
+    fn an_older_proposal_that_is_chosen_after_all_answers_with_its_own_word() {
+        let mut update = round(Goal::Update(Value(7), Update::Add(1)));
+        update.on_promise(NodeId(0), ballot(0), &first());
+        let Next::Accept(mine) = update.on_promise(NodeId(1), ballot(0), &first()) else {
+            panic!("it is proposed");
+        };
+        // The next ballot finds another's addition, which is never chosen, and counts upon that.
+        let other = first().with(Version { rank: ballot(12), value: Value(8) }, 1);
+        update.restart(ballot(20), first());
+        update.on_promise(NodeId(1), ballot(0), &first());
+        let next = update.on_promise(NodeId(2), ballot(12), &other);
+        assert!(matches!(next, Next::Accept(held) if held.word == 2), "{next:?}");
+        // The first proposal is chosen by somebody else's round, and perhaps built upon.
+        let built = mine.with(Version { rank: ballot(31), value: Value(9) }, 5);
+        for found in [mine, built] {
+            let mut again = update;
+            again.restart(ballot(40), first());
+            again.on_promise(NodeId(0), ballot(30), &found);
+            let done = Next::Done(Answer::Applied(1), found);
+            assert_eq!(again.on_promise(NodeId(1), ballot(30), &found), done);
+        }
     }
 
     #[test]
