@@ -25,3 +25,4 @@ mod serial;
 mod split;
 mod standby;
 mod traces;
+mod weather;
