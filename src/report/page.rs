@@ -115,8 +115,8 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
     };
     let _ = writeln!(
         out,
-        "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, every \
-         history checked. <span class=\"v holds\">✓ {}</span>{}{}</p>\
+        "<p class=lead>{} in {}, {seeds}: {} operations over {} of {world}, all \
+         checked. <span class=\"v holds\">✓ {}</span>{}</p>\
          <ol class=words><li><b>Path</b> how a read is served<li><b>Promise</b> what is \
          claimed for it<li><b>Verdict</b> what the recorded histories show</ol>",
         number::plural(cells.len(), "cell"),
@@ -127,8 +127,11 @@ fn lead(out: &mut String, note: &RunNote, scenarios: usize, cells: &[Cell<'_>]) 
             1 => "1 promise holds".to_owned(),
             n => format!("{n} promises hold"),
         },
-        told(count(VerdictWord::Violated), "broken", "✗", "broken"),
-        told(count(VerdictWord::Unknown), "unknown", "?", "undecided")
+        match (count(VerdictWord::Violated), count(VerdictWord::Unknown)) {
+            (0, 0) => " · none broken or undecided".to_owned(),
+            (broken, unknown) =>
+                told(broken, "broken", "✗", "broken") + &told(unknown, "unknown", "?", "undecided"),
+        }
     );
 }
 
