@@ -63,11 +63,12 @@ impl Replica {
         }
     }
 
-    /// Starts the wait for a leader anew, with a fresh draw from one to two election timeouts.
+    /// Starts the wait for a leader anew: an election timeout and a fresh draw beyond it.
     pub(super) fn await_leader(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
         let least = self.env.config.election_timeout;
+        let beyond = self.env.config.stagger.unwrap_or(least);
         self.ballot.since = cx.clock();
-        self.ballot.patience = least + Duration(cx.rng().below(least.0));
+        self.ballot.patience = least + Duration(cx.rng().below(beyond.0));
         cx.set_timer(Timer::Election, self.ballot.patience);
     }
 
