@@ -4,17 +4,17 @@
 //! claims one is in the system's file. The figures are those of the lines of faults.
 
 use super::html::escape;
-use super::number;
-use super::through::Line;
+use super::table;
+use super::through::{self, Line};
 use super::view::Scenario;
 use crate::results::{AVAILABLE, OTHERS};
+use anstyle::Style;
 use std::fmt::Write;
 
-/// A line for each kind of operation of which another class was measured than is claimed; nothing if there is
-/// none.
-pub(super) fn differences(out: &mut String, scenario: &Scenario<'_>, lines: &[Line<'_, '_>]) {
+/// A sentence for each kind of operation of which another class was measured than is claimed.
+fn sentences(scenario: &Scenario<'_>, lines: &[Line<'_, '_>]) -> Vec<String> {
     let claims = scenario.note.map_or(&[][..], |note| &note.claims);
-    let mut list = String::new();
+    let mut sentences = Vec::new();
     for line in lines {
         let claim = claims.iter().find(|claim| claim.cell == line.cell.head.cell);
         let Some((claim, claimed)) = claim.and_then(|one| Some((one, one.class.as_deref()?)))
@@ -22,31 +22,48 @@ pub(super) fn differences(out: &mut String, scenario: &Scenario<'_>, lines: &[Li
             continue;
         };
         let [op, .., measured] = &line.columns;
-        if !contradicts(claimed, measured) {
-            continue;
+        if contradicts(claimed, measured) {
+            let by = claim.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
+            sentences.push(format!(
+                "{}, {op}s: {claimed} is claimed{by}, {measured} was measured: {}.",
+                line.cell.label(scenario),
+                line.reason
+            ));
         }
-        let by = claim.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
-        let _ = write!(
-            list,
-            "<li><code>{}</code>, {op}s: {} is claimed{}, {measured} was measured: {}.",
-            escape(&line.cell.label(scenario)),
-            escape(claimed),
-            escape(&by),
-            escape(line.reason)
-        );
     }
-    if !list.is_empty() {
-        let _ = write!(
-            out,
-            "<details open><summary>Classes that are not as claimed, and what decided them</summary><p \
-             class=reading>PA asks that {} of what clients without a majority asked for was answered under the \
-             cut, and {} of what the others asked for; EC, that everything before it was linearizable. A claim \
-             is of a system as a whole, a class of one kind of operation at one level.</p><ul>{list}</ul>\
-             </details>\n",
-            number::percent(AVAILABLE),
-            number::percent(OTHERS)
-        );
+    sentences
+}
+
+/// For the page; nothing where all is as claimed.
+pub(super) fn differences(out: &mut String, scenario: &Scenario<'_>, lines: &[Line<'_, '_>]) {
+    let sentences = sentences(scenario, lines);
+    if sentences.is_empty() {
+        return;
     }
+    let list: String = sentences.iter().map(|one| format!("<li>{}", escape(one))).collect();
+    let _ = write!(
+        out,
+        "<details open><summary>Classes that are not as claimed, and what decided them</summary><p \
+         class=reading>PA asks that {:.0} % of what clients without a majority asked for was answered under \
+         the cut, and {:.0} % of what the others asked for; EC, that everything before it was linearizable. \
+         What is answered after the cut was not answered under it: a store that waits a quarter of a second \
+         for the silent before it does without them misses more than one in a hundred of a cut of fifteen \
+         seconds. A claim is of a system as a whole, a class of one kind of operation at one level.</p>\
+         <ul>{list}</ul></details>\n",
+        100.0 * AVAILABLE,
+        100.0 * OTHERS
+    );
+}
+
+/// The same for a terminal.
+pub(super) fn told(scenario: &Scenario<'_>, width: usize) -> String {
+    let cells = scenario.cells();
+    let sentences = sentences(scenario, &through::lines(scenario, &cells));
+    let wrapped =
+        sentences.iter().map(|one| table::wrapped(&table::clean(one), width.clamp(40, 120)));
+    let bold = Style::new().bold();
+    let head = format!("{bold}classes that are not as claimed{bold:#}\n");
+    (!sentences.is_empty()).then_some(head).into_iter().chain(wrapped).collect()
 }
 
 /// Whether a half is known and is not the claimed one.
@@ -57,7 +74,7 @@ fn contradicts(claimed: &str, measured: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{sample, through, view};
+    use super::super::{sample, view};
     use super::*;
     use crate::results::Claim;
 
@@ -97,6 +114,8 @@ mod tests {
             html.contains(&escape(&line.class_reason)) && html.contains("PA asks that"),
             "{html}"
         );
+        let text = crate::report::summary(&results, 80);
+        assert!(text.contains("classes that are not as claimed"), "{text}");
         let half = |half: &Option<String>| half.clone().unwrap_or_else(|| "?".into());
         let measured = format!("{}/{}", half(&line.partition_class), half(&line.else_class));
         assert!(html.contains(&format!("{measured} was measured")), "{html}");

@@ -17,8 +17,9 @@ pub struct Config {
     /// How long a follower waits for a leader before it refuses no candidate; it becomes one itself
     /// after that and up to `stagger` more. Also what a lease is made of.
     pub election_timeout: Duration,
-    /// How much longer than `election_timeout` a follower waits at most before it becomes a candidate, drawn
-    /// anew each time. Unset: as long once more. Shorter: elections are sooner over, and split more often.
+    /// How far candidates are apart: a follower waits up to this much longer than `election_timeout`, drawn anew
+    /// each time, before it becomes one, and one that is not elected tries again after one to two times this. Unset:
+    /// `election_timeout`. Shorter: elections are sooner over, and split more often.
     pub stagger: Option<Duration>,
     /// How many parts per million a clock may gain or lose. Leases are wrong if clocks are worse.
     pub max_drift_ppm: u32,

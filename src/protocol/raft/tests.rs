@@ -219,6 +219,31 @@ fn a_restarted_replica_refuses_candidates_for_a_whole_timeout() {
     }
 }
 
+#[test]
+fn after_a_long_lease_candidates_are_no_second_lease_apart() {
+    let config = Config {
+        election_timeout: Duration::secs(10),
+        stagger: Some(Duration::secs(1)),
+        ..led_by(0)
+    };
+    let mut longest = 0;
+    for seed in 0..40 {
+        let mut net = Net::new(&AWS, &[0], ms(1.0), config.clone());
+        net.seed(seed);
+        let mut net = net.boot();
+        net.run_for(Duration::secs(2));
+        net.cut(&[0], true);
+        net.run_for(Duration::millis(9_800));
+        assert!((1..3).all(|p| net.replica(p).term == Term(1)), "seed {seed}");
+        let tenths = (0..100).find(|_| {
+            net.run_for(Duration::millis(100));
+            net.leader().is_some_and(|p| p != 0)
+        });
+        longest = longest.max(tenths.expect("one is elected before another lease is over"));
+    }
+    assert!(longest > 11, "and some stood at once, or were refused at first: {longest}");
+}
+
 /// Clocks that may be a tenth off, so that the margin for drift decides; the links below are so
 /// fast that nothing else does.
 fn wild() -> Config {
