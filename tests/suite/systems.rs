@@ -135,8 +135,11 @@ fn first_write_after(system: &str, configuration: &str, cut: u64) -> Duration {
          configuration = \"{configuration}\"\nlevels = [\"linearizable\"]\n",
         2 + cut
     );
+    let duration = cut + 8;
+    let patient =
+        format!("timeout = \"3s\"\nattempt_timeout = \"500ms\"\nduration = \"{duration}s\"");
     let text =
-        scenario(&modes).replace("operations = 300", &format!("duration = \"{}s\"", cut + 8));
+        scenario(&modes).replace("operations = 300", &patient).replace("rate = 20", "rate = 2");
     let cell = plans(&text).remove(0);
     let history = simulate(&cell, 1).history;
     assert_eq!(judge(&history, promise(&cell)), Verdict::Holds, "{}", cell.name);
