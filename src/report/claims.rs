@@ -41,7 +41,7 @@ pub(super) fn differences(out: &mut String, scenario: &Scenario<'_>, lines: &[Li
         return;
     }
     let list: String = sentences.iter().map(|one| format!("<li>{}", escape(one))).collect();
-    let _ = write!(
+    let _ = writeln!(
         out,
         "<details open><summary>Classes that are not as claimed, and what decided them</summary><p \
          class=reading>PA asks that {:.0} % of what clients without a majority asked for was answered under \
@@ -49,7 +49,7 @@ pub(super) fn differences(out: &mut String, scenario: &Scenario<'_>, lines: &[Li
          What is answered after the cut was not answered under it: a store that waits a quarter of a second \
          for the silent before it does without them misses more than one in a hundred of a cut of fifteen \
          seconds. A claim is of a system as a whole, a class of one kind of operation at one level.</p>\
-         <ul>{list}</ul></details>\n",
+         <ul>{list}</ul></details>",
         100.0 * AVAILABLE,
         100.0 * OTHERS
     );
