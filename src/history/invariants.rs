@@ -154,9 +154,11 @@ impl Reader {
         if op.kind != OpKind::Write && (line.update != Update::Put || refused) {
             return Err("only a write has an `update` and can be refused".into());
         }
-        if contents.is_register() && refused {
+        if contents.is_register() && refused && !self.history.merged {
             return Err(
-                "a write of a register has no condition on which it could be refused".into()
+                "a write of a register has no condition on which it could be refused, but \
+                        where conflicts are merged"
+                    .into(),
             );
         }
         let returns = (refused || op.status == Status::Ok) && op.kind != OpKind::Scan;

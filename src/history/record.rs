@@ -193,8 +193,8 @@ impl Recorder {
     ///
     /// # Panics
     /// If the operation is not in flight, if it ends before it began, or if the outcome does not
-    /// fit: only writes may be unknown or refused, a scan returns as many values as it asked for, states
-    /// are of objects other than registers, and a read returns several values only where they are merged.
+    /// fit: only writes may be unknown or refused, those of registers only where conflicts are merged, a scan
+    /// returns as many values as it asked for, states are of objects other than registers, and a read returns several values only where they are merged.
     #[inline]
     pub fn end(&mut self, op: OpId, outcome: &Outcome, at: Instant) {
         let operation = &mut self.history.operations[op.0 as usize];
@@ -228,8 +228,12 @@ impl Recorder {
                 Status::Ok
             }
             (OpKind::Write, Outcome::Done(Ret::Refused(State { version, word }))) => {
+                let conditional = self.history.merged || !self.history.contents.is_register();
+                assert!(conditional, "write {} has no condition that could be unmet", op.0);
                 operation.value = *version;
-                self.history.effects[op.0 as usize].word = *word;
+                if let Some(effect) = self.history.effects.get_mut(op.0 as usize) {
+                    effect.word = *word;
+                }
                 Status::Refused
             }
             (OpKind::Scan, Outcome::Done(Ret::Values(values))) => {

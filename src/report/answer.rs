@@ -63,8 +63,11 @@ struct Told<'a> {
     partitioned: Option<f64>,
     /// The same of those without a majority, and of the others.
     sides: [Option<f64>; 2],
-    /// The same of writes, where it is reads that are told of.
-    writes: [Option<f64>; 2],
+    /// The same of writes, where it is reads that are told of, and of reads that are served elsewhere than the
+    /// writes that are.
+    beside: [Option<f64>; 2],
+    /// The fastest and the slowest client region's median of such reads.
+    looks: Option<(&'a Row, &'a Row)>,
     /// The slowest region's median time until it was answered again, under the fault and after its end:
     /// `None` within if it was not, and without where nothing was asked.
     back: Option<Option<f64>>,
@@ -89,10 +92,8 @@ impl<'a> Told<'a> {
     fn of(class: Class, asks: &Asks, cell: &[&'a Row], faults: &[&FaultLine]) -> Self {
         let head = cell[0];
         let here = || cell.iter().copied().filter(|row| row.op == asks.op);
-        let mut regions: Vec<&Row> =
-            here().filter(|row| row.phase == "healthy" && row.client_region != "all").collect();
-        regions.sort_by(|a, b| a.p50_ms.total_cmp(&b.p50_ms));
-        let medians = regions.first().copied().zip(regions.last().copied());
+        let medians_of = |op: &str| medians(cell, op);
+        let medians = medians_of(&asks.op);
         let all = || here().filter(|row| row.client_region == "all");
         let sum = |f: fn(&Row) -> u64| all().map(f).sum::<u64>();
         // Who looks first and then writes was not served if the look was all there was.
@@ -114,6 +115,10 @@ impl<'a> Told<'a> {
             let here = move |line: &&&FaultLine| line.cell == head.cell && line.op == op;
             faults.iter().filter(here).filter(|line| line.client_region != "all")
         };
+        // Reads that cost what writes cost have nothing to tell.
+        let looks = medians_of("read").filter(|(_, look)| {
+            whole == "write" && medians.is_some_and(|(_, far)| look.p50_ms * 2.0 < far.p50_ms)
+        });
         let others = || regions_of(whole).filter(|line| line.side != Some(Side::Minority));
         Self {
             class,
@@ -135,8 +140,11 @@ impl<'a> Told<'a> {
                 })
                 .map(|row| row.availability()),
             sides: [side(Side::Minority, whole), side(Side::Majority, whole)],
-            writes: [Side::Minority, Side::Majority]
-                .map(|of| side(of, "write").filter(|_| whole == "read")),
+            beside: [Side::Minority, Side::Majority].map(|of| match looks {
+                Some(_) => side(of, "read"),
+                None => side(of, "write").filter(|_| whole == "read"),
+            }),
+            looks,
             damage: figure(asks.counts, cell, faults),
         }
     }
@@ -169,7 +177,7 @@ impl<'a> Told<'a> {
                 let and = if i > 0 && minority.is_some() { " and" } else { "" };
                 let _ = write!(text, "{and} {} {who}", number::percent(share));
             }
-            self.writes_through(text);
+            self.beside_through(text);
         }
         if self.sides == [None; 2]
             && let Some(share) = self.partitioned
@@ -201,12 +209,13 @@ impl<'a> Told<'a> {
         }
     }
 
-    /// Whose writes were answered, where it is reads that are told of.
-    fn writes_through(&self, text: &mut String) {
+    /// Whose writes were answered, where it is reads that are told of, or the other way round.
+    fn beside_through(&self, text: &mut String) {
         let told: Vec<String> =
-            self.writes.iter().flatten().map(|share| number::percent(*share)).collect();
+            self.beside.iter().flatten().map(|share| number::percent(*share)).collect();
         if !told.is_empty() {
-            let _ = write!(text, ", of their writes {}", told.join(" and "));
+            let others = if self.looks.is_some() { "reads" } else { "writes" };
+            let _ = write!(text, ", of their {others} {}", told.join(" and "));
         }
     }
 
@@ -248,6 +257,10 @@ impl<'a> Told<'a> {
         }
         if let Some(p99) = self.p99 {
             let _ = write!(text, ", p99 {}", number::ms(p99));
+        }
+        if let Some((near, far)) = self.looks {
+            let [near, far] = [near, far].map(|row| number::ms(row.p50_ms));
+            let _ = write!(text, ", and the median read in {near} to {far}");
         }
         self.through(&mut text);
         let (refused, answered) = self.refused;
@@ -297,6 +310,17 @@ impl Figure {
         }
         text
     }
+}
+
+/// The fastest and the slowest client region's medians in health.
+fn medians<'a>(cell: &[&'a Row], op: &str) -> Option<(&'a Row, &'a Row)> {
+    let mut regions: Vec<&Row> = cell
+        .iter()
+        .copied()
+        .filter(|row| row.op == op && row.phase == "healthy" && row.client_region != "all")
+        .collect();
+    regions.sort_by(|a, b| a.p50_ms.total_cmp(&b.p50_ms));
+    regions.first().copied().zip(regions.last().copied())
 }
 
 /// The domain's damage in the rows of one cell, all phases together, or in its lines of faults.

@@ -23,6 +23,7 @@
 mod anomalies;
 mod answer;
 mod chart;
+mod claims;
 mod compare;
 mod damage;
 mod gist;

@@ -10,7 +10,7 @@ use super::number;
 use super::tables::refused;
 use super::theme::verdict;
 use super::view::{self, Cell, Scenario, scenarios};
-use super::{Results, Row, RunNote, VerdictWord, damage, published, through};
+use super::{Results, Row, RunNote, VerdictWord, claims, damage, published, through};
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write;
 
@@ -39,6 +39,7 @@ pub fn summary(results: &Results, width: usize) -> String {
             let _ = writeln!(out, "{dim}{}{dim:#}", clip(&clean(&note.question), width.max(40)));
         }
         write_scenario(&mut out, &scenario, width);
+        out.push_str(&claims::told(&scenario, width));
         if let Some(note) = scenario.note.filter(|note| !note.answer.is_empty()) {
             let _ = writeln!(out, "{bold}answer{bold:#}");
             for paragraph in note.answer.split("\n\n") {
@@ -411,7 +412,7 @@ fn line(columns: &[String], widths: &[usize], left: &[bool]) -> String {
 }
 
 /// A paragraph in lines of at most `width` letters.
-fn wrapped(text: &str, width: usize) -> String {
+pub(super) fn wrapped(text: &str, width: usize) -> String {
     let (mut out, mut used) = (String::new(), 0);
     // A number stays with its unit.
     let units = ["%", "us", "ms", "s", "min"];
@@ -449,7 +450,7 @@ fn clip(text: &str, width: usize) -> String {
 }
 
 /// Names come from files: a terminal must not obey them.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -6,7 +6,7 @@ use super::html::escape;
 use super::number;
 use super::theme::verdict;
 use super::view::{Cell, Scenario};
-use super::{Row, damage, published, through};
+use super::{Row, claims, damage, published, through};
 use std::fmt::Write;
 
 /// How cells came through their faults, with the class measured.
@@ -50,6 +50,7 @@ pub(super) fn through(out: &mut String, scenario: &Scenario<'_>, cells: &[Cell<'
         }
     }
     out.push_str("</table></div>\n");
+    claims::differences(out, scenario, &lines);
 }
 
 /// What it cost in the unit of the domain.

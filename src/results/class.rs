@@ -15,9 +15,9 @@ use crate::guarantee::Guarantee;
 use crate::op::OpKind;
 
 /// The share that must be answered for *A*, of clients that are cut off.
-const AVAILABLE: f64 = 0.99;
+pub(crate) const AVAILABLE: f64 = 0.99;
 /// The same of the others.
-const OTHERS: f64 = 0.9;
+pub(crate) const OTHERS: f64 = 0.9;
 /// Fewer operations on the side that was cut off say nothing.
 const ENOUGH: u64 = 20;
 /// Fewer reads do not show a store consistent that does not promise to be.

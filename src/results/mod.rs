@@ -24,6 +24,7 @@ pub use crate::analysis::Exhibit;
 pub use crate::scenario::answer::{Class, Counts, stands_for};
 pub use aggregate::{CellAccumulator, CellMeta, CellResult, Offered, Theory};
 pub use beside::{BesideLine, Percentiles};
+pub(crate) use class::{AVAILABLE, OTHERS};
 pub use fault::{FaultLine, FaultPlan, Side, TimelineLine};
 pub use journal::{JOURNAL, Journal};
 pub use note::{Asks, Claim, Evidence, LinkLine, News, Published, RunNote, ScenarioNote};

@@ -6,6 +6,7 @@ use crate::common::{plans, simulate};
 use pacelc::analysis::{Verdict, judge};
 use pacelc::catalog::Catalog;
 use pacelc::history::{Operation, Status};
+use pacelc::op::OpKind;
 use pacelc::scenario::{Overrides, Source, load, systems};
 use pacelc::time::Duration;
 use std::collections::BTreeMap;
@@ -101,6 +102,66 @@ fn riak_answers_a_quorum_on_the_side_that_is_cut_off_by_fallback_copies() {
         let (strict, asked) = answered(configuration, false);
         assert!(strict == 0 && asked > 0, "{configuration}: {strict} of {asked}");
     }
+}
+
+/// CouchDB's 409: one database has one branch of each document, and two that cannot hear each other take both.
+#[test]
+fn couchdb_refuses_what_does_not_follow_and_branches_where_nobody_could_know() {
+    let run = |replicas: &str, fault: &str| {
+        let mode = "[[modes]]\nsystem = \"couchdb\"\nconfiguration = \"default\"\n";
+        let text = scenario(&format!("{fault}{mode}"))
+            .replace("operations = 300", "duration = \"12s\"")
+            .replace(r#"["us-east-1", "eu-west-1", "ap-southeast-1"]"#, replicas);
+        let cell = plans(&text).remove(0);
+        let history = simulate(&cell, 1).history;
+        assert_eq!(judge(&history, promise(&cell)), Verdict::Holds, "{}", cell.name);
+        let count = |status| history.operations.iter().filter(|op| op.status == status).count();
+        let branches: usize = history.finals.iter().map(|state| state.siblings.len()).sum();
+        assert_eq!(count(Status::Failed) + count(Status::Unknown), 0, "a refusal is an answer");
+        (count(Status::Refused), branches)
+    };
+    let (refused, branches) = run(r#"["us-east-1"]"#, "");
+    assert!(refused > 100 && branches == 0, "{refused} refused, {branches} branches");
+    let cut = "[[faults]]\ncut = [\"eu-west-1\"]\nstart = \"2s\"\nend = \"8s\"\n";
+    let (refused, branches) = run(r#"["us-east-1", "eu-west-1"]"#, cut);
+    assert!(refused > 100 && branches > 0, "{refused} refused, {branches} branches");
+}
+
+/// How long after a cut of so many seconds, which leader or owner are behind, a write of the other side is acknowledged;
+/// what was under way when it began does not count.
+fn first_write_after(system: &str, configuration: &str, cut: u64) -> Duration {
+    let modes = format!(
+        "[[faults]]\ncut = [\"us-east-1\"]\nstart = \"2s\"\nend = \"{}s\"\n[[modes]]\nsystem = \"{system}\"\n\
+         configuration = \"{configuration}\"\nlevels = [\"linearizable\"]\n",
+        2 + cut
+    );
+    let duration = cut + 8;
+    let patient =
+        format!("timeout = \"3s\"\nattempt_timeout = \"500ms\"\nduration = \"{duration}s\"");
+    let text =
+        scenario(&modes).replace("operations = 300", &patient).replace("rate = 20", "rate = 2");
+    let cell = plans(&text).remove(0);
+    let history = simulate(&cell, 1).history;
+    assert_eq!(judge(&history, promise(&cell)), Verdict::Holds, "{}", cell.name);
+    let window = history.windows[0];
+    let elsewhere = |op: &&Operation| {
+        let there = history.groups[usize::from(op.group)] != "us-east-1";
+        let later = window.start + Duration::secs(2);
+        there && op.kind == OpKind::Write && op.status == Status::Ok && later < op.completed
+    };
+    let first = history.operations.iter().filter(elsewhere).map(|op| op.completed).min();
+    first.expect("in the end somebody writes").since(window.start)
+}
+
+#[test]
+fn spanner_waits_for_a_lease_of_ten_seconds_and_hbase_for_a_session_of_ninety() {
+    let spanner = first_write_after("spanner", "default", 20);
+    assert!((10.0..15.0).contains(&spanner.as_secs()), "{spanner}");
+    let hbase = first_write_after("hbase", "reassignment", 110);
+    assert!((90.0..95.0).contains(&hbase.as_secs()), "{hbase}");
+    // Along a chain nobody takes over.
+    let chain = first_write_after("hbase", "default", 30);
+    assert!(chain.as_secs() >= 30.0, "{chain}");
 }
 
 #[test]

@@ -113,6 +113,41 @@ fn objects_are_written_with_their_updates_and_states() {
     }
 }
 
+/// A write of a register that did not follow what the replica held, where conflicts are merged.
+#[test]
+fn a_refused_write_of_a_register_reads_back_where_updates_are_merged() {
+    let mut r = Recorder::new(vec!["a".into()], Instant(0), Instant(99), vec![], 8).merging(true);
+    let session = r.new_session();
+    let key = Key(0);
+    let write = |at| Begin {
+        session,
+        group: 0,
+        kind: OpKind::Write,
+        rmw: false,
+        key,
+        count: 0,
+        update: Update::Put,
+        intended: Instant(at),
+        invoked: Instant(at),
+    };
+    let (id, value) = r.begin(write(1));
+    r.end(id, &Outcome::Done(Ret::Written), Instant(2));
+    let (id, _) = r.begin(write(3));
+    r.end(id, &Outcome::Done(Ret::Refused(State { version: value, word: 0 })), Instant(4));
+    let rest = FinalState { values: vec![value], words: vec![], siblings: vec![] };
+    let history = r.finish(1, Instant(90), vec![rest]);
+    assert_eq!(
+        (history.operations[1].status, history.operations[1].value),
+        (Status::Refused, value)
+    );
+    let text = String::from_utf8(text(&history)).expect("JSON is UTF-8");
+    assert_eq!(read(text.as_bytes(), "h.jsonl").expect("readable"), history);
+    let bad = text.replacen("\"merged\":true,", "", 1);
+    assert_ne!(bad, text);
+    let error = read(bad.as_bytes(), "h.jsonl").expect_err("no condition").to_string();
+    assert!(error.contains("has no condition"), "{error}");
+}
+
 #[test]
 fn what_states_were_made_from_reads_back_and_lies_about_it_are_named() {
     let mut history = stock();

@@ -38,6 +38,8 @@ pub struct Session {
     reads_first: bool,
     /// What it has read of the key of its last operation, if that was a read and somebody was told.
     context: Option<(Key, Context)>,
+    /// By key, the revision that it has read or written last, in order of keys; where replicas check that.
+    revisions: Vec<(Key, Name, u32)>,
     /// Its first update's name and its last one's.
     names: Option<(Name, Name)>,
     /// By key, what it has added to counters and taken from them, in order of keys.
@@ -108,6 +110,7 @@ impl Session {
         }
         let (key, context) = (request.key, self.context.map(|(_, read)| read).unwrap_or_default());
         let Context { seen, word, parent } = context;
+        let parent = parent.or_else(|| self.remembered(key));
         let delta = match (self.env.config.conflicts, update) {
             (Rule::PnCounter, Update::Add(n)) => {
                 let (first, session) = self.name(request.id);
@@ -137,6 +140,25 @@ impl Session {
         };
         self.delta = Some(delta);
         delta
+    }
+
+    /// The revision of a key that the session has seen last.
+    fn remembered(&self, key: Key) -> Option<(Name, u32)> {
+        let at = self.revisions.binary_search_by_key(&key, |revision| revision.0).ok()?;
+        Some((self.revisions[at].1, self.revisions[at].2))
+    }
+
+    /// Remembers what it has been told of its last operation's key.
+    fn remember(&mut self) {
+        let Some((key, Context { parent: Some((name, length)), .. })) = self.context else {
+            return;
+        };
+        if self.env.config.checks_revisions {
+            match self.revisions.binary_search_by_key(&key, |revision| revision.0) {
+                Ok(at) => self.revisions[at] = (key, name, length),
+                Err(at) => self.revisions.insert(at, (key, name, length)),
+            }
+        }
     }
 
     /// A mistake: each attempt of an update is an update.
@@ -190,6 +212,7 @@ impl Session {
         if write {
             self.context = self.continued(request.key);
         }
+        self.remember();
         let past = if write { &mut self.written } else { &mut self.seen };
         *past = past.join(&note.token);
         self.finish(request.id, Outcome::Done(ret), cx);
@@ -244,6 +267,7 @@ impl Client<MultiLeader> for Session {
             delta: None,
             reads_first: false,
             context: None,
+            revisions: Vec::new(),
             names: None,
             totals: Vec::new(),
             ahead: [None; REPLICAS_MAX],
@@ -280,7 +304,8 @@ impl Client<MultiLeader> for Session {
         | Msg::Reply { note, .. }
         | Msg::Values { note, .. }
         | Msg::Shown { note, .. }
-        | Msg::Made { note, .. } = &msg
+        | Msg::Made { note, .. }
+        | Msg::Conflict { note, .. } = &msg
         {
             self.learn(from, note);
         }
@@ -290,6 +315,7 @@ impl Client<MultiLeader> for Session {
         | Msg::Values { op, .. }
         | Msg::Shown { op, .. }
         | Msg::Made { op, .. }
+        | Msg::Conflict { op, .. }
         | Msg::Redirect(op)
         | Msg::Refused(op)) = msg
         else {
@@ -321,6 +347,11 @@ impl Client<MultiLeader> for Session {
             // Who redirects has not taken the write.
             Msg::Redirect(_) => self.send(request, self.home, cx),
             Msg::Refused(_) => self.finish(op, Outcome::Failed, cx),
+            // Of one that was sent to others as well nobody can say that it was not taken.
+            Msg::Conflict { value, .. } if self.fresh => {
+                let held = State { version: value, word: 0 };
+                self.finish(op, Outcome::Done(Ret::Refused(held)), cx);
+            }
             _ => {}
         }
     }

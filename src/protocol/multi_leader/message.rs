@@ -157,6 +157,15 @@ pub enum Msg {
     Redirect(OpId),
     /// Replica to client: nobody can tell how old this would be.
     Refused(OpId),
+    /// Replica to client: the write does not follow what is here, and was not taken.
+    Conflict {
+        /// The client's operation.
+        op: OpId,
+        /// What is here.
+        value: Value,
+        /// What comes with it.
+        note: Note,
+    },
     /// Replica to replica: one write.
     Ship {
         /// Whose log it is from.
@@ -210,7 +219,9 @@ impl Msg {
                     };
                     20 + need + write
                 }
-                Self::Reply { note: with, .. } => 4 + VALUE_BYTES + note(with),
+                Self::Reply { note: with, .. } | Self::Conflict { note: with, .. } => {
+                    4 + VALUE_BYTES + note(with)
+                }
                 Self::Values { values, note: with, .. } => {
                     4 + VALUE_BYTES * values.len() as u32 + note(with)
                 }

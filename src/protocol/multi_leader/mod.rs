@@ -49,7 +49,9 @@
 //! there is. Carts, and removes from sets, are preceded by a read of their own, a round trip more.
 //! A session's token is a set of writes, so where readers are shown all that was merged (siblings, counters, sets)
 //! a session can see its own and not go back; a revision tree hides one of two, and a cart gives back what was
-//! taken out. Levels that speak of one order of versions are offered for the last write alone.
+//! taken out. Levels that speak of one order of versions are offered for the last write alone. With
+//! `checks_revisions` a write is conditional, as in `CouchDB`: it follows the revision of the key that its session
+//! has seen last, in whatever operation that was, and a replica that knows a later one refuses it.
 //!
 //! **Durability.** What is shipped or shown is on its origin's disk, so no crash undoes what another
 //! replica has. What a replica received and forgets in a crash it asks for again.
@@ -106,6 +108,11 @@ pub struct Config {
     /// How carts are read that stand beside each other; no file can give it, see [`Merging`].
     #[serde(skip)]
     pub reading: Reading,
+    /// With revision trees: whether a replica refuses a write that does not follow the tip of a branch here, in
+    /// place of beginning a branch with it: CouchDB's 409. Replicas that have not heard of each other's writes
+    /// take both, so there are branches all the same.
+    #[serde(default)]
+    pub checks_revisions: bool,
     /// What decides which of two writes wins.
     #[serde(default)]
     pub stamps: Stamps,
@@ -232,6 +239,13 @@ impl Protocol for MultiLeader {
         }
         if config.hub > 0 && config.topology != Topology::Star {
             return Err("only a star has a hub; write topology = \"star\" or leave hub out".into());
+        }
+        if config.checks_revisions && config.conflicts != Rule::RevisionTree {
+            let rule = config.conflicts.name();
+            return Err(format!(
+                "checks_revisions is for trees of revisions, and conflicts is `{rule}`; write \
+                 `revision-tree`, or leave checks_revisions out"
+            ));
         }
         if config.ship_every > Duration::ZERO {
             limits::interval("ship_every", config.ship_every)?;
@@ -420,6 +434,7 @@ impl Replica<MultiLeader> for Server {
             | Msg::Values { .. }
             | Msg::Shown { .. }
             | Msg::Made { .. }
+            | Msg::Conflict { .. }
             | Msg::Redirect(_)
             | Msg::Refused(_) => {}
         }

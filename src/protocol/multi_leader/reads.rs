@@ -1,5 +1,6 @@
 //! Serving clients: now, when the session's past has arrived, elsewhere, or not at all.
 
+use super::super::parts::merge::Delta;
 use super::super::parts::version::Version;
 use super::acks::Ack;
 use super::{
@@ -86,6 +87,10 @@ impl Server {
                 let note = self.note(Vector::default(), ahead);
                 cx.send(client, Msg::Low { op, rank: version.rank, note });
             }
+            Wish::Write { delta, .. } if self.conflicts(ask.key, &delta) => {
+                let note = self.note(Vector::default(), ahead);
+                cx.send(client, Msg::Conflict { op, value: self.store.read(ask.key), note });
+            }
             Wish::Write { version, delta, .. } => {
                 let Config { causal, flaw, .. } = *self.env.config;
                 let causal = causal && flaw != Some(Flaw::IgnoresDependencies);
@@ -106,6 +111,11 @@ impl Server {
     fn is_beaten(&self, key: Key, version: Version) -> bool {
         let Config { stamps, conflicts, .. } = *self.env.config;
         stamps == Stamps::Hlc && !conflicts.merges() && version < self.store.version(key)
+    }
+
+    /// Whether a write is to be refused because it would begin a branch here.
+    fn conflicts(&self, key: Key, delta: &Delta) -> bool {
+        self.env.config.checks_revisions && self.store.would_branch(key, delta)
     }
 
     pub(super) fn note(&self, token: Vector, ahead: u64) -> Note {

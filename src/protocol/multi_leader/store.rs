@@ -4,7 +4,7 @@
 //! its dependencies. States are joined like vectors: of two versions the higher stays.
 
 use super::super::parts::early::Early;
-use super::super::parts::merge::{Delta, Dot, Merged, Rule, Sibling};
+use super::super::parts::merge::{Delta, Dot, Merged, Name, Rule, Sibling};
 use super::super::parts::version::{Version, Versions};
 use super::{Flaw, MultiLeader, Record, ServerCx, Shown, Vector};
 use crate::op::{Key, NodeId, Object, Value};
@@ -200,6 +200,29 @@ impl Store {
     /// The key's versions that stand beside each other, where there may be several.
     pub(super) fn siblings(&self, key: Key) -> &[Sibling] {
         self.state.merged.siblings(key)
+    }
+
+    /// Whether this revision would begin a branch: it is new, and follows the tip of none. Those that were taken
+    /// here and are not shown yet count as well.
+    pub(super) fn would_branch(&self, key: Key, delta: &Delta) -> bool {
+        let Delta::Revise { name, parent, .. } = *delta else { return false };
+        if self.state.merged.knows(name) {
+            return false;
+        }
+        let mut tips: Vec<Name> = self.siblings(key).iter().map(|tip| tip.name).collect();
+        for seq in self.state.has.get(self.me) + 1..=self.logs[self.me.index()].last() {
+            let taken = self.entry(self.me, seq).filter(|entry| entry.key == key);
+            let Some(Delta::Revise { name: taken, parent, .. }) = taken.map(|entry| entry.delta)
+            else {
+                continue;
+            };
+            if taken == name {
+                return false;
+            }
+            tips.retain(|tip| Some(*tip) != parent);
+            tips.push(taken);
+        }
+        parent.map_or(!tips.is_empty(), |parent| !tips.contains(&parent))
     }
 
     /// The state word of a key that holds no register.

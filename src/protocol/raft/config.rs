@@ -15,8 +15,12 @@ pub struct Config {
     /// more messages.
     pub heartbeat: Duration,
     /// How long a follower waits for a leader before it refuses no candidate; it becomes one itself
-    /// after one to two times this, drawn anew each time. Also what a lease is made of.
+    /// after that and up to `stagger` more. Also what a lease is made of.
     pub election_timeout: Duration,
+    /// How far candidates are apart: a follower waits up to this much longer than `election_timeout`, drawn anew
+    /// each time, before it becomes one, and one that is not elected tries again after one to two times this. Unset:
+    /// `election_timeout`. Shorter: elections are sooner over, and split more often.
+    pub stagger: Option<Duration>,
     /// How many parts per million a clock may gain or lose. Leases are wrong if clocks are worse.
     pub max_drift_ppm: u32,
     /// How far two replicas' clocks may be apart. Bounded staleness is wrong if they are farther.
@@ -84,6 +88,7 @@ impl Default for Config {
             leader: 0,
             heartbeat: Duration::millis(100),
             election_timeout: Duration::secs(1),
+            stagger: None,
             max_drift_ppm: 200,
             max_clock_error: Duration::millis(10),
             uncertainty: None,
@@ -127,6 +132,9 @@ impl Config {
                 "`heartbeat` ({heartbeat}) must be shorter than `election_timeout` \
                  ({election_timeout}); a tenth of it is usual"
             ));
+        }
+        if let Some(stagger) = self.stagger {
+            limits::interval("stagger", stagger)?;
         }
         if max_drift_ppm > 100_000 {
             return Err(format!(

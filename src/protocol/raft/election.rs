@@ -63,11 +63,25 @@ impl Replica {
         }
     }
 
-    /// Starts the wait for a leader anew, with a fresh draw from one to two election timeouts.
+    /// Starts the wait for a leader anew: an election timeout and a fresh draw beyond it.
     pub(super) fn await_leader(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
-        let least = self.env.config.election_timeout;
         self.ballot.since = cx.clock();
-        self.ballot.patience = least + Duration(cx.rng().below(least.0));
+        self.ballot.patience = self.drawn_patience(cx);
+        cx.set_timer(Timer::Election, self.ballot.patience);
+    }
+
+    fn drawn_patience(&self, cx: &mut ReplicaCx<'_, Raft>) -> Duration {
+        let least = self.env.config.election_timeout;
+        let beyond = self.env.config.stagger.unwrap_or(least);
+        least + Duration(cx.rng().below(beyond.0))
+    }
+
+    /// Starts the wait for votes. That is as long as the one for a leader, unless it is said how far candidates
+    /// are apart: whoever votes has waited for the lease already.
+    fn await_votes(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
+        let Some(stagger) = self.env.config.stagger else { return self.await_leader(cx) };
+        self.ballot.since = cx.clock();
+        self.ballot.patience = stagger + Duration(cx.rng().below(stagger.0));
         cx.set_timer(Timer::Election, self.ballot.patience);
     }
 
@@ -77,6 +91,10 @@ impl Replica {
             return;
         }
         let waited = cx.clock().since(self.ballot.since);
+        if self.env.config.stagger.is_some() && self.has_leader(cx.clock()) {
+            // It was waiting for votes, perhaps, and has heard from a leader since: that is its promise to others.
+            self.ballot.patience = self.drawn_patience(cx);
+        }
         if waited < self.ballot.patience {
             cx.set_timer(Timer::Election, (self.ballot.patience - waited).max(TICK));
         } else {
@@ -89,7 +107,7 @@ impl Replica {
     fn ask_before_standing(&mut self, cx: &mut ReplicaCx<'_, Raft>) {
         self.role = Role::PreCandidate;
         self.leader = None;
-        self.await_leader(cx);
+        self.await_votes(cx);
         if self.count_own_vote() {
             self.campaign(cx);
         } else {
@@ -106,7 +124,7 @@ impl Replica {
         self.following = Following::default();
         let id = self.persist_vote(cx);
         self.ballot.promise = Some((id, self.env.me));
-        self.await_leader(cx);
+        self.await_votes(cx);
     }
 
     fn persist_vote(&mut self, cx: &mut ReplicaCx<'_, Raft>) -> WriteId {

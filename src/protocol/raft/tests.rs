@@ -219,6 +219,31 @@ fn a_restarted_replica_refuses_candidates_for_a_whole_timeout() {
     }
 }
 
+#[test]
+fn after_a_long_lease_candidates_are_no_second_lease_apart() {
+    let config = Config {
+        election_timeout: Duration::secs(10),
+        stagger: Some(Duration::secs(1)),
+        ..led_by(0)
+    };
+    let mut longest = 0;
+    for seed in 0..40 {
+        let mut net = Net::new(&AWS, &[0], ms(1.0), config.clone());
+        net.seed(seed);
+        let mut net = net.boot();
+        net.run_for(Duration::secs(2));
+        net.cut(&[0], true);
+        net.run_for(Duration::millis(9_800));
+        assert!((1..3).all(|p| net.replica(p).term == Term(1)), "seed {seed}");
+        let tenths = (0..100).find(|_| {
+            net.run_for(Duration::millis(100));
+            net.leader().is_some_and(|p| p != 0)
+        });
+        longest = longest.max(tenths.expect("one is elected before another lease is over"));
+    }
+    assert!(longest > 11, "and some stood at once, or were refused at first: {longest}");
+}
+
 /// Clocks that may be a tenth off, so that the margin for drift decides; the links below are so
 /// fast that nothing else does.
 fn wild() -> Config {
@@ -405,6 +430,7 @@ fn settings_are_checked() {
     assert!(wrong(|c| c.leader = 3).contains("write 0 to 2"));
     assert!(wrong(|c| c.heartbeat = Duration::secs(1)).contains("shorter"));
     assert!(wrong(|c| c.heartbeat = Duration::ZERO).contains("1us"));
+    assert!(wrong(|c| c.stagger = Some(Duration::ZERO)).contains("stagger"));
     assert!(wrong(|c| c.snapshot_every = 0).contains("at least 1"));
     assert!(wrong(|c| c.max_drift_ppm = 200_000).contains("100000"));
     assert!(wrong(|c| c.uncertainty = Some(ms(500.0))).contains("twice the `uncertainty` (1s)"));

@@ -147,6 +147,34 @@ fn other_figures_are_added_up_over_phases_and_the_oldest_read_is_told() {
 }
 
 #[test]
+fn reads_that_are_served_elsewhere_than_writes_are_told_beside_them() {
+    let mut rows = cell("raft", 70.0, 240.0, 0, 0);
+    let read = |region: &str, p50_ms| Row { op: "read".into(), ..row("raft", region, p50_ms) };
+    rows.extend([read("here", 1.5), read("there", 119.0)]);
+    let line = |op: &str, side, answered| FaultLine {
+        side: Some(side),
+        answered,
+        asked: 200,
+        op: op.into(),
+        ..crate::results::testing::fault("shop/raft/linearizable")
+    };
+    let faults = [
+        line("write", Side::Minority, 0),
+        line("write", Side::Majority, 200),
+        line("read", Side::Minority, 190),
+        line("read", Side::Majority, 200),
+    ];
+    let asks = asks(Counts::Damage, &BOTH);
+    let text = told(&asks, &rows, &faults);
+    assert!(text.contains("p99 300.0 ms, and the median read in 1.50 ms to 119.0 ms;"), "{text}");
+    assert!(text.contains("100 % of the others, of their reads 95.0 % and 100 %"), "{text}");
+    // Where they cost about as much as writes nothing is said.
+    rows.push(read("moon", 121.0));
+    let text = told(&asks, &rows, &faults);
+    assert!(!text.contains("read"), "{text}");
+}
+
+#[test]
 fn a_broken_promise_is_told_and_nothing_is_told_of_nothing() {
     let mut rows = cell("raft", 70.0, 240.0, 0, 0);
     rows.extend(cell("alone", 2.0, 4.0, 50, 18));

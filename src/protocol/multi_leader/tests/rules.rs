@@ -183,3 +183,65 @@ fn a_remove_takes_away_what_its_session_has_read_and_no_more() {
     exchange(&mut nodes);
     assert_eq!(word(&nodes), [0, 0]);
 }
+
+#[test]
+fn a_write_follows_the_revision_that_its_session_has_seen_or_is_refused() {
+    let settings = "conflicts = 'revision-tree'\nchecks_revisions = true";
+    let refused = |value| Ret::Refused(State { version: Value(value), word: 0 });
+    let mut nodes = group(2, settings);
+    let (mut ann, mut bob) = (client(8, settings), client(9, settings));
+    assert_eq!(done(&mut ann, 8, &mut nodes[0], 1, put(1)).0, Ret::Written);
+    assert_eq!(done(&mut bob, 9, &mut nodes[0], 2, put(2)).0, refused(1), "bob has not read");
+    done(&mut bob, 9, &mut nodes[0], 3, Op::Read);
+    assert_eq!(done(&mut bob, 9, &mut nodes[0], 4, put(4)).0, Ret::Written);
+    assert_eq!(done(&mut ann, 8, &mut nodes[0], 5, put(5)).0, refused(4), "and ann not since");
+    // What was refused is nowhere, and what a session has seen it still knows after others' keys.
+    exchange(&mut nodes);
+    assert!(nodes.iter().all(|n| n.reads(0) == 4 && n.machine.inspect_siblings(Key(0)).is_empty()));
+    let (id, key, level) = (OpId(6), Key(1), Level::EventualNearest);
+    bob.act(|session, cx| session.on_request(Request { id, key, op: Op::Read, level }, cx));
+    bob.act(|session, _| session.on_given_up());
+    assert_eq!(done(&mut bob, 9, &mut nodes[1], 7, put(7)).0, Ret::Written);
+    // Who has not heard of that takes another, and both stand.
+    done(&mut ann, 8, &mut nodes[0], 8, Op::Read);
+    assert_eq!(done(&mut ann, 8, &mut nodes[0], 9, put(9)).0, Ret::Written);
+    exchange(&mut nodes);
+    for node in &nodes {
+        let both = BTreeSet::from([
+            node.machine.inspect(Key(0)),
+            node.machine.inspect_siblings(Key(0))[0],
+        ]);
+        assert_eq!(both, BTreeSet::from([Value(7), Value(9)]));
+    }
+}
+
+/// The first replica may have taken it, so that the second's refusal proves nothing.
+#[test]
+fn a_write_that_was_sent_twice_is_not_taken_for_refused_and_counts_once() {
+    let settings = "conflicts = 'revision-tree'\nchecks_revisions = true";
+    let mut nodes = group(2, settings);
+    let (mut ann, mut bob) = (client(8, settings), client(9, settings));
+    done(&mut ann, 8, &mut nodes[1], 1, put(1));
+    let (_, hello) = bob.asks(2, put(2), Level::EventualNearest);
+    let clock = to(9, &nodes[0].hears(CLIENT, hello)).remove(0);
+    let (_, wish) = bob.hears(0, clock).0.remove(0);
+    let (_, again) = bob.waits();
+    let no = to(9, &nodes[1].hears(CLIENT, again)).remove(0);
+    assert!(matches!(no, Msg::Conflict { value: Value(1), .. }), "{no:?}");
+    assert_eq!(bob.hears(1, no).1, None, "it may have been taken elsewhere");
+    // The first takes it, and once more while it is on its way to the disk.
+    for _ in 0..2 {
+        assert!(to(9, &nodes[0].hears(CLIENT, wish.clone())).is_empty());
+    }
+    // Another one that follows nothing comes too late, though the first is not shown yet.
+    let mut carl = client(7, settings);
+    let (_, hello) = carl.asks(3, put(3), Level::EventualNearest);
+    let clock = to(7, &nodes[0].hears(NodeId(7), hello)).remove(0);
+    let (_, late) = carl.hears(0, clock).0.remove(0);
+    let no = to(7, &nodes[0].hears(NodeId(7), late)).remove(0);
+    let held = State { version: Value::INITIAL, word: 0 };
+    assert_eq!(carl.hears(0, no).1, Some(Outcome::Done(Ret::Refused(held))));
+    let yes = to(9, &nodes[0].synced()).remove(0);
+    assert_eq!(bob.hears(0, yes).1, Some(Outcome::Done(Ret::Written)));
+    assert!(nodes[0].machine.inspect_siblings(Key(0)).is_empty(), "it is one write");
+}

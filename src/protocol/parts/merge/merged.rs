@@ -4,7 +4,7 @@
 use super::super::table;
 use super::super::vector::Vector;
 use super::super::version::Version;
-use super::{Delta, Names, PnCounter, Reading, Rule, Sibling, Slot};
+use super::{Delta, Name, Names, PnCounter, Reading, Rule, Sibling, Slot};
 use crate::op::{Key, NodeId, Object};
 use serde::{Deserialize, Serialize};
 
@@ -114,6 +114,12 @@ impl Merged {
         for (key, counter) in other.counters.iter().enumerate() {
             table::slot(&mut self.counters, key).join(counter);
         }
+    }
+
+    /// Whether an update of this name has been applied, or one that follows it.
+    #[must_use]
+    pub fn knows(&self, name: Name) -> bool {
+        self.names.contains(name)
     }
 
     /// The values or carts that stand beside each other, or the leaves of a tree; highest first.
