@@ -21,6 +21,7 @@ mod hub;
 mod lines;
 mod log;
 mod node;
+mod packet;
 mod peers;
 mod rest;
 mod serve;

@@ -19,14 +19,15 @@ use super::frame::{self, MESSAGE_MAX, Part};
 use super::guest::{Dialled, Driver, Guest, Place};
 use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Hub;
-use super::lines::{LineSaid, Lines};
+use super::lines::Lines;
 use super::node::{Audit, Input};
+use super::packet::{Packet, Said};
 use super::{survey, task};
 use crate::history::{FinalState, Traffic};
 use crate::op::{NodeId, Value};
 use crate::protocol::Protocol;
 use crate::time::Instant;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,40 +55,6 @@ pub(super) const RETRY: Duration = Duration::from_millis(100);
 pub(super) const PING: Duration = Duration::from_secs(1);
 /// A connection over which nothing came for so long is dead.
 const SILENCE: Duration = Duration::from_secs(10);
-
-/// What is said over a connection.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Packet<M> {
-    /// I am still there.
-    Ping,
-    /// From a process of the plan to another, in this run.
-    Message { run: u64, from: NodeId, to: NodeId, msg: M },
-    /// A driver: forget everything, and begin this run.
-    Prepare { run: u64 },
-    /// A replica: that is done.
-    Prepared { run: u64 },
-    /// A driver: what do you hold?
-    Audit { run: u64 },
-    /// A replica: this.
-    Audited { run: u64, said: Said },
-    /// A driver: what you send from now on counts, or counts no more.
-    Measure { run: u64, begins: bool },
-}
-
-/// What a replica says of itself when it is asked.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Said {
-    /// What it holds.
-    pub state: FinalState,
-    /// What it and its links have under way takes so many nanoseconds.
-    pub reach: u64,
-    /// It has sent so many messages and bytes, of which so much to mend others.
-    pub sent: [u64; 5],
-    /// How late what it sends leaves its delay lines, where messages are held back.
-    pub lines: Vec<LineSaid>,
-    /// How often a message broke it and it began anew from its log.
-    pub broken: u64,
-}
 
 /// The connections of one process.
 pub(super) struct Peers<P: Protocol> {

@@ -445,7 +445,7 @@ fn whoever_is_put_out_or_names_what_is_not_there_is_hung_up_on_and_may_come_agai
         };
         let said = |from| {
             let (to, msg) = (NodeId(0), Note(1));
-            frame::encode(&peers::Packet::Message { run: 0, from, to, msg }).expect("a frame")
+            frame::encode(&packet::Packet::Message { run: 0, from, to, msg }).expect("a frame")
         };
         let mut stream = meet().await.expect("let in");
         let absurd = said(NodeId(77));
