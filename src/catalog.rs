@@ -48,6 +48,8 @@ pub struct ProtocolEntry {
     live: fn(&Plan, u64, &live::Options) -> Result<Run, String>,
     serve: fn(&Plan, &live::Cluster, &live::Serving) -> Result<Infallible, String>,
     drive: fn(&Plan, u64, &live::Cluster) -> Result<Run, String>,
+    #[cfg(test)]
+    harass: fn(&Plan, usize, u32) -> live::Harassed,
 }
 
 impl ProtocolEntry {
@@ -84,6 +86,8 @@ impl ProtocolEntry {
             live: |plan, seed, options| live::run::<P>(plan, seed, options),
             serve: |plan, cluster, serving| live::serve::<P>(plan, cluster, serving),
             drive: |plan, seed, cluster| live::drive::<P>(plan, seed, cluster),
+            #[cfg(test)]
+            harass: |plan, replica, messages| live::harass::<P>(plan, replica, messages),
         }
     }
 
@@ -348,6 +352,62 @@ mod tests {
         assert_eq!(with("multi-leader", "conflicts = 'siblings'", "causal"), None);
         assert_eq!(with("paxos", "", "local-serial"), Some("scope = \"region\""));
         assert_eq!(with("raft", "", "quorum"), None);
+    }
+
+    /// Plans of a protocol under all the settings that it names, on a cluster of four replicas.
+    fn plans(entry: &ProtocolEntry) -> Vec<Plan> {
+        let rules = entry.rules.iter().filter(|_| entry.rules.len() > 1);
+        let rules = rules.map(|rule| format!("conflicts = '{}'", rule.name()));
+        let further = entry.further.iter().map(|more| (*more).to_owned());
+        let all = std::iter::once(String::new()).chain(further).chain(rules);
+        all.flat_map(|more| {
+            let config: toml::Table = format!("{}\n{more}", entry.plain).parse().expect("settings");
+            let level = entry.levels_under(&more).first().expect("a level").0;
+            let object = *(entry.objects)(&config).first().expect("an object");
+            let text = format!(
+                "question = 'What does it take?'\nanalysis = 'A test.'\nregions = 'aws'\noperations = 10\n\
+                 replicas = ['us-east-1', 'us-east-1', 'us-east-1', 'eu-west-1']\n\
+                 clients = [{{ region = 'eu-west-1', sessions = 3 }}]\n\
+                 workload = {{ read = 0.5, update = 0.5, records = 10, object = '{object}' }}\n\
+                 [[modes]]\nprotocol = '{}'\nlevels = ['{level}']\n[modes.config]\n{config}",
+                entry.name
+            );
+            // A stock has to have units.
+            let units = if object == Object::Stock { "units = 10, " } else { "" };
+            let text = text.replace("{ read", &format!("{{ {units}read"));
+            let source = crate::scenario::Source::new("absurd.toml", &text);
+            let scenario =
+                crate::scenario::load(&source, &Catalog::builtin(), &Default::default());
+            scenario.unwrap_or_else(|error| panic!("{error}: {text}")).plans
+        })
+        .collect()
+    }
+
+    /// Whoever knows a cluster's secret can send what is well formed and makes no sense.
+    #[test]
+    fn replicas_of_every_protocol_live_through_messages_that_make_no_sense() {
+        let catalog = Catalog::builtin();
+        let of_each = |entry| (plans(entry), entry);
+        let of_all: Vec<_> = catalog.protocols().iter().map(of_each).collect();
+        let hook = std::panic::take_hook();
+        std::panic::set_hook(Box::new(|_| {}));
+        let mut all = Vec::new();
+        for (plans, entry) in &of_all {
+            for plan in plans {
+                for replica in [0, 1] {
+                    let found = std::panic::catch_unwind(|| (entry.harass)(plan, replica, 800));
+                    let words = |panic: Box<dyn std::any::Any + Send>| {
+                        panic.downcast_ref::<String>().cloned().unwrap_or_default()
+                    };
+                    all.push((format!("{} {replica}", plan.name), found.map_err(words)));
+                }
+            }
+        }
+        std::panic::set_hook(hook);
+        for (cell, found) in all {
+            let found = found.unwrap_or_else(|words| panic!("{cell}: {words}"));
+            assert!(found.refused > 0 && found.heard > 2 * found.broken, "{cell}: {found:?}");
+        }
     }
 
     /// Where there is a choice of conflict rules, the setting takes those that are listed.

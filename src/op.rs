@@ -15,7 +15,6 @@ use std::fmt;
 
 /// A process that sends and receives messages: replicas come first (`0..replicas`), then clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct NodeId(pub u32);
 
 impl NodeId {
@@ -28,19 +27,16 @@ impl NodeId {
 
 /// The number of an operation in its run's history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct OpId(pub u32);
 
 /// A key, dense from 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Key(pub u32);
 
 /// The number of the write that made this value; 0 is the initial value.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
 pub struct Value(pub u32);
 
 impl Value {

@@ -20,7 +20,6 @@ pub struct Instant(pub u64);
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
 pub struct LocalTime(pub u64);
 
 /// A length of time in nanoseconds; written `"1.5ms"` in scenarios.

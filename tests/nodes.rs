@@ -202,11 +202,11 @@ fn strangers_are_turned_away_with_a_reason_and_disturb_nobody() {
 
     let frame = |length: u32, version: u8, body: &[u8]| {
         let mut sum = crc32fast::Hasher::new();
-        sum.update(&[version]);
+        sum.update(&[version, 0]);
         sum.update(body);
         let mut bytes = length.to_le_bytes().to_vec();
         bytes.extend(sum.finalize().to_le_bytes());
-        bytes.push(version);
+        bytes.extend([version, 0]);
         bytes.extend(body);
         bytes
     };
@@ -214,11 +214,11 @@ fn strangers_are_turned_away_with_a_reason_and_disturb_nobody() {
     let greeting = [&[5][..], b"other", &[1, 0, 0, 0], &[0; 16]].concat();
     for (bytes, why) in [
         (b"GET / HTTP/1.1\r\nHost: somewhere\r\n\r\n".to_vec(), "a frame of version"),
-        (frame(u32::MAX, 1, &[]), "but at most 1024 are allowed"),
+        (frame(u32::MAX, 2, &[]), "but at most 1024 are allowed"),
         (frame(4, 9, b"good"), "a frame of version 9"),
-        (frame(5, 1, b"short"), "a frame that is no message"),
-        (frame(greeting.len() as u32, 1, &greeting), "this is another cluster"),
-        (frame(4, 1, b"good")[..11].to_vec(), "it ended before anything was agreed on"),
+        (frame(5, 2, b"short"), "a frame that is no message"),
+        (frame(greeting.len() as u32, 2, &greeting), "this is another cluster"),
+        (frame(4, 2, b"good")[..12].to_vec(), "it ended before anything was agreed on"),
     ] {
         let mut stranger = TcpStream::connect(&addresses[0]).expect("connected");
         stranger.write_all(&bytes).expect("written");
@@ -253,6 +253,20 @@ fn delays_that_are_injected_are_there_and_others_are_not() {
         let results = Results::read(&desk.path("out")).expect("results");
         assert_eq!(!results.note.beside.is_empty(), theory);
         assert!(results.note.beside.iter().all(|line| line.agrees()));
+        // Each of the three nodes sends to both others and to the clients, and these to each of them.
+        let links = &results.note.links;
+        assert_eq!(links.len(), if theory { 12 } else { 0 }, "{links:?}");
+        for link in links {
+            let crosses = link.from.ends_with("there") != link.to.ends_with("there");
+            assert_eq!(link.asked_ms > 29.0, crosses, "{link:?}");
+            assert!(
+                link.before_p50_ms > 0.0 && link.before_p99_ms >= link.before_p50_ms,
+                "{link:?}"
+            );
+            assert!(link.n == 0 || link.late_p99_ms >= link.late_p50_ms, "{link:?}");
+        }
+        let sent = |from: &str| links.iter().any(|link| link.from.starts_with(from) && link.n > 50);
+        assert!(!theory || ["n0", "n1", "n2", "clients"].into_iter().all(sent), "{links:?}");
         let mut writes = results.rows.iter().filter(|row| row.op == "write");
         let write = writes.next().expect("a row of writes");
         // A deadline is never early; how late it is says the machine.

@@ -9,6 +9,7 @@ use crate::world::live::{self, calibrate};
 use anyhow::{Context as _, bail};
 use clap::ArgMatches;
 use clap::parser::ValueSource;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -47,7 +48,7 @@ pub(super) fn run() -> anyhow::Result<ExitCode> {
 pub(super) fn world(
     args: &RunArgs,
     seeds: u32,
-    scenarios: &mut [Scenario],
+    scenarios: &mut Vec<Scenario>,
 ) -> anyhow::Result<World> {
     if args.world == "sim" {
         let where_to = args.data_dir.is_some() || args.simulated_disk || args.transport != "memory";
@@ -68,14 +69,43 @@ pub(super) fn world(
         if let Some(length) = args.duration {
             plan.last(length).map_err(anyhow::Error::msg)?;
         }
-        // What seeds draw differs, and is refused before the first of them has run.
-        for seed in (args.first_seed..).take(seeds as usize) {
-            live::refuse(&plan.drawn(seed)).map_err(anyhow::Error::msg)?;
-        }
     }
+    leave_out(args, seeds, scenarios)?;
     let (simulated_disk, data_dir) = (args.simulated_disk, args.data_dir.clone());
     let tcp = args.transport == "tcp";
     Ok(World::Live(live::Options { simulated_disk, data_dir, tcp }))
+}
+
+/// Leaves cells out that the live world cannot run, and says which and why; if there are no others they are
+/// refused.
+fn leave_out(args: &RunArgs, seeds: u32, scenarios: &mut Vec<Scenario>) -> anyhow::Result<()> {
+    let mut left_out: BTreeMap<(String, &str), usize> = BTreeMap::new();
+    let mut refusal = None;
+    for scenario in scenarios.iter_mut() {
+        scenario.plans.retain(|plan| {
+            // What seeds draw differs, and is known before the first of them has run.
+            let mut drawn = (args.first_seed..).take(seeds as usize).map(|seed| plan.drawn(seed));
+            let Some((plan, what)) =
+                drawn.find_map(|plan| live::cannot(&plan).map(|what| (plan, what)))
+            else {
+                return true;
+            };
+            refusal = refusal.take().or_else(|| live::refuse(&plan).err());
+            *left_out.entry((scenario.name.clone(), what)).or_default() += 1;
+            false
+        });
+    }
+    scenarios.retain(|scenario| !scenario.plans.is_empty());
+    if let Some(refusal) = refusal.filter(|_| scenarios.is_empty()) {
+        bail!(refusal);
+    }
+    for ((scenario, what), cells) in left_out {
+        let cells = if cells == 1 { "1 cell is".to_owned() } else { format!("{cells} cells are") };
+        anstream::eprintln!(
+            "{scenario}: {cells} left out: the live world cannot {what}; --world sim can"
+        );
+    }
+    Ok(())
 }
 
 /// How many seeds: a run in real time takes real time, so one unless more are asked for.

@@ -15,7 +15,7 @@ pub(super) fn run(args: &RunArgs, matches: &ArgMatches) -> anyhow::Result<ExitCo
             "--canaries runs in virtual time, where each canary is known to show itself; leave out --world"
         );
     }
-    let mut nothing = [];
+    let mut nothing = Vec::new();
     calibrate::world(args, 1, &mut nothing)?;
     let catalog = Catalog::builtin();
     let scenarios = select::scenarios_or("canaries", &args.select, None, matches, &catalog)?;

@@ -6,6 +6,7 @@ use crate::catalog::Catalog;
 use crate::report::{beside, page, summary};
 use crate::results::{JOURNAL, Journal, PAGE, Results, Row, VerdictWord};
 use crate::suite::{Options, Progress, Suite, SuiteError, World, quoted};
+use crate::world::live;
 use anyhow::bail;
 use clap::ArgMatches;
 use std::collections::BTreeMap;
@@ -123,6 +124,7 @@ pub(super) fn execute(suite: Suite, journal: &mut Journal) -> anyhow::Result<Opt
     let asked = AtomicBool::new(false);
     drop(ctrlc::set_handler(move || {
         if asked.swap(true, Ordering::Relaxed) {
+            live::discard();
             std::process::exit(INTERRUPTED.into());
         }
         handle.interrupt();

@@ -322,6 +322,12 @@ impl Recorder {
         traffic.mending_bytes += more.mending_bytes;
     }
 
+    /// How many writes have begun: their values are 1 up to this.
+    #[must_use]
+    pub fn writes(&self) -> u32 {
+        self.history.writes
+    }
+
     /// How many operations have begun.
     #[must_use]
     pub fn operations(&self) -> usize {

@@ -144,6 +144,11 @@ pub trait Protocol: Sized + 'static {
         None
     }
 
+    /// How many keys replicas name among themselves where clients name so many.
+    fn keys(_config: &Self::Config, _replicas: u32, keys: u32) -> u32 {
+        keys
+    }
+
     /// Which leg of an operation a message travels, for links whose jitter differs by leg.
     fn leg(_msg: &Self::Msg) -> Option<Leg> {
         None

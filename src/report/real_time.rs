@@ -6,6 +6,10 @@ use super::theme::verdict;
 use crate::results::{BesideLine, LinkLine, RunNote};
 use std::fmt::Write as _;
 
+/// What is not measured where two ends have two clocks.
+const BETWEEN_PROCESSES: &str = " Between processes that is when it left its sender; what the network between \
+     them takes comes on top.";
+
 /// What links were asked for and what they delivered, where that is a question.
 pub(super) fn delivered(out: &mut String, note: &RunNote) {
     let worst = note.latest_links();
@@ -16,8 +20,9 @@ pub(super) fn delivered(out: &mut String, note: &RunNote) {
         out,
         "<section id=delivered><h2>Delays: asked and delivered</h2><p class=reading>Real time has a floor. \
          How much later than its deadline a message was handed over, by directed link between two sites, in the run in which its median \
-         was worst; and before that run, when twenty probes went over the link and nothing else did. A run with a link whose median is above {} ms is not trusted.</p><div class=scroll><table>\
+         was worst; and before that run, when twenty probes went over the link and nothing else did.{} A run with a link whose median is above {} ms is not trusted.</p><div class=scroll><table>\
          <thead><tr><th>link<th>asked<th>late before, p50<th>p99<th>late, p50<th>p99<th>messages<th></thead><tbody>",
+        if note.world == "nodes" { BETWEEN_PROCESSES } else { "" },
         LinkLine::FLOOR_MS
     );
     for line in worst {

@@ -27,7 +27,7 @@
 //!
 //! `regions` may be left out: regions are then names, and nothing is known of the distances between them but
 //! that one's own is nearest. With `inject_delays = true` they must be there. Faults, axes and what machines
-//! are like belong to a simulation and are refused, and more than a million records.
+//! are like belong to a simulation and are refused, and more than a million records; keys that a run inserts count too.
 
 use super::source::{Refusal, ScenarioError, Source};
 use super::{Overrides, Protocols, Scenario, resolve_root};
@@ -48,9 +48,9 @@ const SIMULATED: [(&str, &str); 5] = [
 ];
 /// Keys that say how far apart things are.
 const DISTANCES: [&str; 2] = ["link", "links"];
-/// More keys than this do not fit into what replicas tell each other of all of them at once: a message has
-/// 16 MiB at most.
-const RECORDS_MAX: u32 = 1_000_000;
+/// What replicas tell each other of all keys at once fits into a message, and what they hold of them into memory.
+/// Keys that are inserted in a run count as well.
+pub(crate) const RECORDS_MAX: u32 = 1_000_000;
 /// The longest name of a cluster, in bytes.
 const NAME_MAX: usize = 100;
 

@@ -410,3 +410,30 @@ fn what_only_real_time_has_is_refused_in_virtual_time_and_the_other_way_round() 
         assert!(told.contains(why), "{arguments:?}: {told}");
     }
 }
+
+/// Whoever asks for a group gets what there is, and is told what is left out.
+#[test]
+fn what_real_time_cannot_do_is_left_out_loudly_where_there_is_more_and_refused_alone() {
+    let desk = Desk::new();
+    let scenario = |fault: &str| {
+        format!(
+            "question = \"What is left?\"\nanalysis = \"A test.\"\nregions = \"aws\"\nduration = \"1s\"\n\
+             warm_up = \"0ms\"\nreplicas = [\"us-east-1\"]\n\
+             clients = [{{ region = \"us-east-1\", sessions = 2 }}]\n\
+             workload = {{ read = 0.5, update = 0.5, records = 5, arrivals = {{ constant = {{ rate = 20 }} }} }}\n\
+             modes = [{{ protocol = \"raft\", levels = [\"linearizable\", \"lease\"] }}]\n{fault}"
+        )
+    };
+    let fault = "[[faults]]\ndisk_full = \"leader\"\nstart = \"200ms\"\nend = \"300ms\"\n";
+    desk.write("whole.toml", &scenario(""));
+    desk.write("full.toml", &scenario(fault));
+    let live = ["--world", "live", "--simulated-disk", "-o", "out"];
+    let told = desk.refused(&[&["run", "full.toml"], &live[..]].concat());
+    assert!(told.contains("full/raft/linearizable: the live world cannot fill a disk"), "{told}");
+    let answer = desk.run(&[&["run", "whole.toml", "full.toml"], &live[..]].concat());
+    assert_eq!(answer.status, 0, "{}", answer.stderr);
+    let told = "full: 2 cells are left out: the live world cannot fill a disk; --world sim can";
+    assert!(answer.stderr.lines().any(|line| line == told), "{}", answer.stderr);
+    let rows = desk.read("out/rows.jsonl");
+    assert!(rows.contains("whole/raft/lease") && !rows.contains("full/raft"), "{rows}");
+}

@@ -72,3 +72,32 @@ fn a_journal_with_a_torn_last_line_is_good_up_to_there() {
     assert_eq!(answer.status, 0, "{}", answer.stderr);
     assert_same_files(&desk.path("whole"), &desk.path("interrupted"));
 }
+
+/// The first interrupt lets a run end; the second is meant as "now", and takes the logs in the temporary folder
+/// with it.
+#[test]
+fn a_second_interrupt_ends_a_run_in_real_time_at_once_and_leaves_no_logs() {
+    let desk = Desk::new();
+    fs::create_dir(desk.path("temporary")).expect("a folder");
+    let run = ["run", "-s", "etcd", "-l", "linearizable", "--world", "live", "--duration", "5m"];
+    let mut command = desk.command(&[&run[..], &["-o", "out"]].concat());
+    let mut child = command.env("TMPDIR", desk.path("temporary")).spawn().expect("it starts");
+    // It measures its links before it has a log that something is written to.
+    let logs = || {
+        let of = |folder: &String| desk.names(&format!("temporary/{folder}"));
+        desk.names("temporary").iter().flat_map(of).any(|name| name.ends_with(".log"))
+    };
+    while !logs() {
+        assert_eq!(child.try_wait().expect("the child is ours"), None, "it ended by itself");
+        std::thread::yield_now();
+    }
+    // Two signals at one instant are one.
+    while child.try_wait().expect("the child is ours").is_none() {
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.expect("kill exists").success());
+        std::thread::yield_now();
+    }
+    let status = child.wait_with_output().expect("the child is ours").status.code();
+    assert_eq!(status, Some(130));
+    assert_eq!(desk.names("temporary"), Vec::<String>::new());
+}

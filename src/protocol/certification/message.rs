@@ -11,7 +11,6 @@ use std::cmp::Ordering;
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
 pub struct Epoch(pub u32);
 
 /// A write set: one write, its place in its view's order, and what its transaction read.

@@ -125,6 +125,10 @@ impl Protocol for Kubernetes {
         }
     }
 
+    fn keys(config: &Config, replicas: u32, keys: u32) -> u32 {
+        layout::Layout::of(config, replicas).registers(keys)
+    }
+
     fn wire_size(msg: &Msg) -> u32 {
         msg.wire_size()
     }

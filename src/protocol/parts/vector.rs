@@ -10,7 +10,6 @@ pub const REPLICAS_MAX: usize = 16;
 
 /// By replica, how many writes of its log: the set of all of those.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
 pub struct Vector([u32; REPLICAS_MAX]);
 
 impl Vector {

@@ -18,7 +18,6 @@ pub const BATCH: usize = 2;
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]
-#[serde(transparent)]
 pub struct Term(pub u32);
 
 impl Term {

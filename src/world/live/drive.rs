@@ -4,16 +4,19 @@
 //! replicas cannot be seen from here: the history has no commits, and what replicas hold in the end is asked
 //! for when everything is over. Whoever kills a process in the meantime does what a fault does elsewhere.
 
+use super::client::ClientNode;
 use super::cluster::Cluster;
-use super::frame::{self, FRAME_MAX};
+use super::frame::{self, MESSAGE_MAX};
 use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Due;
-use super::node::{Audit, ClientNode, live};
-use super::peers::{Answers, INTRODUCTION, PING, Packet, Peers, RETRY, first};
+use super::lines::{self, LineSaid};
+use super::node::{Audit, live};
+use super::packet::{Packet, Said};
+use super::peers::{Answers, INTRODUCTION, PING, Peers, RETRY, first};
 use super::rest::{Looks, PATIENCE, REST, wait};
 use super::wall::WallClock;
 use super::{Carrier, finish, host_clock, keep_deadlines, runtime, set_up, start, task};
-use crate::history::Traffic;
+use crate::history::{FinalState, Traffic};
 use crate::protocol::Protocol;
 use crate::rng::Rng;
 use crate::scenario::plan::Plan;
@@ -65,8 +68,10 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     let (peers, mut answers) = Peers::start(&hub, cluster, (me, run), ready);
     let deadlines = keep_deadlines(&hub, Carrier::Peers(Arc::clone(&peers)));
     hub.timer.push(Instant::ZERO + plan.warm_up, Due::Measure);
+    // They leave before the run's first message is due, or nearly so.
+    peers.probe(|site| site >= replicas);
     start(&hub);
-    let (left, at_rest) = task::wait(&runtime, async {
+    let (left, mut said, at_rest) = task::wait(&runtime, async {
         hub.over.notified().await;
         peers.measure(false);
         settle(&peers, &mut answers, run).await
@@ -75,7 +80,10 @@ pub fn drive<P: Protocol>(plan: &Plan, seed: u64, cluster: &Cluster) -> Result<R
     drop(deadlines.join());
     drop(within);
     runtime.shutdown_timeout(std::time::Duration::from_secs(1));
-    finish(&hub, left, &BTreeMap::new(), at_rest)
+    said.extend(peers.lines().said());
+    let mut run = finish(&hub, left, &BTreeMap::new(), at_rest)?;
+    run.links = lines::report(plan, &said);
+    Ok(run)
 }
 
 /// Connects to every node and has it begin the run.
@@ -179,7 +187,7 @@ async fn connect(
 async fn begun(stream: &mut (impl AsyncRead + Unpin), run: u64) -> Result<(), String> {
     let mut frame = Vec::new();
     loop {
-        match frame::read(stream, FRAME_MAX, &mut frame).await {
+        match frame::read(stream, MESSAGE_MAX, &mut frame).await {
             Ok(true) => {}
             Ok(false) => return Err("it closed the connection".to_owned()),
             Err(error) => return Err(error.to_string()),
@@ -194,12 +202,12 @@ async fn begun(stream: &mut (impl AsyncRead + Unpin), run: u64) -> Result<(), St
 }
 
 /// Waits until replicas are equal, or differ for good, or long enough; what they hold, if all can say, and
-/// whether they had come to rest.
+/// whether they had come to rest. What they say of their delay lines comes with it.
 async fn settle<P: Protocol>(
     peers: &Peers<P>,
     answers: &mut Answers<P>,
     run: u64,
-) -> (Vec<Audit>, bool) {
+) -> (Vec<Audit>, Vec<LineSaid>, bool) {
     let hub = &peers.hub;
     let mut look = hub.lock().network.calm_down().max(hub.now()) + REST;
     let patience = look + PATIENCE;
@@ -208,7 +216,7 @@ async fn settle<P: Protocol>(
         wait(hub, look).await;
         let held = ask(peers, answers, run).await;
         // Who reads its log anew holds nothing yet.
-        let silent = |answer: &Option<(Audit, Traffic)>| {
+        let silent = |answer: &Option<(Audit, Said)>| {
             answer.as_ref().is_none_or(|(audit, _)| audit.state.values.is_empty())
         };
         let missing = held.iter().position(silent);
@@ -222,15 +230,30 @@ async fn settle<P: Protocol>(
             look = hub.now() + REST;
             continue;
         };
+        let mut lines = Vec::new();
+        for (host, (_, said)) in
+            hub.plan.replicas.iter().zip(&held).filter_map(|(h, s)| Some((h, s.as_ref()?)))
+        {
+            lines.extend(&said.lines);
+            if said.broken > 0 {
+                let (name, times) = (&host.name, said.broken);
+                peers.log(&format!(
+                    "{name} was broken by a message {times} times, and says by which"
+                ));
+            }
+        }
         if let Some(missing) = missing {
             let name = &hub.plan.replicas[missing].name;
             peers.log(&format!("{name} does not say what it holds in the end"));
-            return (Vec::new(), false);
+            return (Vec::new(), lines, false);
         }
-        for (_, sent) in held.iter().flatten() {
-            hub.lock().recorder.carried(*sent);
+        for (_, said) in held.iter().flatten() {
+            let [messages, bytes, hints, repairs, mending_bytes] = said.sent;
+            let traffic = Traffic { messages, bytes, hints, repairs, mending_bytes };
+            hub.lock().recorder.carried(traffic);
         }
-        return (held.into_iter().flatten().map(|(audit, _)| audit).collect(), at_rest);
+        let held = held.into_iter().flatten().map(|(audit, _)| audit);
+        return (held.collect(), lines, at_rest);
     }
 }
 
@@ -239,21 +262,21 @@ async fn ask<P: Protocol>(
     peers: &Peers<P>,
     answers: &mut Answers<P>,
     run: u64,
-) -> Vec<Option<(Audit, Traffic)>> {
+) -> Vec<Option<(Audit, Said)>> {
     let replicas = peers.hub.plan.replicas.len();
-    let mut held: Vec<Option<(Audit, Traffic)>> = (0..replicas).map(|_| None).collect();
+    let mut held: Vec<Option<(Audit, Said)>> = (0..replicas).map(|_| None).collect();
     (0..replicas).for_each(|to| peers.say(to, &Packet::<()>::Audit { run }));
     let collect = async {
         while held.iter().any(Option::is_none)
             && let Some((replica, answer)) = answers.recv().await
         {
-            if let Packet::Audited { run: its, state, sent, reach } = answer
+            if let Packet::Audited { run: its, mut said } = answer
                 && its == run
             {
-                let [messages, bytes, hints, repairs, mending_bytes] = sent;
-                let traffic = Traffic { messages, bytes, hints, repairs, mending_bytes };
-                let lateness = Default::default();
-                held[replica] = Some((Audit { state, lateness, reach: Duration(reach) }, traffic));
+                let none = FinalState { values: vec![], words: vec![], siblings: vec![] };
+                let state = std::mem::replace(&mut said.state, none);
+                let (lateness, reach) = (Default::default(), Duration(said.reach));
+                held[replica] = Some((Audit { state, lateness, reach }, said));
             }
         }
     };
@@ -306,7 +329,7 @@ mod tests {
             let heard = async {
                 let mut frame = Vec::new();
                 for _ in 0..2 {
-                    let there = frame::read(&mut near, FRAME_MAX, &mut frame).await;
+                    let there = frame::read(&mut near, MESSAGE_MAX, &mut frame).await;
                     assert!(there.is_ok_and(|there| there));
                     assert!(matches!(frame::decode(&frame), Ok(Packet::<()>::Ping)));
                 }

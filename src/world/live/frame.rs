@@ -1,27 +1,33 @@
 //! Frames: how messages lie on a connection.
 //!
-//! A length, a checksum, a version, and as many bytes: a value in postcard's format. What does not fit is an
-//! error with its reason; whoever reads closes the connection then, and nobody else notices. The checksum is
-//! against accidents and strangers, not against forgery: that is what [`super::hello`] is for.
+//! A length, a checksum, a version, whether more follows, and as many bytes: a value in postcard's format. A
+//! longer message, such as the state of a replica with many keys, is cut into several frames; so the length of
+//! one stays small and what has come of it is seen. What does not fit is an error with its reason; whoever reads
+//! closes the connection then, and nobody else notices. The checksum is against accidents and strangers, not
+//! against forgery: that is what [`super::hello`] is for.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 /// The version of everything that is said over a connection.
-pub(super) const VERSION: u8 = 1;
+pub(super) const VERSION: u8 = 2;
 /// No frame's content is longer, in bytes.
 pub(super) const FRAME_MAX: u32 = 1 << 24;
+/// No message is longer, in bytes: a million keys with all that any protocol says of one fit into it.
+pub(super) const MESSAGE_MAX: u32 = 1 << 27;
 /// Memory for a frame is taken in such steps, in bytes.
 const STRIDE: usize = 1 << 16;
-/// Length, checksum, version.
-const HEAD: usize = 9;
+/// Length, checksum, version, whether more follows.
+const HEAD: usize = 10;
 
 /// Why there is no frame.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum FrameError {
     #[error("a frame of {length} bytes, but at most {most} are allowed")]
     TooLong { length: u32, most: u32 },
+    #[error("a message of {length} bytes, but at most {most} are allowed")]
+    MessageTooLong { length: usize, most: u32 },
     #[error("a frame of version {0}, but this program speaks version {VERSION}")]
     Version(u8),
     #[error("a frame with a wrong checksum: what came is no message, or was damaged on the way")]
@@ -34,70 +40,121 @@ pub(super) enum FrameError {
     Connection(std::io::Error),
 }
 
-/// A value as a frame.
-///
-/// # Errors
-/// If it has no bytes, or more than a frame may have.
-pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
-    let frame = postcard::to_extend(value, vec![0; HEAD]).map_err(FrameError::Content)?;
-    finish(frame)
+/// What was read of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// Nothing: the connection has ended where it may.
+    End,
+    /// A frame, and more of the same message follows.
+    More,
+    /// Its last frame.
+    Last,
 }
 
-fn finish(mut frame: Vec<u8>) -> Result<Vec<u8>, FrameError> {
-    let length = u32::try_from(frame.len() - HEAD).unwrap_or(u32::MAX);
-    if length > FRAME_MAX {
-        return Err(FrameError::TooLong { length, most: FRAME_MAX });
+/// A value as a frame, or as several one after the other.
+///
+/// # Errors
+/// If it has no bytes, or more than a message may have.
+pub(super) fn encode(value: &impl Serialize) -> Result<Vec<u8>, FrameError> {
+    let frame = postcard::to_extend(value, vec![0; HEAD]).map_err(FrameError::Content)?;
+    let length = frame.len() - HEAD;
+    if length > MESSAGE_MAX as usize {
+        return Err(FrameError::MessageTooLong { length, most: MESSAGE_MAX });
     }
-    frame[8] = VERSION;
+    Ok(if length > FRAME_MAX as usize {
+        cut(&frame[HEAD..], FRAME_MAX as usize)
+    } else {
+        finish(frame, false)
+    })
+}
+
+/// A message as frames of so many bytes at most.
+fn cut(message: &[u8], most: usize) -> Vec<u8> {
+    let mut parts = message.chunks(most).peekable();
+    let mut frames = Vec::with_capacity(message.len() + HEAD * (message.len() / most + 1));
+    while let Some(part) = parts.next() {
+        let frame = [&[0; HEAD], part].concat();
+        frames.extend(finish(frame, parts.peek().is_some()));
+    }
+    frames
+}
+
+fn finish(mut frame: Vec<u8>, more: bool) -> Vec<u8> {
+    let length = (frame.len() - HEAD) as u32;
+    (frame[8], frame[9]) = (VERSION, u8::from(more));
     let sum = crc32fast::hash(&frame[8..]);
     frame[..4].copy_from_slice(&length.to_le_bytes());
     frame[4..8].copy_from_slice(&sum.to_le_bytes());
-    Ok(frame)
+    frame
 }
 
-/// The content of the next frame, of at most so many bytes, into `frame`; whether there was one, for a
-/// connection may end between two.
+/// The next message, of at most so many bytes, into `message`; whether there was one, for a connection may end
+/// between two.
 ///
 /// # Errors
 /// If what comes is no frame of this version.
 pub(super) async fn read(
     from: &mut (impl AsyncRead + Unpin),
     most: u32,
-    frame: &mut Vec<u8>,
+    message: &mut Vec<u8>,
 ) -> Result<bool, FrameError> {
+    message.clear();
+    loop {
+        match read_part(from, most, message).await? {
+            Part::End => return Ok(false),
+            Part::More => {}
+            Part::Last => return Ok(true),
+        }
+    }
+}
+
+/// The content of the next frame, behind what has come of its message, which has so many bytes at most.
+///
+/// # Errors
+/// If what comes is no frame of this version.
+pub(super) async fn read_part(
+    from: &mut (impl AsyncRead + Unpin),
+    most: u32,
+    message: &mut Vec<u8>,
+) -> Result<Part, FrameError> {
     let mut head = [0; HEAD];
-    let mut had = 0;
+    let (mut had, before) = (0, message.len());
     while had < HEAD {
         match from.read(&mut head[had..]).await.map_err(FrameError::Connection)? {
-            0 if had == 0 => return Ok(false),
+            0 if had == 0 && before == 0 => return Ok(Part::End),
             0 => return Err(FrameError::CutOff),
             more => had += more,
         }
     }
-    let [l0, l1, l2, l3, s0, s1, s2, s3, version] = head;
+    let [l0, l1, l2, l3, s0, s1, s2, s3, version, more] = head;
     let length = u32::from_le_bytes([l0, l1, l2, l3]);
     if version != VERSION {
         return Err(FrameError::Version(version));
     }
-    if length > most {
-        return Err(FrameError::TooLong { length, most });
+    let most_here = most.min(FRAME_MAX);
+    if length > most_here {
+        return Err(FrameError::TooLong { length, most: most_here });
     }
-    frame.clear();
+    let end = before + length as usize;
+    if end > most as usize {
+        return Err(FrameError::MessageTooLong { length: end, most });
+    }
     // As much memory as has come, and not as much as was announced.
     let mut content = from.take(u64::from(length));
-    while frame.len() < length as usize {
-        frame.reserve(STRIDE.min(length as usize - frame.len()));
-        if content.read_buf(frame).await.map_err(FrameError::Connection)? == 0 {
+    while message.len() < end {
+        message.reserve(STRIDE.min(end - message.len()));
+        if content.read_buf(message).await.map_err(FrameError::Connection)? == 0 {
             return Err(FrameError::CutOff);
         }
     }
     let mut sum = crc32fast::Hasher::new();
-    sum.update(&[version]);
-    sum.update(frame);
-    if sum.finalize() != u32::from_le_bytes([s0, s1, s2, s3]) {
+    sum.update(&[version, more]);
+    sum.update(&message[before..]);
+    // A frame that says nothing and announces more would be a message that never ends.
+    if sum.finalize() != u32::from_le_bytes([s0, s1, s2, s3]) || more > u8::from(length > 0) {
         return Err(FrameError::Checksum);
     }
-    Ok(true)
+    Ok(if more == 1 { Part::More } else { Part::Last })
 }
 
 /// What a frame's content means.
@@ -154,14 +211,14 @@ mod tests {
         let mut newer = good.clone();
         newer[8] = VERSION + 1;
         let told = read_all(&newer).expect_err("another version");
-        assert!(told.contains("version 2, but this program speaks version 1"), "{told}");
+        assert!(told.contains("version 3, but this program speaks version 2"), "{told}");
         let mut long = good;
         long[..4].copy_from_slice(&1_001_u32.to_le_bytes());
         let told = read_all(&long).expect_err("oversized");
         assert!(told.contains("1001 bytes, but at most 1000"), "{told}");
         let mut more = postcard::to_extend(&value(), vec![0; HEAD]).expect("bytes");
         more.push(1);
-        let told = read_all(&finish(more).expect("a frame")).expect_err("more than a message");
+        let told = read_all(&finish(more, false)).expect_err("more than a message");
         assert!(told.contains("is no message"), "{told}");
     }
 
@@ -169,7 +226,7 @@ mod tests {
     fn memory_is_taken_for_what_has_come_and_not_for_what_is_announced() {
         let mut bytes = FRAME_MAX.to_le_bytes().to_vec();
         bytes.extend([0; 4]);
-        bytes.push(VERSION);
+        bytes.extend([VERSION, 0]);
         bytes.extend([7; 1_000]);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("tasks");
         let mut frame = Vec::new();
@@ -182,6 +239,37 @@ mod tests {
         let read = runtime.block_on(read(&mut &bytes[..], FRAME_MAX, &mut frame));
         assert!(read.is_ok_and(|there| there));
         assert_eq!(decode::<Vec<u8>>(&frame).expect("what was written"), long);
+    }
+
+    #[test]
+    fn a_message_that_is_too_long_for_a_frame_is_cut_and_put_together_again() {
+        let value = (9_u32, "a long story ".repeat(70));
+        let message = postcard::to_stdvec(&value).expect("bytes");
+        let (whole, cut_up) =
+            (finish([&[0; HEAD], &message[..]].concat(), false), cut(&message, 100));
+        assert_eq!(cut_up.len() - whole.len(), 9 * HEAD);
+        let all = [cut_up.clone(), whole].concat();
+        assert_eq!(read_all(&all), Ok(vec![value.clone(), value.clone()]));
+        // A part is missing, twice there, or the last.
+        let part = HEAD + 100;
+        let without = [&cut_up[..part], &cut_up[2 * part..]].concat();
+        assert_ne!(read_all(&without).ok(), Some(vec![value.clone()]));
+        let told = read_all(&cut_up[..part]).expect_err("there is more");
+        assert!(told.contains("cut off"), "{told}");
+        // All parts together are no longer than a message may be, whatever the length of one.
+        let endless = finish([&[0; HEAD], &[7; 100][..]].concat(), true).repeat(11);
+        let told = read_all(&endless).expect_err("too long");
+        assert!(told.contains("a message of 1100 bytes, but at most 1000"), "{told}");
+        let empty = finish(vec![0; HEAD], true);
+        assert!(read_all(&empty).is_err(), "a message of nothing that goes on");
+        let megabytes = vec![5_u8; FRAME_MAX as usize + 1];
+        let frames = encode(&megabytes).expect("two frames");
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("tasks");
+        let mut back = Vec::new();
+        let read = runtime.block_on(read(&mut &frames[..], MESSAGE_MAX, &mut back));
+        assert!(read.is_ok_and(|there| there));
+        assert_eq!(decode::<Vec<u8>>(&back).expect("what was written"), megabytes);
+        assert!(encode(&vec![5_u8; MESSAGE_MAX as usize]).is_err());
     }
 
     #[test]

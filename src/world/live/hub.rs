@@ -14,9 +14,12 @@ use crate::time::Instant;
 use crate::world::load::Load;
 use crate::world::network::Network;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{Notify, mpsc};
+
+/// Does something about who has sent a message that broke the machine here, with the machine's last words.
+type PutOut = Box<dyn Fn(NodeId, &str) + Send + Sync>;
 
 /// What happens at a deadline.
 pub(super) enum Due<P: Protocol> {
@@ -63,6 +66,8 @@ pub(super) struct Hub<P: Protocol> {
     pub events: AtomicU64,
     /// The replica that told of the last commit.
     pub decided: AtomicUsize,
+    /// Where messages come from other processes: what happens to one that breaks the machine here.
+    pub put_out: OnceLock<PutOut>,
     /// The threads that write logs.
     pub logs: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -103,13 +108,20 @@ impl<P: Protocol> Hub<P> {
     /// Has this done; if it panics, the run ends with the panic's words instead of waiting for ever. Whether
     /// it did not.
     pub(super) fn watch(&self, work: impl FnOnce()) -> bool {
-        if let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let words = text.or(panic.downcast_ref::<&str>().copied());
-            self.fail(words.unwrap_or("a process panicked").to_owned());
-            return false;
+        let done = attempt(work);
+        if let Err(words) = &done {
+            self.fail(words.clone());
         }
-        true
+        done.is_ok()
+    }
+
+    /// The site of a process: a replica's own, or that of a client's group.
+    pub(super) fn site(&self, process: usize) -> usize {
+        let replicas = self.plan.replicas.len();
+        match process.checked_sub(replicas) {
+            None => process,
+            Some(client) => replicas + usize::from(self.lock().load.group(client as u32)),
+        }
     }
 
     /// Gives a process something to do. Its queue is bounded; one that is full ends the run.
@@ -292,9 +304,25 @@ impl<P: Protocol> Hub<P> {
         self.tell(replica, Input::Boot { life });
     }
 
+    /// The life after this one, which ends with a crash, unless it has ended otherwise.
+    pub(super) fn another_life(&self, replica: usize, life: u32) -> Option<u32> {
+        let next = life + 2;
+        let order = (Ordering::AcqRel, Ordering::Acquire);
+        self.lives[replica].compare_exchange(life, next, order.0, order.1).ok().map(|_| next)
+    }
+
     /// From this moment on nothing of its old life counts, whatever is still in its queues.
     pub(super) fn crash(&self, replica: usize) {
         self.lives[replica].fetch_add(1, Ordering::AcqRel);
         self.tell(replica, Input::Crash);
     }
+}
+
+/// Has this done; the words of its panic if it panics.
+pub(super) fn attempt(work: impl FnOnce()) -> Result<(), String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let words = text.or(panic.downcast_ref::<&str>().copied());
+        words.unwrap_or("a process panicked").to_owned()
+    })
 }

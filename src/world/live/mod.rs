@@ -7,29 +7,40 @@
 //!
 //! Nothing here repeats: the scheduler, the disk and the clock on the wall are the machine's own.
 
+#[cfg(test)]
+mod absurd;
+mod bounds;
 mod calibrate;
+mod client;
 mod cluster;
 mod drive;
 mod frame;
+mod guest;
 mod hello;
 mod hub;
+mod lines;
 mod log;
 mod node;
+mod packet;
 mod peers;
 mod rest;
 mod serve;
 mod strangers;
 mod survey;
 mod task;
+mod temporary;
 mod timer;
 mod wall;
 mod wire;
 
+#[cfg(test)]
+pub(crate) use absurd::{Harassed, harass};
 pub use calibrate::{Floor, calibrate};
 pub use cluster::{Cluster, Serving};
 pub use drive::drive;
 pub use hello::Secret;
 pub use serve::serve;
+pub use temporary::discard;
 
 use super::Run;
 use super::clock::Clock;
@@ -43,16 +54,18 @@ use crate::protocol::Protocol;
 use crate::rng::Rng;
 use crate::scenario::plan::{ClockFault, FaultKind, Length, Plan, RandomKind};
 use crate::time::{Duration, Instant};
+use client::ClientNode;
 use hub::{Core, Due, Hub};
 use log::Log;
-use node::{Audit, ClientNode, Input, Late, ReplicaNode, live};
+use node::{Audit, Input, Late, ReplicaNode, live};
 use peers::Peers;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 use survey::{Surveyed, survey};
+use temporary::Temporary;
 use timer::Timer;
 use tokio::sync::{Notify, mpsc};
 use wall::WallClock;
@@ -93,33 +106,37 @@ pub struct LinkReport {
     pub late_p99_ms: f64,
 }
 
-/// What the live world cannot do to a plan, in one sentence. Faults that a seed draws are those of
-/// [`Plan::drawn`].
+/// What the live world cannot do that a plan wants done, as in "it cannot fill a disk": a fault that needs a
+/// machine which is only simulated. Faults that a seed draws are those of [`Plan::drawn`].
+#[must_use]
+pub fn cannot(plan: &Plan) -> Option<&'static str> {
+    plan.faults.iter().find_map(|fault| match fault.kind {
+        FaultKind::DiskFull(_) => Some("fill a disk"),
+        FaultKind::SlowDisk(..) => Some("slow a disk down"),
+        FaultKind::Slow(..) => Some("slow a processor down"),
+        FaultKind::Clock(_, ClockFault::Leap(_)) => Some(
+            "take a leap second, for its clocks run on the machine's monotonic one, which has none",
+        ),
+        FaultKind::Clock(..) => Some("upset a clock"),
+        FaultKind::Cut(_)
+        | FaultKind::Delay(..)
+        | FaultKind::Loss(..)
+        | FaultKind::Crash(_)
+        | FaultKind::Pause(_) => None,
+    })
+}
+
+/// Refuses a plan for what the live world cannot do, in one sentence.
 ///
 /// # Errors
-/// If a fault needs a machine that is only simulated.
+/// If there is such a thing.
 pub fn refuse(plan: &Plan) -> Result<(), String> {
-    for fault in &plan.faults {
-        let what = match fault.kind {
-            FaultKind::DiskFull(_) => "fill a disk",
-            FaultKind::SlowDisk(..) => "slow a disk down",
-            FaultKind::Slow(..) => "slow a processor down",
-            FaultKind::Clock(_, ClockFault::Leap(_)) => {
-                "take a leap second, for its clocks run on the machine's monotonic one, which has none"
-            }
-            FaultKind::Clock(..) => "upset a clock",
-            FaultKind::Cut(_)
-            | FaultKind::Delay(..)
-            | FaultKind::Loss(..)
-            | FaultKind::Crash(_)
-            | FaultKind::Pause(_) => continue,
-        };
-        return Err(format!(
-            "{}: the live world cannot {what}; run it with --world sim, or without that fault",
-            plan.name
-        ));
-    }
-    Ok(())
+    cannot(plan).map_or(Ok(()), |what| {
+        let name = &plan.name;
+        Err(format!(
+            "{name}: the live world cannot {what}; run it with --world sim, or without that fault"
+        ))
+    })
 }
 
 /// Leaves kinds of random faults out that need a machine which is only simulated, unless there are no others.
@@ -142,8 +159,12 @@ pub fn run<P: Protocol>(plan: &Plan, seed: u64, options: &Options) -> Result<Run
     let plan = &*plan.drawn(seed);
     refuse(plan)?;
     let config: P::Config = plan.config.clone().try_into().map_err(|e| format!("{e}"))?;
-    let temporary = tempfile::tempdir().map_err(|error| format!("no folder for logs: {error}"))?;
-    let folder = options.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let temporary = match &options.data_dir {
+        Some(_) => None,
+        None => Some(Temporary::new().map_err(|error| format!("no folder for logs: {error}"))?),
+    };
+    let folder = options.data_dir.clone().or(temporary.as_ref().map(Temporary::path));
+    let folder = folder.unwrap_or_default();
     let _lock = serve::claim(&folder, "run", "keeps the logs of a run here")?;
     let before = survey::<P>(plan, &config, options)?;
     let runtime = runtime()?;
@@ -228,8 +249,11 @@ fn keep_deadlines<P: Protocol>(hub: &Arc<Hub<P>>, carrier: Carrier<P>) -> JoinHa
             (Due::Input(to, Input::Probe { from, due }), Carrier::Wire(wire)) => {
                 wire.carry(&hub, (from, to), None, 0, Some(due));
             }
-            (Due::Input(to, Input::Message { from, msg, life, .. }), Carrier::Peers(peers)) => {
-                peers.carry((from, to), &msg, life);
+            (Due::Input(to, Input::Message { from, msg, life, due }), Carrier::Peers(peers)) => {
+                peers.carry((from, to), &msg, life, due);
+            }
+            (Due::Input(to, Input::Probe { from, due }), Carrier::Peers(peers)) => {
+                peers.lines().leaves(&hub, (from, to), due, true);
             }
             (Due::Input(process, input), _) => hub.tell(process, input),
             (Due::Fault { index, begins }, _) => hub.fault(index, begins),
@@ -285,6 +309,7 @@ fn set_up<P: Protocol>(
         syncs: AtomicU64::new(0),
         events: AtomicU64::new(0),
         decided: AtomicUsize::new(0),
+        put_out: OnceLock::new(),
         logs: Mutex::new(Vec::new()),
     };
     (Arc::new(hub), inboxes, sessions)

@@ -1,21 +1,20 @@
-//! A process as a task: its machine, its inbox, and the effects it asks for.
+//! A replica as a task: its machine, its inbox, and the effects it asks for; and what every process has.
 //!
 //! One input, one call of the machine, then all its effects in order; nothing here calls a machine again
 //! while they are performed.
 
-use super::hub::{Begun, Due, Hub};
+use super::hub::{Due, Hub, attempt};
+use super::lines::{self, Lateness};
 use super::log::Log;
 use crate::history::FinalState;
-use crate::op::{Key, NodeId, Op, OpId, OpKind, Outcome};
-use crate::protocol::{
-    Client as _, ClientCx, Cx, Effect, Effects, Env, Protocol, Replica as _, ReplicaCx, WriteId,
-};
+use crate::op::{Key, NodeId};
+use crate::protocol::{Cx, Effect, Effects, Env, Protocol, Replica as _, ReplicaCx, WriteId};
 use crate::rng::Rng;
 use crate::time::{Duration, Instant};
 use crate::world::clock::Clock;
-use crate::world::timers::{self, Alarm, Timers};
+use crate::world::timers::{self, Timers};
 use hdrhistogram::Histogram;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::{mpsc, oneshot};
@@ -53,42 +52,40 @@ pub(super) enum Input<P: Protocol> {
     Audit(oneshot::Sender<Audit>),
 }
 
-/// How late messages were, in nanoseconds, by the site they came from.
-pub(super) type Lateness = BTreeMap<usize, Late>;
-
-/// Of one link.
+/// How late the messages of a link were, in nanoseconds.
 pub(super) type Late = Histogram<u64>;
 
 /// What a process leaves.
 pub(super) struct Audit {
     pub state: FinalState,
-    pub lateness: Lateness,
+    /// By the site they came from, how late messages were.
+    pub lateness: Lateness<usize>,
     /// How long what it has set itself to do has to go: its timers, its disk.
     pub reach: Duration,
 }
 
 /// What every process has.
-struct Process<P: Protocol> {
-    hub: Arc<Hub<P>>,
-    env: Env<P>,
-    effects: Effects<P>,
-    rng: Rng,
-    clock: Clock,
-    timers: Timers<P::Timer>,
-    lateness: Lateness,
+pub(super) struct Process<P: Protocol> {
+    pub hub: Arc<Hub<P>>,
+    pub env: Env<P>,
+    pub effects: Effects<P>,
+    pub rng: Rng,
+    pub clock: Clock,
+    pub timers: Timers<P::Timer>,
+    pub lateness: Lateness<usize>,
 }
 
 impl<P: Protocol> Process<P> {
-    fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, clock: Clock) -> Self {
-        let (timers, lateness) = (Timers::default(), BTreeMap::new());
+    pub(super) fn new(hub: Arc<Hub<P>>, env: Env<P>, rng: Rng, clock: Clock) -> Self {
+        let (timers, lateness) = (Timers::default(), Lateness::new());
         Self { hub, env, effects: Effects::default(), rng, clock, timers, lateness }
     }
 
-    fn remind(&self, at: Instant, input: Input<P>) {
+    pub(super) fn remind(&self, at: Instant, input: Input<P>) {
         self.hub.timer.push(at, Due::Input(self.env.me.index(), input));
     }
 
-    fn set_timer(&mut self, timer: P::Timer, after: Duration) {
+    pub(super) fn set_timer(&mut self, timer: P::Timer, after: Duration) {
         let deadline = self.hub.now() + self.clock.true_length(after);
         if let (slot, Some(at)) = self.timers.set(timer, deadline) {
             self.remind(at, Input::Timer { slot, at });
@@ -96,7 +93,7 @@ impl<P: Protocol> Process<P> {
     }
 
     /// The timer whose event has come up, if it goes off.
-    fn goes_off(&mut self, slot: u32, at: Instant) -> Option<P::Timer> {
+    pub(super) fn goes_off(&mut self, slot: u32, at: Instant) -> Option<P::Timer> {
         match self.timers.check(slot, at) {
             (timer, timers::Due::Now) => Some(timer),
             (_, timers::Due::Later(at)) => {
@@ -108,24 +105,10 @@ impl<P: Protocol> Process<P> {
     }
 
     /// Notes how late a message is.
-    fn note(&mut self, from: NodeId, due: Option<Instant>) {
+    pub(super) fn note(&mut self, from: NodeId, due: Option<Instant>) {
         let Some(due) = due else { return };
-        let late = self.hub.now().0.saturating_sub(due.0).max(1);
-        let replicas = self.hub.plan.replicas.len();
-        let site = match from.index().checked_sub(replicas) {
-            None => from.index(),
-            Some(client) => replicas + usize::from(self.hub.lock().load.group(client as u32)),
-        };
-        // An hour is more than any run waits for; the bounds are constants that a histogram can have.
-        let empty = || Histogram::new_with_bounds(1, 3_600_000_000_000, 2);
-        if !self.lateness.contains_key(&site)
-            && let Ok(histogram) = empty()
-        {
-            self.lateness.insert(site, histogram);
-        }
-        if let Some(histogram) = self.lateness.get_mut(&site) {
-            histogram.saturating_record(late);
-        }
+        let now = self.hub.now();
+        lines::note(&mut self.lateness, self.hub.site(from.index()), now, due);
     }
 }
 
@@ -239,7 +222,7 @@ impl<P: Protocol> ReplicaNode<P> {
             Input::Message { from, msg, life, .. }
                 if life == self.life && !hub.is_cut(from, self.process.env.me) =>
             {
-                self.step(|machine, cx| machine.on_message(from, msg, cx));
+                self.hear(from, msg);
             }
             Input::Timer { slot, at } => {
                 if let Some(timer) = self.process.goes_off(slot, at) {
@@ -309,6 +292,24 @@ impl<P: Protocol> ReplicaNode<P> {
         }
     }
 
+    /// Takes a message. One from another process that breaks the machine has it crash, and begin another life
+    /// with what is on disk; who has sent it is put out.
+    fn hear(&mut self, from: NodeId, msg: P::Msg) {
+        let hub = Arc::clone(&self.process.hub);
+        let Some(put_out) = hub.put_out.get() else {
+            return self.step(|machine, cx| machine.on_message(from, msg, cx));
+        };
+        let heard = attempt(|| self.step(|machine, cx| machine.on_message(from, msg, cx)));
+        let Err(words) = heard else { return };
+        self.process.effects.queue.clear();
+        self.stop();
+        put_out(from, &words);
+        // If another life has begun meanwhile, this task will hear of it.
+        if let Some(life) = hub.another_life(self.index(), self.life) {
+            self.boot(life);
+        }
+    }
+
     fn step(&mut self, call: impl FnOnce(&mut P::Replica, &mut ReplicaCx<'_, P>)) {
         let Some(machine) = self.machine.as_mut() else { return };
         self.process.effects.next_write = self.log.next();
@@ -366,121 +367,6 @@ impl<P: Protocol> ReplicaNode<P> {
             state.siblings.extend(siblings.map(|value| (key, value)));
         }
         state
-    }
-}
-
-/// A session's task.
-pub(super) struct ClientNode<P: Protocol> {
-    process: Process<P>,
-    client: u32,
-    machine: P::Client,
-    session: u32,
-    current: Option<(OpId, OpKind)>,
-    /// When the operation in flight has run out of time.
-    deadline: Alarm,
-}
-
-impl<P: Protocol> ClientNode<P> {
-    pub(super) fn new(
-        hub: Arc<Hub<P>>,
-        env: Env<P>,
-        (rng, clock): (Rng, Clock),
-        client: u32,
-        session: u32,
-    ) -> Self {
-        let machine = P::Client::start(env.clone());
-        let process = Process::new(hub, env, rng, clock);
-        Self { process, client, machine, session, current: None, deadline: Alarm::OFF }
-    }
-
-    /// Handles one input.
-    pub(super) fn take(&mut self, input: Input<P>) {
-        let hub = Arc::clone(&self.process.hub);
-        match input {
-            Input::Begin => match hub.begin(self.client, self.session) {
-                Begun::Request { request, deadline } => {
-                    let is_write = matches!(request.op, Op::Write(..));
-                    let kind = if is_write { OpKind::Write } else { OpKind::Read };
-                    self.current = Some((request.id, kind));
-                    if let Some(at) = self.deadline.set(deadline) {
-                        self.process.remind(at, Input::Deadline(at));
-                    }
-                    self.step(|machine, cx| machine.on_request(request, cx));
-                }
-                Begun::Late | Begun::Nothing => {}
-            },
-            Input::Message { from, msg, due, .. } => {
-                self.process.note(from, due);
-                if !hub.is_cut(from, self.process.env.me) {
-                    self.step(|machine, cx| machine.on_message(from, msg, cx));
-                }
-            }
-            Input::Timer { slot, at } => {
-                if let Some(timer) = self.process.goes_off(slot, at) {
-                    self.step(|machine, cx| machine.on_timer(timer, cx));
-                }
-            }
-            Input::Probe { from, due } => self.process.note(from, Some(due)),
-            Input::Deadline(at) => match self.deadline.check(at) {
-                timers::Due::Now => self.give_up(),
-                timers::Due::Later(at) => self.process.remind(at, Input::Deadline(at)),
-                timers::Due::Stale => {}
-            },
-            Input::Audit(home) => {
-                let lateness = self.process.lateness.clone();
-                let state = FinalState { values: vec![], words: vec![], siblings: vec![] };
-                drop(home.send(Audit { state, lateness, reach: Duration::ZERO }));
-            }
-            _ => {}
-        }
-    }
-
-    fn step(&mut self, call: impl FnOnce(&mut P::Client, &mut ClientCx<'_, P>)) {
-        let clock = self.process.clock.read(self.process.hub.now());
-        let Process { effects, rng, .. } = &mut self.process;
-        call(&mut self.machine, &mut ClientCx(Cx::new(effects, rng, clock)));
-        let mut queue = std::mem::take(&mut self.process.effects.queue);
-        for effect in queue.drain(..) {
-            match effect {
-                Effect::Send { to, msg } => self.process.hub.send(self.process.env.me, to, msg),
-                Effect::SetTimer(timer, after) => self.process.set_timer(timer, after),
-                Effect::CancelTimer(timer) => self.process.timers.cancel(timer),
-                Effect::Complete(op, outcome) => self.complete(op, &outcome),
-                Effect::Persist(_)
-                | Effect::Truncate(_)
-                | Effect::Commit(..)
-                | Effect::Made(..) => {}
-            }
-        }
-        self.process.effects.queue = queue;
-    }
-
-    /// The operation in flight has run out of time.
-    fn give_up(&mut self) {
-        match self.current {
-            Some((op, OpKind::Write)) => self.complete(op, &Outcome::Unknown),
-            Some((op, _)) => {
-                self.machine.on_given_up();
-                self.process.timers.cancel_all();
-                self.complete(op, &Outcome::Failed);
-            }
-            None => {}
-        }
-    }
-
-    /// The operation in flight ends, if it is this one.
-    fn complete(&mut self, op: OpId, outcome: &Outcome) {
-        if self.current.is_none_or(|(current, _)| current != op) {
-            return;
-        }
-        self.current = None;
-        self.deadline.cancel();
-        let hub = Arc::clone(&self.process.hub);
-        self.session = hub.end(self.client, self.session, op, outcome);
-        if *outcome == Outcome::Unknown {
-            self.machine = P::Client::start(self.process.env.clone());
-            self.process.timers.cancel_all();
-        }
     }
 }
 

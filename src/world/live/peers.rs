@@ -4,19 +4,32 @@
 //! connection that their driver has dialled. A connection that ends is dialled again, and what should have
 //! been sent meanwhile is lost, as on any network. Of what a connection brings everything is checked; what is
 //! not as it should be ends that connection with a line that says why, and touches nothing else.
+//!
+//! **Who is trusted with what.** A stranger, who does not know the secret, can do nothing but connect. Whoever
+//! knows it is refused what is no frame, no message, not his to send, or names what the cluster does not have
+//! ([`super::bounds`]). A message that passes and still breaks the machine here puts its sender out, and the
+//! machine goes on from its log, as after a crash. Beyond that processes may crash and are held to speak the
+//! protocol otherwise, as the protocols themselves assume (none of them is Byzantine): a process with the
+//! secret that invents a higher term, an acknowledgement or a value can have promises broken and the machine
+//! write down what it will not be able to go on from. So whoever is not trusted that far must not have the secret.
 
+use super::bounds::Bounds;
 use super::cluster::Cluster;
-use super::frame::{self, FRAME_MAX};
+use super::frame::{self, MESSAGE_MAX, Part};
+use super::guest::{Dialled, Driver, Guest, Place};
 use super::hello::{self, Identity, Unmet, Who};
 use super::hub::Hub;
+use super::lines::Lines;
 use super::node::{Audit, Input};
-use super::task;
+use super::packet::{Packet, Said};
+use super::{survey, task};
 use crate::history::{FinalState, Traffic};
-use crate::op::NodeId;
+use crate::op::{NodeId, Value};
 use crate::protocol::Protocol;
-use serde::{Deserialize, Serialize};
+use crate::time::Instant;
+use serde::Serialize;
 use std::future::Future;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -32,6 +45,8 @@ const QUEUE: usize = 1 << 14;
 const ANSWERS: usize = 1 << 8;
 /// Frames are written together up to this many bytes.
 const TOGETHER: usize = 1 << 16;
+/// When the last probe is due it takes this much until it is counted.
+const PROBED: Duration = Duration::from_millis(20);
 /// How long the two sides may take to introduce themselves.
 pub(super) const INTRODUCTION: Duration = Duration::from_secs(5);
 /// Between two attempts to connect.
@@ -40,78 +55,6 @@ pub(super) const RETRY: Duration = Duration::from_millis(100);
 pub(super) const PING: Duration = Duration::from_secs(1);
 /// A connection over which nothing came for so long is dead.
 const SILENCE: Duration = Duration::from_secs(10);
-
-/// Why an older connection ends.
-const DIALLED_AGAIN: &str = "the other side has dialled again";
-
-/// What is said over a connection.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) enum Packet<M> {
-    /// I am still there.
-    Ping,
-    /// From a process of the plan to another, in this run.
-    Message { run: u64, from: NodeId, to: NodeId, msg: M },
-    /// A driver: forget everything, and begin this run.
-    Prepare { run: u64 },
-    /// A replica: that is done.
-    Prepared { run: u64 },
-    /// A driver: what do you hold?
-    Audit { run: u64 },
-    /// A replica: this, what it and its links have under way takes so many nanoseconds, and it has sent so many
-    /// messages and bytes, of which so much to mend others.
-    Audited { run: u64, state: FinalState, reach: u64, sent: [u64; 5] },
-    /// A driver: what you send from now on counts, or counts no more.
-    Measure { run: u64, begins: bool },
-}
-
-/// The driver that is connected to a replica.
-struct Driver {
-    id: u64,
-    queue: mpsc::Sender<Vec<u8>>,
-}
-
-/// Somebody who was let in.
-pub(super) struct Guest<'a, P: Protocol> {
-    peers: &'a Peers<P>,
-    who: Who,
-    queue: mpsc::Sender<Vec<u8>>,
-    frames: mpsc::Receiver<Vec<u8>>,
-    /// Of a replica: which of its connections this is.
-    dialled: Option<Dialled>,
-}
-
-/// One of the connections that a replica has dialled; the latest counts.
-#[derive(Clone)]
-struct Dialled {
-    /// How often it has dialled.
-    times: watch::Receiver<u64>,
-    /// How often it had, this one included.
-    mine: u64,
-}
-
-impl Dialled {
-    fn is_over(&self) -> bool {
-        *self.times.borrow() != self.mine
-    }
-
-    /// Waits until it has dialled again.
-    async fn over(mut self) -> String {
-        let mine = self.mine;
-        // Who counts ends with this process.
-        _ = self.times.wait_for(|times| *times != mine).await;
-        DIALLED_AGAIN.to_owned()
-    }
-}
-
-impl<P: Protocol> Drop for Guest<'_, P> {
-    fn drop(&mut self) {
-        let mut driver = self.peers.driver();
-        // The same driver may have dialled again.
-        if driver.as_ref().is_some_and(|driver| driver.queue.same_channel(&self.queue)) {
-            *driver = None;
-        }
-    }
-}
 
 /// The connections of one process.
 pub(super) struct Peers<P: Protocol> {
@@ -124,8 +67,14 @@ pub(super) struct Peers<P: Protocol> {
     /// By replica, where frames for it go; none to itself.
     nodes: Vec<Option<mpsc::Sender<Vec<u8>>>>,
     driver: Mutex<Option<Driver>>,
-    /// By replica, how often it has dialled: an older connection of it is over.
-    dialled: Vec<watch::Sender<u64>>,
+    /// By replica, and for the driver last: the connection it has dialled.
+    places: Vec<watch::Sender<Place>>,
+    /// What may be named; how many values there are is known to a driver.
+    bounds: Bounds,
+    /// How late what is held back here leaves.
+    lines: Mutex<Lines>,
+    /// How often a message broke the machine here, in this run.
+    broken: AtomicU64,
     /// Where a driver takes up what replicas answer.
     answers: mpsc::Sender<(usize, Packet<P::Msg>)>,
 }
@@ -150,6 +99,13 @@ impl<P: Protocol> Peers<P> {
             queues.push(frames);
         }
         let (answers, inbox) = mpsc::channel(ANSWERS);
+        let config: Option<P::Config> = hub.plan.config.clone().try_into().ok();
+        let keys = config.map(|config| P::keys(&config, replicas as u32, Bounds::KEYS));
+        let bounds = Bounds {
+            processes: hub.inboxes.len() as u32,
+            keys: keys.unwrap_or(Bounds::KEYS),
+            values: None,
+        };
         let peers = Arc::new(Self {
             hub: Arc::clone(hub),
             cluster: cluster.clone(),
@@ -158,9 +114,20 @@ impl<P: Protocol> Peers<P> {
             run: Mutex::new(run),
             nodes,
             driver: Mutex::new(None),
-            dialled: (0..replicas).map(|_| watch::Sender::new(0)).collect(),
+            places: (0..=replicas).map(|_| Place::empty()).collect(),
+            bounds,
+            lines: Mutex::default(),
+            broken: AtomicU64::new(0),
             answers,
         });
+        if matches!(me, Who::Node(_)) {
+            let its = Arc::downgrade(&peers);
+            let put_out = move |from: NodeId, words: &str| {
+                its.upgrade().iter().for_each(|peers| peers.put_out(from, words));
+            };
+            // Nobody else has set it.
+            _ = hub.put_out.set(Box::new(put_out));
+        }
         for (to, (frames, ready)) in queues.into_iter().zip(ready).enumerate() {
             if me != Who::Node(to as u32) {
                 task::spawn(Arc::clone(&peers).keep_connected(to, frames, ready));
@@ -173,8 +140,29 @@ impl<P: Protocol> Peers<P> {
         self.run.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn driver(&self) -> MutexGuard<'_, Option<Driver>> {
+    pub(super) fn driver(&self) -> MutexGuard<'_, Option<Driver>> {
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How late what is held back here leaves.
+    pub(super) fn lines(&self) -> MutexGuard<'_, Lines> {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection over which a process has sent what broke the machine here.
+    fn put_out(&self, from: NodeId, words: &str) {
+        self.broken.fetch_add(1, Ordering::Relaxed);
+        let replicas = self.nodes.len();
+        let who = match from.index() < replicas {
+            true => Who::Node(from.0),
+            false => Who::Driver(0),
+        };
+        let why = format!(
+            "a message of {} broke the machine here ({words}), which goes on from its log",
+            self.name(who)
+        );
+        self.log(&why);
+        Place::clear(&self.places[from.index().min(replicas)], &why);
     }
 
     /// Lets somebody in who has proved who he is. There is one driver at a time, and his place is taken from here
@@ -184,20 +172,13 @@ impl<P: Protocol> Peers<P> {
     /// If there is no place for him.
     pub(super) fn admit(&self, who: Who) -> Result<Guest<'_, P>, String> {
         let (queue, frames) = mpsc::channel(QUEUE);
-        let mut dialled = None;
-        match who {
+        let place = match who {
             Who::Node(_) if who == self.me => {
                 return Err("this is that node itself".to_owned());
             }
             Who::Node(replica) => {
-                let place = self.dialled.get(replica as usize);
-                let place = place.ok_or_else(|| "there is no such node".to_owned())?;
-                let mut mine = 0;
-                place.send_modify(|times| {
-                    *times += 1;
-                    mine = *times;
-                });
-                dialled = Some(Dialled { times: place.subscribe(), mine });
+                let place = self.places[..self.nodes.len()].get(replica as usize);
+                place.ok_or_else(|| "there is no such node".to_owned())?
             }
             Who::Driver(id) => {
                 let mut driver = self.driver();
@@ -205,9 +186,10 @@ impl<P: Protocol> Peers<P> {
                     return Err("another driver is at work".to_owned());
                 }
                 *driver = Some(Driver { id, queue: queue.clone() });
+                &self.places[self.nodes.len()]
             }
-        }
-        Ok(Guest { peers: self, who, queue, frames, dialled })
+        };
+        Ok(Guest { peers: self, who, queue, frames, dialled: Dialled::anew(place) })
     }
 
     pub(super) fn log(&self, line: &str) {
@@ -225,14 +207,29 @@ impl<P: Protocol> Peers<P> {
     }
 
     /// Sends a message that is due, unless its sender has begun another life.
-    pub(super) fn carry(&self, (from, to): (NodeId, usize), msg: &P::Msg, life: u32) {
+    pub(super) fn carry(
+        &self,
+        (from, to): (NodeId, usize),
+        msg: &P::Msg,
+        life: u32,
+        due: Option<Instant>,
+    ) {
         let run = self.run();
         if life != self.hub.life(self.hub.home.unwrap_or(to)) {
             return;
         }
         let packet = Packet::Message { run: *run, from, to: NodeId(to as u32), msg };
         drop(run);
+        // What would be refused elsewhere is a fault of this process.
+        if let Err(why) = self.bounds.check(&packet) {
+            let keys = Bounds::KEYS;
+            let why = format!("a message cannot be sent: {why}; nodes have {keys} keys at most");
+            return self.hub.fail(why);
+        }
         self.say(to, &packet);
+        if let Some(due) = due.filter(|_| self.cluster.inject_delays) {
+            self.lines().leaves(&self.hub, (from, to), due, false);
+        }
     }
 
     /// Queues a packet for a process: a replica, or the driver that its client lives with. What nobody takes is
@@ -304,30 +301,37 @@ impl<P: Protocol> Peers<P> {
     /// Serves the connection of somebody who was let in, until it ends; why it did.
     pub(super) async fn serve(&self, stream: TcpStream, mut guest: Guest<'_, P>) -> String {
         let (read, write) = stream.into_split();
-        let who = guest.who;
-        let Some(dialled) = guest.dialled.clone() else {
-            return first(pump(write, &mut guest.frames), self.listen(read, who, None)).await;
-        };
+        let (who, dialled) = (guest.who, guest.dialled.clone());
         let over = dialled.clone().over();
         let served = first(pump(write, &mut guest.frames), self.listen(read, who, Some(dialled)));
         first(over, served).await
     }
 
-    /// Takes up what comes, until the connection ends; why it did.
+    /// Takes up what comes, until the connection ends; why it did. Over one that was dialled from here a replica
+    /// answers a driver and nobody else.
     async fn listen(&self, socket: OwnedReadHalf, who: Who, dialled: Option<Dialled>) -> String {
         let (mut socket, mut frame) = (BufReader::new(socket), Vec::new());
         loop {
-            match timeout(SILENCE, frame::read(&mut socket, FRAME_MAX, &mut frame)).await {
+            match timeout(SILENCE, frame::read_part(&mut socket, MESSAGE_MAX, &mut frame)).await {
                 Err(_) => return format!("nothing came for {} s", SILENCE.as_secs()),
-                Ok(Ok(false)) => return "the other side closed it".to_owned(),
+                Ok(Ok(Part::End)) => return "the other side closed it".to_owned(),
                 Ok(Err(error)) => return error.to_string(),
-                Ok(Ok(true)) => {}
+                Ok(Ok(Part::More)) => continue,
+                Ok(Ok(Part::Last)) => {}
             }
-            if dialled.as_ref().is_some_and(Dialled::is_over) {
-                return DIALLED_AGAIN.to_owned();
+            if let Some(why) = dialled.as_ref().and_then(Dialled::is_over) {
+                return why;
             }
-            let taken = frame::decode(&frame).map_err(|error| error.to_string());
-            if let Err(why) = taken.and_then(|packet| self.take(packet, who)) {
+            let decoded = frame::decode::<Packet<P::Msg>>(&frame);
+            frame.clear();
+            let taken = decoded.map_err(|error| error.to_string()).and_then(|packet| {
+                let speaks = dialled.is_some() || matches!(self.me, Who::Driver(_));
+                if !speaks && !matches!(packet, Packet::Ping) {
+                    return Err("it says something where it was not asked".to_owned());
+                }
+                self.take(packet, who)
+            });
+            if let Err(why) = taken {
                 return why;
             }
         }
@@ -335,6 +339,7 @@ impl<P: Protocol> Peers<P> {
 
     /// Does what a packet asks for.
     fn take(&self, packet: Packet<P::Msg>, who: Who) -> Result<(), String> {
+        self.check(&packet)?;
         match (packet, who, self.me) {
             (Packet::Ping, ..) => {}
             (Packet::Message { run, from, to, msg }, ..) => {
@@ -368,6 +373,22 @@ impl<P: Protocol> Peers<P> {
         Ok(())
     }
 
+    /// Refuses what names something that is not there.
+    fn check(&self, packet: &Packet<P::Msg>) -> Result<(), String> {
+        let values = matches!(self.me, Who::Driver(_)).then(|| self.hub.lock().recorder.writes());
+        let Packet::Audited { said: Said { state, .. }, .. } = packet else {
+            return Bounds { values, ..self.bounds }.check(packet);
+        };
+        self.bounds.check(packet)?;
+        let FinalState { values: held, words, siblings } = state;
+        let is_there = |value: &Value| values.is_none_or(|writes| value.0 <= writes);
+        let keys = held.len();
+        let sound = held.iter().all(|value| *value == Value::NOT_HELD || is_there(value))
+            && siblings.iter().all(|(key, value)| (key.0 as usize) < keys && is_there(value))
+            && (words.is_empty() || words.len() == keys);
+        if sound { Ok(()) } else { Err("it holds what nobody has written".to_owned()) }
+    }
+
     /// Whether a process lives there.
     fn is_end(&self, who: Who, process: NodeId) -> bool {
         let replicas = self.hub.plan.replicas.len();
@@ -386,10 +407,24 @@ impl<P: Protocol> Peers<P> {
             self.hub.lives[me as usize].fetch_add(1, Ordering::AcqRel) + 1
         };
         self.hub.count_anew();
+        *self.lines() = Lines::default();
+        self.broken.store(0, Ordering::Relaxed);
         self.hub.tell(me as usize, Input::Reset { run, life, done });
-        self.answer_later(
-            async move { started.await.ok().map(|()| Packet::<()>::Prepared { run }) },
-        );
+        let probes = self.probe(|site| site == me as usize);
+        self.answer_later(async move {
+            started.await.ok()?;
+            tokio::time::sleep(probes).await;
+            Some(Packet::<()>::Prepared { run })
+        });
+    }
+
+    /// Sends probes through the delay lines of these sites; how long until all have left them.
+    pub(super) fn probe(&self, from_here: impl Fn(usize) -> bool) -> Duration {
+        if !self.cluster.inject_delays {
+            return Duration::ZERO;
+        }
+        let (_, last) = survey::send(&self.hub, from_here);
+        Duration::from_nanos(last.0) + PROBED
     }
 
     fn audit(&self, run: u64, me: u32) {
@@ -399,6 +434,7 @@ impl<P: Protocol> Peers<P> {
         let (home, answer) = tokio::sync::oneshot::channel();
         self.hub.tell(me as usize, Input::Audit(home));
         let hub = Arc::clone(&self.hub);
+        let (lines, broken) = (self.lines().said(), self.broken.load(Ordering::Relaxed));
         self.answer_later(async move {
             let Audit { state, reach, .. } = answer.await.ok()?;
             let core = hub.lock();
@@ -406,7 +442,8 @@ impl<P: Protocol> Peers<P> {
                 core.recorder.traffic();
             let sent = [messages, bytes, hints, repairs, mending_bytes];
             let reach = reach.max(hub.clock.until(core.network.latest())).0;
-            Some(Packet::<()>::Audited { run, state, reach, sent })
+            let said = Said { state, reach, sent, lines, broken };
+            Some(Packet::<()>::Audited { run, said })
         });
     }
 

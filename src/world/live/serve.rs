@@ -6,10 +6,11 @@
 
 use super::cluster::{Cluster, Serving};
 use super::frame::VERSION;
+use super::guest::Guest;
 use super::hello::{self, Unmet, Who};
 use super::log::{Log, LogFile, Owner};
 use super::node::{Input, ReplicaNode, live};
-use super::peers::{Guest, INTRODUCTION, Peers, RETRY, first};
+use super::peers::{INTRODUCTION, Peers, RETRY, first};
 use super::strangers::{Brief, SPELL, Strangers, Telling};
 use super::wall::WallClock;
 use super::{Carrier, host_clock, keep_deadlines, runtime, set_up, task};

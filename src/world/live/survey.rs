@@ -3,9 +3,10 @@
 //! What is late then is the machine's fault; what is late only during the run is the load's. Probes take the way
 //! that messages will take: the thread of deadlines, the sockets if there are any, and the receiver's inbox.
 
+use super::client::ClientNode;
 use super::hub::{Due, Hub};
 use super::log::Log;
-use super::node::{ClientNode, Input, Late, ReplicaNode, live};
+use super::node::{Input, Late, ReplicaNode, live};
 use super::rest::audit;
 use super::{Carrier, Options, by_link, keep_deadlines, runtime, set_up, task, wire};
 use crate::distribution::Sampler;
@@ -74,7 +75,7 @@ pub(super) fn survey<P: Protocol>(
         ),
     };
     let deadlines = keep_deadlines(&hub, carrier);
-    let (sent, last) = send(plan, &hub);
+    let (sent, last) = send(&hub, |_| true);
     let end = hub.now() + last + PATIENCE;
     let left = task::wait(&runtime, async {
         loop {
@@ -98,9 +99,13 @@ pub(super) fn survey<P: Protocol>(
     }
 }
 
-/// Puts probes on every link between two replicas and between a replica and a client of each group; how many, and
-/// how long the last is on its way from now on.
-fn send<P: Protocol>(plan: &Plan, hub: &Hub<P>) -> (u64, Duration) {
+/// Puts probes on every link from these sites, between two replicas and between a replica and a client of each
+/// group; how many, and how long the last is on its way from now on.
+pub(super) fn send<P: Protocol>(
+    hub: &Hub<P>,
+    from_here: impl Fn(usize) -> bool,
+) -> (u64, Duration) {
+    let plan = &hub.plan;
     let replicas = plan.replicas.len();
     // By site, a process that is there.
     let mut ends: Vec<(usize, usize)> = (0..replicas).map(|replica| (replica, replica)).collect();
@@ -112,7 +117,7 @@ fn send<P: Protocol>(plan: &Plan, hub: &Hub<P>) -> (u64, Duration) {
     }
     let (now, mut sent, mut after, mut last) = (hub.now(), 0, Duration::ZERO, Duration::ZERO);
     for _ in 0..PROBES {
-        for (from, sender) in &ends {
+        for (from, sender) in ends.iter().filter(|(site, _)| from_here(*site)) {
             for (to, receiver) in &ends {
                 // Clients have nothing to say to each other.
                 if sender == receiver || (*from >= replicas && *to >= replicas) {

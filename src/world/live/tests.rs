@@ -20,6 +20,9 @@ pub(super) struct Note(pub u64);
 
 pub(super) struct Idle;
 
+/// A message that breaks the machine.
+const UNLUCKY: u64 = 13_131_313;
+
 impl Protocol for Notes {
     const NAME: &'static str = "notes";
     const ABOUT: &'static str = "Writes down what it is told.";
@@ -55,6 +58,7 @@ impl Replica<Notes> for Idle {
         Self
     }
     fn on_message(&mut self, _: NodeId, msg: Note, cx: &mut ReplicaCx<'_, Notes>) {
+        assert!(msg.0 != UNLUCKY, "an unlucky number");
         cx.persist(msg.0);
     }
     fn on_timer(&mut self, (): (), cx: &mut ReplicaCx<'_, Notes>) {
@@ -356,7 +360,7 @@ fn an_older_connection_of_a_node_ends_at_once_and_none_of_its_frames_is_taken_on
         };
         let mut older = meet(Who::Node(1)).await.expect("let in");
         // It announces sixteen megabytes, of which nothing comes.
-        let head = [&frame::FRAME_MAX.to_le_bytes()[..], &[0; 4], &[frame::VERSION]].concat();
+        let head = [&frame::FRAME_MAX.to_le_bytes()[..], &[0; 4], &[frame::VERSION, 0]].concat();
         tokio::io::AsyncWriteExt::write_all(&mut older, &head).await.expect("written");
         let _newer = meet(Who::Node(1)).await.expect("let in");
         let mut all = Vec::new();
@@ -383,5 +387,75 @@ fn silent_strangers_keep_nobody_out() {
         let mut gone = [0; 1];
         let end = tokio::io::AsyncReadExt::read(&mut silent[0], &mut gone).await;
         assert_eq!(end.expect("closed"), 0, "the oldest has made room");
+    });
+}
+
+#[test]
+fn a_message_that_breaks_the_machine_costs_its_sender_the_connection_and_nobody_the_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (hub, mut inboxes) = hub();
+    let log = Log::new_file(&hub, 0, folder.path()).expect("a file");
+    let mut node = node(&hub, log);
+    boot(&hub, &mut node, &mut inboxes[0]);
+    let put_out = Arc::new(Mutex::new(Vec::new()));
+    let its = Arc::clone(&put_out);
+    let note = move |from: NodeId, words: &str| {
+        its.lock().expect("no panic").push((from, words.to_owned()));
+    };
+    assert!(hub.put_out.set(Box::new(note)).is_ok());
+    node.take(told(1, 0));
+    while !matches!(inboxes[0].blocking_recv(), Some(Input::Durable { .. })) {}
+    node.take(told(UNLUCKY, 0));
+    let held = loop {
+        match inboxes[0].blocking_recv().expect("the log answers") {
+            Input::Recovered { records, upto, life } => {
+                let held = records.clone();
+                node.take(Input::Recovered { records, upto, life });
+                break held;
+            }
+            other => node.take(other),
+        }
+    };
+    assert_eq!((held, hub.life(0)), (vec![1], 2), "it goes on from its log");
+    let told_of = put_out.lock().expect("no panic").clone();
+    assert_eq!(told_of, [(NodeId(1), "an unlucky number".to_owned())]);
+    // What was sent to its last life is not taken up, and it has not failed.
+    node.take(told(3, 0));
+    node.take(told(4, 2));
+    while !matches!(inboxes[0].blocking_recv(), Some(Input::Durable { .. })) {}
+    assert_eq!(hub.lock().failure, None);
+}
+
+#[test]
+fn whoever_is_put_out_or_names_what_is_not_there_is_hung_up_on_and_may_come_again() {
+    runtime().expect("tasks").block_on(async {
+        let (peers, cluster, address) = listening().await;
+        let identity = cluster.identity(&plan());
+        let meet = async || {
+            let mut stream = tokio::net::TcpStream::connect(&address).await.expect("connected");
+            let met = hello::dial(&mut stream, &identity, (Who::Node(1), 0)).await;
+            met.map(|()| stream).map_err(hello::Unmet::why)
+        };
+        let hung_up = async |mut stream: tokio::net::TcpStream| {
+            let mut all = Vec::new();
+            let end = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut all);
+            // Long before the silence is noticed.
+            let end = tokio::time::timeout(std::time::Duration::from_secs(5), end).await;
+            assert!(end.is_ok(), "it is closed");
+        };
+        let said = |from| {
+            let (to, msg) = (NodeId(0), Note(1));
+            frame::encode(&packet::Packet::Message { run: 0, from, to, msg }).expect("a frame")
+        };
+        let mut stream = meet().await.expect("let in");
+        let absurd = said(NodeId(77));
+        let written = tokio::io::AsyncWriteExt::write_all(&mut stream, &absurd).await;
+        written.expect("written");
+        hung_up(stream).await;
+        let stream = meet().await.expect("let in again");
+        let put_out = peers.hub.put_out.get().expect("set by those who listen");
+        put_out(NodeId(1), "a broken law");
+        hung_up(stream).await;
+        meet().await.expect("and again");
     });
 }

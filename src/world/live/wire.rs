@@ -4,7 +4,7 @@
 //! frame, and counts as delivered when the other end has read it; so the sockets' own time is part of how
 //! late it is. Whoever else connects is turned away.
 
-use super::frame::{self, FRAME_MAX, FrameError};
+use super::frame::{self, FrameError, MESSAGE_MAX};
 use super::hub::Hub;
 use super::node::Input;
 use super::task;
@@ -49,7 +49,9 @@ impl Wire {
                 }
             }
             (None, _) => hub.fail(format!("no connection from {from:?} to process {to}")),
-            (_, Err(error)) => hub.fail(format!("a message cannot be written: {error}")),
+            (_, Err(error)) => hub.fail(format!(
+                "a message cannot be written: {error}; from task to task (--transport memory) there is no bound"
+            )),
         }
     }
 }
@@ -110,7 +112,7 @@ async fn writer<P: Protocol>(
 async fn reader<P: Protocol>(hub: Arc<Hub<P>>, socket: OwnedReadHalf, owner: usize) {
     let (mut socket, mut frame) = (BufReader::new(socket), Vec::new());
     loop {
-        match frame::read(&mut socket, FRAME_MAX, &mut frame).await {
+        match frame::read(&mut socket, MESSAGE_MAX, &mut frame).await {
             Ok(true) => {}
             // A connection ends with the run.
             Ok(false) | Err(FrameError::Connection(_) | FrameError::CutOff) => return,
