@@ -24,7 +24,7 @@ fn plain(said: &str, keys: &str) -> String {
         };
     }
     if let Some((given, known)) = refused(said, "unknown variant `") {
-        return unknown("value", &given.escape_debug().to_string(), known.into_iter());
+        return unknown("value", &given.escape_debug().to_string(), known);
     }
     if let Some(missing) = said.strip_prefix("missing field `").and_then(|s| s.strip_suffix('`')) {
         return format!("missing {keys} `{missing}`; {EXPLAINED}");
