@@ -446,7 +446,13 @@ pub(super) struct CheckArgs {
     pub(super) guarantees: Vec<Condition>,
     /// The value of every key before the first operation, as JSON. Whole numbers are compared by
     /// value: 1 and 1.0 are one, and what no 64 bits hold is refused
-    #[arg(long, value_name = "JSON", default_value = "null", value_parser = json)]
+    #[arg(
+        long,
+        value_name = "JSON",
+        default_value = "null",
+        allow_negative_numbers = true,
+        value_parser = json
+    )]
     pub(super) initial: serde_json::Value,
     /// The order of each key's versions, oldest first, as a JSON file {"key": [values]}; session
     /// guarantees and bounds of staleness are then judged by it instead of by any order or by real

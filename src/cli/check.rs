@@ -29,6 +29,9 @@ const DIAGRAM_LINES: usize = 20;
 pub(super) fn run(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     let standard_input = [PathBuf::from("-")];
     let files = if args.files.is_empty() { &standard_input[..] } else { &args.files };
+    if files.iter().filter(|file| file.as_os_str() == "-").count() > 1 {
+        bail!("`-` stands there twice, and standard input can be read once");
+    }
     let orders = args.versions.as_deref().map(Orders::read).transpose()?;
     let mut check = Check {
         args,

@@ -18,7 +18,7 @@ use super::condition::Condition;
 use super::history::{Action, History, INITIAL, Kind, Operation, Outcome};
 use super::of_key::Key;
 use super::spec::{list, number};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The classes of what is left of a counterexample, as indices into [`History::operations`]: each may
 /// be left out without making a history worse, and a counterexample that is as small as can be holds
@@ -46,6 +46,9 @@ pub fn classes(history: &History, operations: &[u32], condition: Condition) -> V
 
 /// Beyond this many pairs of an update and what may follow it, classes are not looked for.
 const MOST_PAIRS: usize = 50_000_000;
+/// Beyond this many operations in all classes of a register that is swapped, they are not looked for: a chain
+/// of swaps has a class for each of its values, of all that came of it.
+const MOST_MEMBERS: usize = 1_000_000;
 
 /// The classes that are more than one observation, unless there are too many operations to find out;
 /// `real_time` says whether an order has to agree with it or only with each process.
@@ -72,7 +75,7 @@ pub(super) fn of_updates(
         }
         let swaps = |i: &u32| key.op(*i).action == Action::Cas && !key.op(*i).refused();
         match history.kind(ops[members[0] as usize].key) {
-            Kind::Register if !appends => key.values(&mut all),
+            Kind::Register if !appends => key.values(&mut all)?,
             // What a swap made of a list may be anything that was appended to.
             Kind::Register if members.iter().any(swaps) => {}
             Kind::Register => key.texts(&mut all),
@@ -85,8 +88,8 @@ pub(super) fn of_updates(
 }
 
 impl Key<'_> {
-    /// The values of a register.
-    fn values(self, all: &mut Vec<Vec<u32>>) {
+    /// The values of a register; nothing if what follows from each takes too much room.
+    fn values(self, all: &mut Vec<Vec<u32>>) -> Option<()> {
         if self.members.iter().all(|i| self.op(*i).action != Action::Cas) {
             // Nothing follows from anything: one pass tells them apart, however many there are.
             let mut of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
@@ -100,40 +103,16 @@ impl Key<'_> {
                 }
             }
             all.extend(of.into_values());
-            return;
+            return Some(());
         }
-        let made_or_found = |i: &u32| [self.op(*i).makes(), self.op(*i).found()];
-        let mut values: Vec<u32> = self.members.iter().flat_map(made_or_found).flatten().collect();
-        values.sort_unstable();
-        values.dedup();
-        all.extend(values.into_iter().map(|value| self.closure(value)));
-    }
-
-    /// What makes or finds `value`, and so on with what a swap among these makes; and what was refused
-    /// because a value was another one that it might be now.
-    fn closure(self, value: u32) -> Vec<u32> {
-        let mut gone = vec![value];
-        loop {
-            let is = |value: Option<u32>| value.is_some_and(|value| gone.contains(&value));
-            let touches = |i: &u32| is(self.op(*i).makes()) || is(self.op(*i).found());
-            let mut class: Vec<u32> = self.members.iter().copied().filter(touches).collect();
-            let more = class.iter().filter_map(|i| self.op(*i).makes());
-            let mut next: Vec<u32> = gone.iter().copied().chain(more).collect();
-            next.sort_unstable();
-            next.dedup();
-            if next.len() == gone.len() {
-                let may_be = |value: u32| {
-                    let made = |i: u32| self.op(i).makes() == Some(value);
-                    value == INITIAL || !gone.contains(&value) && self.updates().any(made)
-                };
-                let refused = |i: &u32| self.op(*i).refused() && may_be(self.op(*i).expected);
-                class.extend(self.observations().filter(refused));
-                class.sort_unstable();
-                class.dedup();
-                return class;
-            }
-            gone = next;
+        let named = Named::by(self);
+        let mut left = MOST_MEMBERS;
+        for value in named.of.keys() {
+            let class = named.closure(self, *value);
+            left = left.checked_sub(class.len())?;
+            all.push(class);
         }
+        Some(())
     }
 
     /// An update with the observations behind it that show it.
@@ -239,5 +218,46 @@ impl Key<'_> {
                 all.push(class);
             }
         }
+    }
+}
+
+/// The operations of a register by what they name.
+struct Named {
+    /// By value: what makes it or finds it.
+    of: BTreeMap<u32, Vec<u32>>,
+    /// The values that updates make.
+    made: BTreeSet<u32>,
+    /// What was refused because the value was another one.
+    refused: Vec<u32>,
+}
+
+impl Named {
+    fn by(key: Key<'_>) -> Self {
+        let mut of: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for i in key.members {
+            let names = [key.op(*i).makes(), key.op(*i).found()];
+            names.into_iter().flatten().for_each(|value| of.entry(value).or_default().push(*i));
+        }
+        let made = key.updates().filter_map(|i| key.op(i).makes()).collect();
+        let refused = key.observations().filter(|i| key.op(*i).refused()).collect();
+        Self { of, made, refused }
+    }
+
+    /// What makes or finds `value`, and so on with what a swap among these makes; and what was refused
+    /// because a value was another one that it might be now.
+    fn closure(&self, key: Key<'_>, value: u32) -> Vec<u32> {
+        let (mut gone, mut open, mut class) = (BTreeSet::from([value]), vec![value], Vec::new());
+        while let Some(value) = open.pop() {
+            let touches = self.of.get(&value).map_or(&[][..], |all| all);
+            let made = touches.iter().filter_map(|i| key.op(*i).makes());
+            open.extend(made.filter(|made| gone.insert(*made)));
+            class.extend(touches);
+        }
+        let may_be =
+            |value: u32| value == INITIAL || !gone.contains(&value) && self.made.contains(&value);
+        class.extend(self.refused.iter().filter(|i| may_be(key.op(**i).expected)));
+        class.sort_unstable();
+        class.dedup();
+        class
     }
 }

@@ -27,6 +27,7 @@ use super::staleness::Bound;
 use super::verdict::Limits;
 use super::versions::Versions;
 use super::zones::Clusters;
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
@@ -120,8 +121,13 @@ fn without_order(history: &History, delta: u64, limits: &Limits<'_>) -> Option<R
         Action::Read => Operation { invoked: op.invoked.saturating_sub(delta), ..*op },
         _ => *op,
     };
-    let mut ops: Vec<Operation> = history.operations().iter().map(early).collect();
-    ops.sort_by_key(|op| op.invoked);
+    // As they are they need no copy, which would be most of the memory that counting takes.
+    let mut ops = Cow::Borrowed(history.operations());
+    if delta > 0 {
+        let moved = ops.to_mut();
+        moved.iter_mut().for_each(|op| *op = early(op));
+        moved.sort_by_key(|op| op.invoked);
+    }
     let clusters = Clusters::of(history, &ops);
     let mut by_key = clashing(&ops, &clusters);
     if !clusters.complex.contains(&true) {

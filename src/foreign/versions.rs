@@ -75,23 +75,22 @@ impl Versions {
     }
 
     /// The order in which values were first seen: by the earliest completion of the write or of a
-    /// read of it.
+    /// read of it. Of two first seen in one instant, that which somebody named earlier is older; then their
+    /// texts decide, so that the order of a file's lines does not.
     pub(super) fn first_seen(history: &History) -> Self {
-        let (mut pairs, mut seen) = (Table::<u64>::default(), Vec::<(u64, u32, u32)>::new());
+        let (mut pairs, mut seen) = (Table::<u64>::default(), Vec::<Seen>::new());
         for op in history.operations().iter().filter(|op| op.counts() && op.value != INITIAL) {
             let (number, new) = pairs.insert(&[pair(op.key, op.value)]);
             if new {
-                seen.push((NEVER, op.key, op.value));
+                seen.push(Seen { key: op.key, value: op.value, first: NEVER, named: op.invoked });
             }
-            let first = &mut seen[number as usize].0;
+            let first = &mut seen[number as usize].first;
             *first = (*first).min(op.completed);
         }
-        seen.sort_unstable_by_key(|(first, key, value)| (*key, *first, *value));
+        seen.sort_by_key(|one| (one.key, one.first, one.named, history.value(one.value)));
         let mut ranks = BTreeMap::new();
-        for of_key in seen.chunk_by(|a, b| a.1 == b.1) {
-            ranks.extend(
-                of_key.iter().zip(1..).map(|((_, key, value), rank)| ((*key, *value), rank)),
-            );
+        for of_key in seen.chunk_by(|a, b| a.key == b.key) {
+            ranks.extend(of_key.iter().zip(1..).map(|(one, rank)| ((one.key, one.value), rank)));
         }
         Self { ranks }
     }
@@ -103,7 +102,42 @@ impl Versions {
     }
 }
 
+/// A value of a key, when it was first seen, and when the first operation began that names it.
+struct Seen {
+    key: u32,
+    value: u32,
+    first: u64,
+    named: u64,
+}
+
 /// A key and a value as one word.
 fn pair(key: u32, value: u32) -> u64 {
     u64::from(key) << 32 | u64::from(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::read::read;
+    use super::*;
+
+    #[test]
+    fn the_order_in_which_values_were_first_seen_is_not_that_of_the_lines() {
+        let write = |process: u32, value: u32, invoke: u64| {
+            format!(
+                r#"{{"process":{process},"key":"x","op":"write","value":{value},"invoke":{invoke},"complete":9,"ok":true}}"#
+            )
+        };
+        // All end at once: 30 began first, and 10 and 20 together.
+        let lines = [write(1, 10, 5), write(2, 20, 5), write(3, 30, 4)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let text = order.map(|i: usize| lines[i].clone()).join("\n");
+            let history = read(text.as_bytes(), "h", None, &Value::Null).expect("a history");
+            let versions = Versions::first_seen(&history);
+            let key = history.keys.find("x").expect("the key");
+            let rank = |value: &str| {
+                versions.rank(key, history.values.find(value).expect("a value")).expect("a place")
+            };
+            assert_eq!(["30", "10", "20"].map(rank), [1, 2, 3], "{order:?}");
+        }
+    }
 }

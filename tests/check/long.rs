@@ -3,7 +3,7 @@
 use super::brute::Dice;
 use pacelc::foreign::{
     Action, Builder, Condition, History, INITIAL, Limits, Operation, Outcome, Verdict, Witness,
-    judge,
+    judge, read,
 };
 
 const SESSIONS: u32 = 10;
@@ -99,4 +99,46 @@ fn explains(history: &History, order: &[u32]) {
 fn a_million_operations_of_a_lagging_store() {
     let history = lagging(1_000_000);
     assert!(judge(&history, Condition::Prefix, &Limits::default()).holds());
+}
+
+/// Operations of one process on one key, one after another; each is the middle of its line.
+fn one_by_one(operations: impl Iterator<Item = String>) -> History {
+    let line = |(n, operation): (usize, String)| {
+        let (from, to) = (2 * n, 2 * n + 1);
+        format!(
+            "{{\"process\":1,\"key\":\"x\",{operation},\"invoke\":{from},\"complete\":{to},\"ok\":true}}\n"
+        )
+    };
+    let text: String = operations.enumerate().map(line).collect();
+    read(text.as_bytes(), "one by one", None, &serde_json::Value::Null).expect("a history")
+}
+
+/// What has as many of one thing as its history is long: pairs and triples of these would take minutes.
+#[test]
+fn an_element_a_lock_and_a_chain_of_swaps_are_judged_however_often_they_change() {
+    let limits = Limits::default();
+    let change = |n: u32| match n % 4 {
+        0 => r#""op":"insert","value":7"#.to_owned(),
+        1 => r#""op":"read","result":[7]"#.to_owned(),
+        2 => r#""op":"remove","value":7"#.to_owned(),
+        _ => r#""op":"read","result":[]"#.to_owned(),
+    };
+    assert!(judge(&one_by_one((0..12_000).map(change)), Condition::Linearizable, &limits).holds());
+    let tenure = |n: u32| match n % 2 {
+        0 => r#""op":"acquire","result":true"#.to_owned(),
+        _ => r#""op":"release""#.to_owned(),
+    };
+    assert!(judge(&one_by_one((0..200_000).map(tenure)), Condition::Linearizable, &limits).holds());
+    let begin = [r#""op":"write","value":0"#.to_owned()];
+    let swap = |n: u32| format!(r#""op":"cas","expected":{n},"value":{},"result":true"#, n + 1);
+    let old = [r#""op":"read","result":2"#.to_owned()];
+    let swaps = begin.into_iter().chain((0..1_200).map(swap)).chain(old);
+    match judge(&one_by_one(swaps), Condition::Linearizable, &limits) {
+        Verdict::Violated(example) => {
+            // What made 2, the swap that took it away, and the read that found it all the same.
+            let lines = example.operations.len();
+            assert!(lines == 5, "{lines} operations: {}", example.message);
+        }
+        other => panic!("{other:?}"),
+    }
 }

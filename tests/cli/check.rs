@@ -189,6 +189,18 @@ fn a_key_that_is_only_read_begins_as_its_siblings_do() {
 }
 
 #[test]
+fn keys_may_begin_below_zero() {
+    let desk = Desk::new();
+    let read =
+        r#"{"process":1,"key":"x","op":"read","result":-1,"invoke":1,"complete":2,"ok":true}"#;
+    desk.write("below.jsonl", read);
+    assert_eq!(desk.run(&["check", "--initial", "-1", "below.jsonl"]).status, 0);
+    assert_eq!(desk.run(&["check", "--initial", "-2", "below.jsonl"]).status, 1);
+    // What is no number is an option, and not the value of this one.
+    assert_eq!(desk.run(&["check", "below.jsonl", "--initial", "--json"]).status, 2);
+}
+
+#[test]
 fn a_diagram_is_no_wider_than_the_terminal() {
     let desk = Desk::new();
     desk.write("stale.jsonl", &STALE.replace("\"key\":\"x\"", "\"key\":\"a long name of a key\""));
@@ -267,6 +279,10 @@ fn standard_input_is_read_and_versions_can_be_given() {
     let output = child.wait_with_output().expect("it ends");
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).starts_with("stdin: linearizable: violated"));
+
+    let twice = desk.run(&["check", "-", "-"]);
+    assert_eq!(twice.status, 2);
+    assert!(twice.stderr.contains("standard input can be read once"), "{}", twice.stderr);
 
     desk.write("stale.jsonl", STALE);
     desk.write("order.json", r#"{"x": [2, 1]}"#);

@@ -107,52 +107,75 @@ impl Builder {
             }
         }
         if !self.sorted {
-            history.operations.sort_by_key(|op| (op.invoked, op.completed));
+            history.operations.sort_by_key(|op| op.invoked);
         }
-        let mut open = vec![(0, 0); history.processes.len()];
-        // By key: its kind, once an operation has told it, and the line of that one; a lock's is
-        // told by the first that is no read, and reads before it are at fault.
-        let mut kinds: Vec<(Option<Kind>, u32)> = vec![(None, 0); history.keys.len()];
-        let mut first_read = vec![0; history.keys.len()];
-        for op in &history.operations {
-            let (until, line) = &mut open[op.process as usize];
-            if op.invoked < *until {
-                let unknown = *until == NEVER;
-                return Err(overlap(history.processes.get(op.process), op.line, *line, unknown));
-            }
-            let unended = op.outcome == Outcome::Failed && op.completed == NEVER;
-            (*until, *line) = (if unended { op.invoked } else { op.completed }, op.line);
-            let (kind, told) = &mut kinds[op.key as usize];
-            match (op.action.kind(), *kind) {
-                (None, _) => first_read[op.key as usize] = op.line.max(1),
-                (Some(new), None) => (*kind, *told) = (Some(new), op.line),
-                (Some(new), Some(old)) if new == old => {}
-                (Some(new), Some(old)) => {
-                    let key = short(history.keys.get(op.key));
-                    let message = format!(
-                        "key {key} is {new} here and {old} on line {told}; a key holds one thing"
-                    );
-                    return Err(Unfit { line: op.line, message });
-                }
-            }
+        // Of a process's operations that begin in one instant, that which ends in it came first, wherever
+        // it stands in the file.
+        for at_once in history.operations.chunk_by_mut(|a, b| a.invoked == b.invoked) {
+            at_once.sort_by_key(busy_until);
         }
-        for (key, ((kind, line), read)) in kinds.iter().zip(first_read).enumerate() {
-            let (name, initial) = (short(history.keys.get(key as u32)), history.value(INITIAL));
-            let kind = kind.unwrap_or_default();
-            if kind == Kind::Lock && read > 0 {
-                let message = format!("key {name} is a lock, and a lock is not read");
-                return Err(Unfit { line: read, message });
-            }
-            if !is_one(kind, initial) {
-                let right = if kind == Kind::Set { "; a set has each element once" } else { "" };
-                let message = format!("key {name} is {kind}, and cannot begin as {initial}{right}");
-                return Err(Unfit { line: *line, message });
-            }
-        }
-        let kinds: Vec<Option<Kind>> = kinds.into_iter().map(|(kind, _)| kind).collect();
-        history.kinds = inferred(history, kinds);
+        one_at_a_time(history)?;
+        history.kinds = inferred(history, told(history)?);
         Ok(self.history)
     }
+}
+
+/// Until when an operation keeps its process from the next one: what failed at an instant that nobody noted is
+/// over at once.
+fn busy_until(op: &Operation) -> u64 {
+    let unended = op.outcome == Outcome::Failed && op.completed == NEVER;
+    if unended { op.invoked } else { op.completed }
+}
+
+/// Every process does one thing at a time; operations stand in the order of their invocations.
+fn one_at_a_time(history: &History) -> Result<(), Unfit> {
+    let mut open = vec![(0, 0); history.processes.len()];
+    for op in &history.operations {
+        let (until, line) = &mut open[op.process as usize];
+        if op.invoked < *until {
+            let unknown = *until == NEVER;
+            return Err(overlap(history.processes.get(op.process), op.line, *line, unknown));
+        }
+        (*until, *line) = (busy_until(op), op.line);
+    }
+    Ok(())
+}
+
+/// By key: its kind, if an operation has told it. All operations agree on it, a lock is not read, and the
+/// initial value is one of its kind.
+fn told(history: &History) -> Result<Vec<Option<Kind>>, Unfit> {
+    // With the line of the operation that told the kind, and that of a read of the key.
+    let mut kinds: Vec<(Option<Kind>, u32)> = vec![(None, 0); history.keys.len()];
+    let mut read_on = vec![0; history.keys.len()];
+    for op in &history.operations {
+        let (kind, line) = &mut kinds[op.key as usize];
+        match (op.action.kind(), *kind) {
+            (None, _) => read_on[op.key as usize] = op.line.max(1),
+            (Some(new), None) => (*kind, *line) = (Some(new), op.line),
+            (Some(new), Some(old)) if new == old => {}
+            (Some(new), Some(old)) => {
+                let key = short(history.keys.get(op.key));
+                let message = format!(
+                    "key {key} is {new} here and {old} on line {line}; a key holds one thing"
+                );
+                return Err(Unfit { line: op.line, message });
+            }
+        }
+    }
+    for (key, ((kind, line), read)) in kinds.iter().zip(read_on).enumerate() {
+        let (name, initial) = (short(history.keys.get(key as u32)), history.value(INITIAL));
+        let kind = kind.unwrap_or_default();
+        if kind == Kind::Lock && read > 0 {
+            let message = format!("key {name} is a lock, and a lock is not read");
+            return Err(Unfit { line: read, message });
+        }
+        if !is_one(kind, initial) {
+            let right = if kind == Kind::Set { "; a set has each element once" } else { "" };
+            let message = format!("key {name} is {kind}, and cannot begin as {initial}{right}");
+            return Err(Unfit { line: *line, message });
+        }
+    }
+    Ok(kinds.into_iter().map(|(kind, _)| kind).collect())
 }
 
 /// What each key holds. One that is only read does not say it, and is taken for what the history has
@@ -211,4 +234,52 @@ fn overlap(process: &str, line: u32, open: u32, unknown: bool) -> Unfit {
         )
     };
     Unfit { line, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Action;
+    use super::*;
+
+    /// Writes of one process to one key.
+    fn writes(times: &[(u64, u64, Outcome)]) -> Result<Vec<u32>, Unfit> {
+        let mut builder = Builder::new("null");
+        let (process, key) = (builder.process("1"), builder.key("x"));
+        for (line, (invoked, completed, outcome)) in (1..).zip(times) {
+            let value = builder.value(&line.to_string());
+            builder.push(Operation {
+                invoked: *invoked,
+                completed: *completed,
+                process,
+                key,
+                value,
+                expected: INITIAL,
+                line,
+                action: Action::Write,
+                outcome: *outcome,
+                swapped: false,
+            });
+        }
+        builder.finish().map(|history| history.operations().iter().map(|op| op.line).collect())
+    }
+
+    #[test]
+    fn what_begins_and_ends_in_an_instant_comes_before_what_goes_on_in_any_order_of_lines() {
+        let (brief, long) = ((5, 5, Outcome::Ok), (5, 7, Outcome::Ok));
+        let earlier = (1, 2, Outcome::Ok);
+        assert_eq!(writes(&[brief, long]), Ok(vec![1, 2]));
+        assert_eq!(writes(&[long, brief]), Ok(vec![2, 1]));
+        assert_eq!(writes(&[long, earlier, brief]), Ok(vec![2, 3, 1]));
+        assert_eq!(writes(&[brief, earlier, long]), Ok(vec![2, 1, 3]));
+        assert!(writes(&[long, long]).is_err(), "these overlap in any order");
+    }
+
+    #[test]
+    fn what_failed_at_an_unknown_instant_is_in_nobodys_way() {
+        let (failed, ok) = ((5, NEVER, Outcome::Failed), (5, 6, Outcome::Ok));
+        let earlier = (1, 2, Outcome::Ok);
+        for times in [[failed, ok, earlier], [earlier, ok, failed], [ok, failed, earlier]] {
+            assert!(writes(&times).is_ok(), "{times:?}");
+        }
+    }
 }

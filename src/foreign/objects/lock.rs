@@ -9,11 +9,14 @@ use std::collections::BTreeMap;
 impl Key<'_> {
     /// No two owners hold a lock at once.
     pub(super) fn tenures(self) -> Option<Breach> {
-        let mut releases: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        // By owner: its releases in the order of invocations, each with the latest completion so far.
+        let mut releases: BTreeMap<u32, Vec<(u64, u32)>> = BTreeMap::new();
         for i in self.members {
             let op = self.op(*i);
             if op.action == Action::Release && !op.refused() {
-                releases.entry(op.value).or_default().push(*i);
+                let all = releases.entry(op.value).or_default();
+                let latest = all.last().map_or(0, |(latest, _)| *latest);
+                all.push((latest.max(op.completed), *i));
             }
         }
         let granted = |i: &u32| {
@@ -26,9 +29,11 @@ impl Key<'_> {
         let mut longest: Option<(u64, u32, Option<u32>)> = None;
         for i in acquired {
             let op = self.op(i);
-            let may = |r: &&u32| self.op(**r).completed >= op.invoked;
-            // They stand in the order of invocations, so the first is the earliest.
-            let release = releases.get(&op.value).and_then(|all| all.iter().find(may)).copied();
+            // The first that had not ended when it began: with it the latest completion comes so far.
+            let release = releases.get(&op.value).and_then(|all| {
+                let at = all.partition_point(|(latest, _)| *latest < op.invoked);
+                all.get(at).map(|(_, release)| *release)
+            });
             let until = release.map_or(NEVER, |r| self.op(r).invoked);
             if let Some((held, other, end)) = longest
                 && op.completed < held

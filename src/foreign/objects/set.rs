@@ -7,8 +7,8 @@ use super::super::words::short;
 use super::Breach;
 use std::collections::BTreeMap;
 
-/// Beyond this many pairs of a read and an element, a set is left to the search.
-const MOST_PAIRS: usize = 20_000_000;
+/// Beyond this many pairs of a read and an element or an update, a set is left to the search.
+const MOST_PAIRS: usize = 50_000_000;
 
 impl Key<'_> {
     /// Each element is in a read if it was surely there, and not if it surely was not.
@@ -21,7 +21,9 @@ impl Key<'_> {
             changes.entry(element).or_default().push(*i);
         }
         let first: Vec<String> = first.iter().map(ToString::to_string).collect();
-        if self.reads().count().saturating_mul(changes.len()) > MOST_PAIRS {
+        let reads = self.reads().count();
+        let looked_at = changes.len() + (self.members.len() - reads);
+        if reads.saturating_mul(looked_at) > MOST_PAIRS {
             return None;
         }
         for read in self.reads() {
@@ -62,18 +64,18 @@ impl Key<'_> {
     fn cannot_be(self, read: u32, there: bool, changes: &[u32], first: bool) -> bool {
         let read = self.op(read);
         let is_for = |op: &Operation| (op.action == Action::Insert) == there;
-        // Undone for sure: completed before the read, and after what it undoes.
-        let undone = |from: Option<&Operation>| {
-            changes.iter().map(|i| self.op(*i)).any(|op| {
-                !is_for(op)
-                    && op.outcome == Outcome::Ok
-                    && op.completed < read.invoked
-                    && from.is_none_or(|from| from.completed < op.invoked)
-            })
+        // What surely undoes it had completed before the read. Of that, what began last tells of all: it
+        // undoes whatever had completed before it began.
+        let sure = |op: &&Operation| {
+            !is_for(op) && op.outcome == Outcome::Ok && op.completed < read.invoked
         };
-        let helps =
-            |op: &Operation| is_for(op) && op.invoked <= read.completed && !undone(Some(op));
-        let initially = first == there && !undone(None);
+        let undone = changes.iter().map(|i| self.op(*i)).filter(sure).map(|op| op.invoked).max();
+        let helps = |op: &Operation| {
+            is_for(op)
+                && op.invoked <= read.completed
+                && undone.is_none_or(|undone| undone <= op.completed)
+        };
+        let initially = first == there && undone.is_none();
         !initially && !changes.iter().any(|i| helps(self.op(*i)))
     }
 }

@@ -9,6 +9,7 @@ use super::super::intern::Table;
 use super::super::spec::Spec;
 use super::super::verdict::Meter;
 use super::{NONE, Taken};
+use std::collections::BTreeMap;
 
 /// What is taken of the operations, in which state that left the object, and what is left to choose from.
 pub(super) struct Search<'o> {
@@ -58,7 +59,7 @@ impl<'o> Search<'o> {
         let known_words = known.len().div_ceil(64);
         let (mut bit, mut twin) = (vec![0; n as usize], vec![NONE; n as usize]);
         let (mut knowns, mut unknowns) = (0, known_words as u32 * 64);
-        let mut alike: Vec<(Action, u32, u32, u32)> = Vec::new();
+        let mut alike: BTreeMap<(Action, u32, u32), u32> = BTreeMap::new();
         for i in 0..n {
             let Operation { action, value, expected, completed, .. } = *op(i);
             if completed != NEVER {
@@ -68,11 +69,8 @@ impl<'o> Search<'o> {
             }
             bit[i as usize] = unknowns;
             unknowns += 1;
-            let same =
-                |a: &&mut (Action, u32, u32, u32)| (a.0, a.1, a.2) == (action, value, expected);
-            match alike.iter_mut().find(same) {
-                Some(before) => twin[i as usize] = std::mem::replace(&mut before.3, i),
-                None => alike.push((action, value, expected, i)),
+            if let Some(before) = alike.insert((action, value, expected), i) {
+                twin[i as usize] = before;
             }
         }
         Self {
