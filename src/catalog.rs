@@ -395,7 +395,7 @@ mod tests {
         for (plans, entry) in &of_all {
             for plan in plans {
                 for replica in [0, 1] {
-                    let found = std::panic::catch_unwind(|| (entry.harass)(plan, replica, 800));
+                    let found = std::panic::catch_unwind(|| (entry.harass)(plan, replica, 400));
                     let words = |panic: Box<dyn std::any::Any + Send>| {
                         panic.downcast_ref::<String>().cloned().unwrap_or_default()
                     };

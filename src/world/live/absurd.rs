@@ -109,13 +109,8 @@ impl Absurd<'_> {
             _ => 0,
         };
         if there > 0 && self.rng.below(20) > 0 {
-            // Every new key makes tables grow, which takes time.
-            let most = if self.rng.below(100) > 0 { there.min(20) } else { there };
+            let most = if self.rng.below(9) > 0 { there.min(20) } else { there };
             return self.rng.below(most);
-        }
-        // It has many parts, each of which has to be there.
-        if self.name == "Vector" && self.rng.below(60) > 0 {
-            return self.rng.below(6);
         }
         match self.rng.below(8) {
             0 => most,
