@@ -49,8 +49,9 @@ pub(crate) fn harass<P: Protocol>(plan: &Plan, replica: usize, messages: u32) ->
     let mut node = ReplicaNode::<P>::new(Arc::clone(&hub), env, rng, clock, log);
     node.take(Input::Boot { life: 0 });
     read_back(&mut node, &mut inboxes[replica]);
-    let keys = P::keys(&config, plan.replicas.len() as u32, Bounds::KEYS);
-    let bounds = Bounds { processes: hub.inboxes.len() as u32, keys, values: None };
+    let replicas = plan.replicas.len() as u32;
+    let keys = P::keys(&config, replicas, Bounds::KEYS);
+    let bounds = Bounds { replicas, processes: hub.inboxes.len() as u32, keys, values: None };
     let mut rng = Rng::stream(1, "absurd", replica as u64);
     let mut found = Harassed::default();
     for _ in 0..messages {

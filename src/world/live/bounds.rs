@@ -20,6 +20,8 @@ const PARTS_MAX: usize = 1 << 20;
 /// What a cluster has.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
+    /// Replicas, the first of the processes.
+    pub replicas: u32,
     /// Replicas and clients.
     pub processes: u32,
     /// What replicas keep for all keys that a load may have.
@@ -45,6 +47,8 @@ impl Bounds {
         let end = match name {
             "Key" => u64::from(self.keys),
             "NodeId" => u64::from(self.processes),
+            // One bit each.
+            "members" => 1_u64.checked_shl(self.replicas).unwrap_or(u64::MAX),
             "Value" => u64::from(self.values?) + 1,
             "OpId" | "Term" | "Epoch" | "Vector" | "epoch" | "line" => RISING,
             "LocalTime" | "time" | "index" | "seq" | "upto" => CLOCK,
@@ -271,7 +275,7 @@ mod tests {
         Ranks(Box<[Rank]>),
     }
 
-    const BOUNDS: Bounds = Bounds { processes: 5, keys: 10, values: None };
+    const BOUNDS: Bounds = Bounds { replicas: 3, processes: 5, keys: 10, values: None };
 
     fn told(message: &impl Serialize) -> String {
         BOUNDS.check(message).expect_err("it names what is not there")

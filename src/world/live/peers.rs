@@ -102,6 +102,7 @@ impl<P: Protocol> Peers<P> {
         let config: Option<P::Config> = hub.plan.config.clone().try_into().ok();
         let keys = config.map(|config| P::keys(&config, replicas as u32, Bounds::KEYS));
         let bounds = Bounds {
+            replicas: replicas as u32,
             processes: hub.inboxes.len() as u32,
             keys: keys.unwrap_or(Bounds::KEYS),
             values: None,
