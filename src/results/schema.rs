@@ -347,7 +347,7 @@ pub fn markdown() -> String {
         }
     }
     page + "\n## run.json\n\nThe command, version, seeds and scenarios the rows come from; of a run in real time also `links`: for each \
-         cell, seed and directed link between two nodes, or a node and the clients of a region, the delay asked for, by how much the median and the 99th percentile of twenty probes before the run were late, how many messages the run had, and by how much theirs were; and with `--beside-sim` also `beside`: for each cell, phase, client region and kind of operation the number of operations, p50, p90, p99, p99.9 and the verdict in virtual and in real time.\n"
+         cell, seed and directed link between two nodes, or a node and the clients of a region, the delay asked for, by how much the median and the 99th percentile of twenty probes before the run were late, how many messages the run had, and by how much theirs were (of nodes with `inject_delays` when they left their sender, for two hosts have two clocks; what the network takes comes on top); and with `--beside-sim` also `beside`: for each cell, phase, client region and kind of operation the number of operations, p50, p90, p99, p99.9 and the verdict in virtual and in real time.\n"
 }
 
 #[cfg(test)]

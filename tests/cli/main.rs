@@ -9,6 +9,7 @@ mod bad_input;
 mod check;
 mod edn;
 mod interrupted;
+mod no_history;
 mod orders;
 mod parsers;
 
