@@ -17,7 +17,7 @@
 //! duration = "20s"                 # or operations = 5000; with [probe]: or rounds = 100
 //! warm_up  = "1s"                  # dropped from figures; default 0
 //! timeout  = "10s"                 # an operation is given up; default 10s
-//! attempt_timeout = "2s"           # a client turns to another replica; default 2s
+//! attempt_timeout = "2s"           # a client turns to another replica; default 2s, half the timeout where that is 2s or less
 //! levels   = ["linearizable"]      # for modes that list none; or "all"
 //!
 //! [replica]                        # what replicas are like, unless their own table says

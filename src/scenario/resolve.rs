@@ -389,7 +389,9 @@ fn timeouts(document: &Document) -> Result<(Duration, Duration), Refusal> {
     let timeout = document.timeout.as_ref().map_or(TIMEOUT, |t| *t.get_ref());
     let attempt = match &document.attempt_timeout {
         Some(attempt) => *attempt.get_ref(),
-        None => ATTEMPT_TIMEOUT.min(timeout),
+        None if timeout > ATTEMPT_TIMEOUT => ATTEMPT_TIMEOUT,
+        // Whoever waits for one replica until it gives up never turns to another.
+        None => timeout.scale(0.5).max(TIMEOUT_MIN).min(timeout),
     };
     for (name, value, entry) in [
         ("timeout", timeout, &document.timeout),

@@ -112,6 +112,16 @@ fn the_smallest_scenario_gets_the_documented_defaults() {
     assert_eq!(link.jitter_factor, Distribution::Constant(1.0));
 }
 
+/// Else a client would give up before it turns to another replica, and stay with the silent one.
+#[test]
+fn an_attempt_is_shorter_than_the_operation() {
+    for (timeout, attempt) in [("10s", 2_000), ("3s", 2_000), ("2s", 1_000), ("600ms", 300)] {
+        let text = SMALL.replacen("operations", &format!("timeout = \"{timeout}\"\noperations"), 1);
+        let plan = read(&text).expect("is valid").plans.remove(0);
+        assert_eq!(plan.attempt_timeout, Duration::millis(attempt), "{timeout}");
+    }
+}
+
 #[test]
 fn a_longer_run_has_as_many_random_faults_a_minute_and_ends_as_calmly() {
     let text = SMALL.replace("operations = 100", "duration = \"40s\"\nwarm_up = \"1s\"");

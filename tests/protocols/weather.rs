@@ -125,6 +125,10 @@ fn every_way_of_replicating_keeps_its_promises_where_messages_are_lost_and_overt
         ("raft", r#"{ election_timeout = "500ms", heartbeat = "50ms", snapshot_every = 5 }"#),
         (
             "raft",
+            r#"{ election_timeout = "1s", stagger = "300ms", heartbeat = "50ms", snapshot_every = 5 }"#,
+        ),
+        (
+            "raft",
             r#"{ reads = "closed-timestamp", closed_lag = "300ms", uncertainty = "10ms", sync = true }"#,
         ),
         ("chain", "{ order = [2, 0, 1, 4, 3], apportioned = true, snapshot_every = 5 }"),
@@ -132,6 +136,7 @@ fn every_way_of_replicating_keeps_its_promises_where_messages_are_lost_and_overt
         ("paxos", "{ snapshot_every = 10 }"),
         ("leaderless", "{ sloppy = true, n = 3 }"),
         ("leaderless", "{ write_back = true }"),
+        ("multi-leader", r#"{ conflicts = "revision-tree", checks_revisions = true }"#),
         (
             "multi-leader",
             r#"{ topology = "all", causal = true, token = "wait", snapshot_every = 30 }"#,

@@ -19,7 +19,8 @@ pub struct Config {
     pub election_timeout: Duration,
     /// How far candidates are apart: a follower waits up to this much longer than `election_timeout`, drawn anew
     /// each time, before it becomes one, and one that is not elected tries again after one to two times this. Unset:
-    /// `election_timeout`. Shorter: elections are sooner over, and split more often.
+    /// `election_timeout`. Shorter: elections are sooner over, and split more often; shorter than a majority takes to
+    /// vote: nobody is ever elected.
     pub stagger: Option<Duration>,
     /// How many parts per million a clock may gain or lose. Leases are wrong if clocks are worse.
     pub max_drift_ppm: u32,
@@ -135,6 +136,12 @@ impl Config {
         }
         if let Some(stagger) = self.stagger {
             limits::interval("stagger", stagger)?;
+            if stagger < heartbeat {
+                return Err(format!(
+                    "`stagger` ({stagger}) must not be shorter than `heartbeat` ({heartbeat}): votes need the time \
+                     to arrive"
+                ));
+            }
         }
         if max_drift_ppm > 100_000 {
             return Err(format!(

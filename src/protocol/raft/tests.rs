@@ -431,6 +431,9 @@ fn settings_are_checked() {
     assert!(wrong(|c| c.heartbeat = Duration::secs(1)).contains("shorter"));
     assert!(wrong(|c| c.heartbeat = Duration::ZERO).contains("1us"));
     assert!(wrong(|c| c.stagger = Some(Duration::ZERO)).contains("stagger"));
+    assert!(
+        wrong(|c| c.stagger = Some(Duration::micros(900))).contains("shorter than `heartbeat`")
+    );
     assert!(wrong(|c| c.snapshot_every = 0).contains("at least 1"));
     assert!(wrong(|c| c.max_drift_ppm = 200_000).contains("100000"));
     assert!(wrong(|c| c.uncertainty = Some(ms(500.0))).contains("twice the `uncertainty` (1s)"));
