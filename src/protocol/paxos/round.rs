@@ -166,6 +166,9 @@ impl Round {
             }
         }
         let Some(word) = update.on(held.state()) else {
+            // This is told only of a chosen state: one that a majority had accepted at one ballot already, or that
+            // is proposed and accepted first. An earlier try of this update is not in it, for it would be
+            // remembered, and can be chosen beside it no more.
             return Some((Answer::Refused, held));
         };
         self.tried = Some(held.recent[0]);
