@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _};
 pub(super) const VERSION: u8 = 2;
 /// No frame's content is longer, in bytes.
 pub(super) const FRAME_MAX: u32 = 1 << 24;
-/// No message is longer, in bytes: a million keys with all that any protocol says of one fit into it.
+/// No message is longer, in bytes: over a hundred for each of a million keys, of which replicas send a rank or a
+/// version. What is longer all the same is refused where it is sent, with its length.
 pub(super) const MESSAGE_MAX: u32 = 1 << 27;
 /// Memory for a frame is taken in such steps, in bytes.
 const STRIDE: usize = 1 << 16;
